@@ -1,0 +1,273 @@
+"""One flow as a summary: what its rows say about it, and the flow object of the JSON contract.
+
+Entities and workflows are one row of `flow`; a request is one row of `request` for each day of its trace.
+`timeline.queries.listing` reads many of them in order, `timeline.views.flow` draws the one.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+
+from timeline.addresses import flow_url
+from tracing.records import day_of
+
+KINDS = ("entity", "workflow", "request")
+KIND_NUMBERS = {"entity": 1, "workflow": 2}
+KIND_OF = {1: "entity", 2: "workflow"}
+
+FLOW_COLUMNS = (
+    "flow_id, kind, type, key, environment, rule_id, spans, events, logs, errors, retries, chapters,"
+    " first_ns, last_ns, services, state, state_since_ns, step, step_ns, activity"
+)
+REQUEST_COLUMNS = (
+    "trace_id, environment, spans, events, logs, errors, retries, resent, late, first_ns, last_ns, services,"
+    " activity, root, root_span_id, root_name, root_service, root_status, day"
+)
+
+
+@dataclass(slots=True, frozen=True)
+class System:
+    """What one service says about a flow's state, and since when."""
+
+    system: str
+    state: str
+    since_ns: int
+
+
+@dataclass(slots=True, frozen=True)
+class FlowSummary:
+    """One flow. Times are Unix nanoseconds; None is unknown."""
+
+    kind: str
+    type: str
+    key: str
+    environment: str
+    identity: bytes  # flow id (16 bytes) or trace id
+    spans: int
+    events: int
+    logs: int
+    errors: int
+    retries: int
+    chapters: int
+    first_ns: int | None
+    last_ns: int | None
+    services: tuple[str, ...]
+    activity: int  # Unix minute
+    state: str | None = None
+    state_since_ns: int | None = None
+    rule_id: int | None = None
+    resent: int = 0
+    late: int = 0
+    days: tuple[int, ...] = ()  # of a request; empty for entities and workflows
+    root_span_id: bytes | None = None
+    root_name: str | None = None
+    root_service: str | None = None
+    root_status: int | None = None
+    has_root: bool = True
+    systems: tuple[System, ...] = field(default=())
+    retained: str = "all"
+
+    @property
+    def title(self) -> str:
+        if self.kind != "request":
+            return f"{self.type} {self.key}"
+        return self.root_name or f"trace {self.key}"
+
+    @property
+    def status(self) -> str:
+        """`open`, `error` or `ok`. Entities and workflows are never `open` yet."""
+        if self.kind != "request":
+            return "error" if self.errors else "ok"
+        if not self.has_root:
+            return "open"
+        failed = self.root_status == 2 or (not self.root_status and self.errors > 0)
+        return "error" if failed else "ok"
+
+    @property
+    def duration_ns(self) -> int | None:
+        if self.first_ns is None or self.last_ns is None:
+            return None
+        return max(0, self.last_ns - self.first_ns)
+
+    @property
+    def path(self) -> str:
+        """The path of its page."""
+        return flow_url(self.kind, self.type, self.key, self.environment)
+
+    def as_json(self, base_url: str, related: int | None = None) -> dict[str, Any]:
+        """The contract's flow object; `related` is known to a flow's page only."""
+        return {
+            "kind": self.kind,
+            "type": self.type,
+            "key": self.key,
+            "environment": self.environment,
+            "title": self.title,
+            "url": base_url + self.path,
+            "status": self.status,
+            "state": self.state,
+            "state_since": _text(self.state_since_ns),
+            "verdict": None,
+            "waiting_for": None,
+            "first": _text(self.first_ns),
+            "last": _text(self.last_ns),
+            "spans": self.spans,
+            "events": self.events,
+            "logs": self.logs,
+            "errors": self.errors,
+            "related": related,
+            "retries": self.retries,
+            "chapters": self.chapters,
+            "retained": self.retained,
+            "services": list(self.services),
+            "systems": [
+                {"system": item.system, "state": item.state, "since": str(item.since_ns)}
+                for item in self.systems
+            ],
+            "problems": [],
+        }
+
+
+def find_flow(kind: str, type: str, key: str, environment: str | None = None) -> FlowSummary | None:
+    """The flow of that name; without an environment the default one's, else the latest. None if unknown."""
+    return next(iter(find_flows(kind, type, key, environment)), None)
+
+
+def find_flows(kind: str, type: str, key: str, environment: str | None = None) -> list[FlowSummary]:
+    """All flows of that name over the environments: the default one first, then the latest."""
+    if kind == "request":
+        request = find_request(key) if type == "trace" else None
+        return completed([request] if request else [])
+    if kind not in KIND_NUMBERS or "\x00" in type + key + (environment or ""):
+        return []
+    found = _flows_named(KIND_NUMBERS[kind], type, key)
+    if environment is not None:
+        found = [flow for flow in found if flow.environment == environment]
+    found.sort(key=lambda flow: (flow.environment != settings.ENVIRONMENT, -flow.activity, flow.environment))
+    return completed(found)
+
+
+def find_request(trace_id: str) -> FlowSummary | None:
+    """The request flow of a trace (32 hex digits), or None."""
+    try:
+        wanted = bytes.fromhex(trace_id)
+    except ValueError:
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {REQUEST_COLUMNS} FROM request WHERE trace_id = %s", [wanted])
+        return fold_request(cursor.fetchall())
+
+
+def completed(flows: Sequence[FlowSummary]) -> list[FlowSummary]:
+    """The same flows with what other tables know: systems and retention. Always two queries."""
+    wanted = [flow.identity for flow in flows if flow.kind != "request"]
+    if not flows:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT day FROM day WHERE dropped_ns IS NOT NULL")
+        gone = {day for (day,) in cursor.fetchall()}
+        systems = _systems(cursor, wanted) if wanted else {}
+    return [
+        replace(flow, systems=systems.get(flow.identity, ()), retained=_retained(flow, gone))
+        for flow in flows
+    ]
+
+
+def from_row(row: Sequence[Any]) -> FlowSummary:
+    """A row of `FLOW_COLUMNS`."""
+    state, state_since_ns, step, step_ns, activity = row[15:20]
+    return FlowSummary(
+        identity=bytes(row[0]),
+        kind=KIND_OF[row[1]],
+        type=row[2],
+        key=row[3],
+        environment=row[4],
+        rule_id=row[5],
+        spans=row[6],
+        events=row[7],
+        logs=row[8],
+        errors=row[9],
+        retries=row[10],
+        chapters=row[11],
+        first_ns=row[12],
+        last_ns=row[13],
+        services=tuple(sorted(row[14])),
+        state=state if state is not None else step,
+        state_since_ns=state_since_ns if state is not None else step_ns,
+        activity=activity,
+    )
+
+
+def fold_request(rows: Iterable[Sequence[Any]]) -> FlowSummary | None:
+    """Rows of `REQUEST_COLUMNS` of one trace, one a day, as one flow; None without rows."""
+    days = sorted(rows, key=lambda row: int(row[18]))
+    if not days:
+        return None
+    rooted = min((row for row in days if row[13] is not None), key=lambda row: bytes(row[13]), default=None)
+    told = rooted or days[0]
+    trace_id = bytes(told[0])
+    return FlowSummary(
+        kind="request",
+        type="trace",
+        key=trace_id.hex(),
+        identity=trace_id,
+        environment=told[1],
+        spans=sum(row[2] for row in days),
+        events=sum(row[3] for row in days),
+        logs=sum(row[4] for row in days),
+        errors=sum(row[5] for row in days),
+        retries=sum(row[6] for row in days),
+        resent=sum(row[7] for row in days),
+        late=sum(row[8] for row in days),
+        chapters=1,
+        first_ns=min((row[9] for row in days if row[9] is not None), default=None),
+        last_ns=max((row[10] for row in days if row[10] is not None), default=None),
+        services=tuple(sorted({service for row in days for service in row[11]})),
+        activity=max(row[12] for row in days),
+        days=tuple(row[18] for row in days),
+        has_root=rooted is not None,
+        root_span_id=bytes(rooted[14]) if rooted and rooted[14] is not None else None,
+        root_name=rooted[15] if rooted else None,
+        root_service=rooted[16] if rooted else None,
+        root_status=rooted[17] if rooted else None,
+    )
+
+
+def _flows_named(kind: int, type: str, key: str) -> list[FlowSummary]:
+    # Served by flow_key: one key in every type and environment is a handful of rows.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {FLOW_COLUMNS} FROM flow"
+            " WHERE lower(key) = lower(%s) AND key = %s AND type = %s AND kind = %s",
+            [key, key, type, kind],
+        )
+        return [from_row(row) for row in cursor.fetchall()]
+
+
+def _systems(cursor: Any, flow_ids: list[bytes]) -> dict[bytes, tuple[System, ...]]:
+    cursor.execute(
+        "SELECT flow_id, system, state, since_ns FROM current_state WHERE flow_id = ANY(%s) ORDER BY system",
+        [flow_ids],
+    )
+    systems: dict[bytes, tuple[System, ...]] = {}
+    for flow_id, system, state, since_ns in cursor.fetchall():
+        systems[bytes(flow_id)] = (*systems.get(bytes(flow_id), ()), System(system, state, since_ns))
+    return systems
+
+
+def _retained(flow: FlowSummary, gone: set[int]) -> str:
+    """Whether retention has taken `some` of it: the days of its first and last record tell."""
+    if flow.days:
+        return "partly" if gone.intersection(flow.days) else "all"
+    if flow.first_ns is None or flow.last_ns is None or not gone:
+        return "all"
+    first, last = day_of(flow.first_ns), day_of(flow.last_ns)
+    if first not in gone:
+        return "all"
+    return "summary" if all(day in gone for day in range(first, last + 1)) else "partly"
+
+
+def _text(time_ns: int | None) -> str | None:
+    return None if time_ns is None else str(time_ns)
