@@ -1,0 +1,57 @@
+"""The web port's whole WSGI application: health, OTLP for those who know one address only, and the pages.
+
+`manage.py pages` serves it; any other WSGI server can, too. The OTLP port has `manage.py collect` to itself.
+"""
+
+import os
+import threading
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from django.core.wsgi import get_wsgi_application
+
+from tracing import health
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tracing.settings")
+
+
+class Receiving:
+    """The OTLP application, built at the first request: most installations never send here."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.application: WSGIApplication | None = None
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        with self.lock:
+            if self.application is None:
+                self.application = self.build()
+        return self.application(environ, start_response)
+
+    def build(self) -> "WSGIApplication":
+        from django.conf import settings
+
+        from tracing.database import conninfo
+        from tracing.otlp import http
+        from tracing.storing import Store
+
+        self.store = Store(conninfo(settings.DATABASES["default"]), settings.ENVIRONMENT)
+        return http.application(self.store)
+
+
+def by_path(receiving: "WSGIApplication", pages: "WSGIApplication") -> "WSGIApplication":
+    def answer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        sent = environ.get("PATH_INFO", "").startswith("/v1/")
+        return (receiving if sent else pages)(environ, start_response)
+
+    return answer
+
+
+pages = get_wsgi_application()
+
+from tracing.readiness import why_not_ready  # noqa: E402  (needs the applications loaded above)
+
+application = health.around(by_path(Receiving(), pages), why_not_ready)
