@@ -1,0 +1,94 @@
+"""Times and durations in words: pure, from Unix nanoseconds and a zone to text.
+
+Absolute times come with their offset from UTC; "3 h 12 m ago" stands beside them, never instead.
+`timeline.templatetags.threadline` puts them into pages, in the zone of the reader's `tz` cookie.
+"""
+
+from datetime import UTC, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo
+
+SECOND_NS = 1_000_000_000
+MINUTE_NS = 60 * SECOND_NS
+# (at least so many ns, large unit in ns, its sign, small unit in ns, its sign)
+_TWO_UNITS = (
+    (86_400 * SECOND_NS, 86_400 * SECOND_NS, "d", 3_600 * SECOND_NS, "h"),
+    (3_600 * SECOND_NS, 3_600 * SECOND_NS, "h", MINUTE_NS, "m"),
+    (MINUTE_NS, MINUTE_NS, "m", SECOND_NS, "s"),
+)
+_ONE_UNIT = ((SECOND_NS, "s"), (1_000_000, "ms"), (1_000, "µs"))
+
+
+def zone_named(name: str) -> tzinfo:
+    """The zone of that IANA name; UTC where it is unknown or odd."""
+    if not name or name == "UTC" or len(name) > 64:
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        return UTC
+
+
+def moment(time_ns: int, zone: tzinfo) -> datetime | None:
+    """The time to the microsecond, or None beyond the years a calendar holds."""
+    try:
+        exact = datetime.fromtimestamp(time_ns // SECOND_NS, UTC)
+        return (exact + timedelta(microseconds=time_ns % SECOND_NS // 1_000)).astimezone(zone)
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
+def offset(time: datetime) -> str:
+    """`UTC`, `+01:00`."""
+    shift = time.utcoffset() or timedelta()
+    if not shift and time.tzinfo is UTC:
+        return "UTC"
+    minutes = int(shift.total_seconds()) // 60
+    return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
+
+
+def full(time_ns: int, zone: tzinfo) -> str:
+    """`2026-11-21 14:02:11.310 +01:00`."""
+    time = moment(time_ns, zone)
+    if time is None:
+        return f"{time_ns} ns"
+    return f"{time:%Y-%m-%d %H:%M:%S}.{time.microsecond // 1000:03} {offset(time)}"
+
+
+def short(time_ns: int, zone: tzinfo, now_ns: int) -> str:
+    """`14:02:11` today, `21 Nov 14:02:11` this year, `2025-11-21 14:02` before. The page names the zone once."""
+    time, now = moment(time_ns, zone), moment(now_ns, zone)
+    if time is None or now is None:
+        return f"{time_ns} ns"
+    if time.date() == now.date():
+        return f"{time:%H:%M:%S}"
+    return f"{time.day} {time:%b %H:%M:%S}" if time.year == now.year else f"{time:%Y-%m-%d %H:%M}"
+
+
+def took(duration_ns: int | None) -> str:
+    """`3 h 12 m`, `1.24 s`, `90 ms`, `0`; an en dash for the unknown."""
+    if duration_ns is None:
+        return "–"
+    if duration_ns < 0:
+        return f"−{took(-duration_ns)}"
+    for least, large, large_sign, small, small_sign in _TWO_UNITS:
+        if duration_ns >= least:
+            rest = duration_ns % large // small
+            return f"{duration_ns // large} {large_sign}" + (f" {rest} {small_sign}" if rest else "")
+    for unit, sign in _ONE_UNIT:
+        if duration_ns >= unit:
+            return f"{_three_digits(duration_ns / unit)} {sign}"
+    return f"{duration_ns} ns" if duration_ns else "0"
+
+
+def ago(time_ns: int, now_ns: int) -> str:
+    """`3 h 12 m ago`, `in 5 m`, `just now` under ten seconds."""
+    age_ns = now_ns - time_ns
+    if abs(age_ns) < 10 * SECOND_NS:
+        return "just now"
+    return f"{took(age_ns)} ago" if age_ns > 0 else f"in {took(-age_ns)}"
+
+
+def _three_digits(value: float) -> str:
+    places = 0 if value >= 99.5 else 1 if value >= 9.95 else 2
+    text = f"{value:.{places}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,0 +1,94 @@
+"""What templates need to say numbers, times and services; the words come from `timeline.moments`.
+
+`{% when ns %}` draws a time in the reader's zone with UTC on hover; `{{ name|hue }}` is one of twelve classes
+whose colours stand in `threadline.css`.
+"""
+
+from datetime import UTC, tzinfo
+from typing import Any
+from zlib import crc32
+
+from django.http import HttpRequest
+from django.template import Context, Library
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from timeline import moments
+from tracing.clock import now_ns
+
+register = Library()
+HUES = 12
+
+
+def reader_zone(request: HttpRequest | None) -> tzinfo:
+    """The zone of the reader's `tz` cookie, unless they asked for UTC; UTC until known."""
+    if request is None or request.COOKIES.get("clock") == "utc":
+        return UTC
+    return moments.zone_named(request.COOKIES.get("tz", ""))
+
+
+@register.simple_tag(takes_context=True)
+def when(context: Context, time_ns: int | None) -> SafeString:
+    """A `<time>`: short in the text, complete with offset and UTC on hover."""
+    if time_ns is None:
+        return SafeString("–")
+    zone, now = reader_zone(context.get("request")), now_ns()
+    at = moments.moment(time_ns, UTC)
+    title = moments.full(time_ns, zone)
+    if zone is not UTC:
+        title = f"{title} = {moments.full(time_ns, UTC)}"
+    return format_html(
+        '<time datetime="{}" title="{}, {}">{}</time>',
+        at.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if at else "",
+        title,
+        moments.ago(time_ns, now),
+        moments.short(time_ns, zone, now),
+    )
+
+
+@register.simple_tag(takes_context=True)
+def zone(context: Context) -> str:
+    """The offset of the reader's clock now: `+01:00`, or `UTC`."""
+    now = moments.moment(now_ns(), reader_zone(context.get("request")))
+    return moments.offset(now) if now else "UTC"
+
+
+@register.filter
+def ago(time_ns: int | None) -> str:
+    return "–" if time_ns is None else moments.ago(time_ns, now_ns())
+
+
+@register.filter
+def took(duration_ns: int | None) -> str:
+    return moments.took(duration_ns)
+
+
+@register.filter
+def number(value: Any) -> str:
+    """`1,204`; an en dash for nothing."""
+    return "–" if value is None else f"{value:,}"
+
+
+@register.filter
+def hue(name: str) -> str:
+    """`s1` … `s12`, the same for the same service everywhere."""
+    return f"s{crc32(name.encode('utf-8', 'replace')) % HUES + 1}"
+
+
+@register.simple_tag(takes_context=True)
+def here(context: Context, section: str) -> SafeString:
+    """`aria-current` on the section's link in the header."""
+    request = context.get("request")
+    path = request.path if request is not None else ""
+    inside = path == "/" if section == "/" else path.startswith(section)
+    # A flow is read in the section of the flows.
+    inside = inside or (section == "/flows" and path.startswith(("/flow/", "/record/")))
+    return SafeString(' aria-current="page"' if inside else "")
+
+
+@register.simple_tag(takes_context=True)
+def theme(context: Context) -> str:
+    """`light`, `dark` or `system`, from the cookie of the header's switch."""
+    request = context.get("request")
+    chosen = request.COOKIES.get("theme", "") if request is not None else ""
+    return chosen if chosen in ("light", "dark") else "system"
