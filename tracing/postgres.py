@@ -126,7 +126,7 @@ class Server:
         # No process of ours wrote this id: after a reboot the number may be anybody's, and PostgreSQL would wait.
         (self.cluster.data / "postmaster.pid").unlink(missing_ok=True)
         options = [f"--{name}={value}" for name, value in self.settings.items()]
-        places = ["-D", self.cluster.data, "-k", self.cluster.sockets]
+        places: list[str | Path] = ["-D", self.cluster.data, "-k", self.cluster.sockets]
         with open_log(self.cluster.log) as log:
             self.process = child.start(
                 [server / "bin/postgres", *places, *options],

@@ -96,7 +96,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "tracing.headers.content_security_policy",
-    "tracing.unavailable.say_so",
+    "tracing.unavailable.DatabaseAway",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.common.CommonMiddleware",

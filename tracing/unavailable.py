@@ -19,7 +19,7 @@ RETRY_AFTER_S = 3
 logger = logging.getLogger(__name__)
 
 
-class say_so:  # noqa: N801
+class DatabaseAway:
     """Middleware; a class only because Django offers view errors to a method."""
 
     def __init__(self, answer: Callable[[HttpRequest], HttpResponseBase]) -> None:

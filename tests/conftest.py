@@ -1,0 +1,135 @@
+"""What every test may ask for: a database, a store on it, the pages served, the whole product running.
+
+Without DATABASE_URL the session runs the embedded server in a home of its own, as root or not. Nothing here
+stands in for a real part; `tests.product` starts the processes.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests import product
+
+if TYPE_CHECKING:
+    from pytest_django import DjangoDbBlocker
+
+    from tracing.storing import Store
+
+# Playwright runs an event loop in the tests' thread, and Django would refuse to touch the database beside it.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+
+CHROMIUM = Path("/usr/bin/chromium")
+# Whose rows are part of the migrated state; brought back before each test instead of being emptied.
+SEEDED = ("installation", "tracing_rule")
+# Follows the partitions, which stay.
+KEPT = (*SEEDED, "day", "django_migrations", "django_content_type")
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings() -> Iterator[None]:
+    from django.db import connection
+
+    # The threads of a test's server must not hold connections when the database is dropped.
+    connection.settings_dict["CONN_MAX_AGE"] = 0
+    if os.environ.get("DATABASE_URL"):
+        yield
+        return
+    from tracing import postgres
+
+    with tempfile.TemporaryDirectory(prefix="threadline-test-") as home:
+        with postgres.running(Path(home), {"fsync": "off"}) as server:
+            connection.settings_dict.update(server.cluster.database())
+            yield
+        shutil.rmtree(server.cluster.folder)
+
+
+@pytest.fixture(scope="session")
+def seeded(django_db_setup: None, django_db_blocker: "DjangoDbBlocker") -> None:
+    from django.db import connection
+
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        for table in SEEDED:
+            cursor.execute(f"DROP TABLE IF EXISTS test_{table}")
+            cursor.execute(f"CREATE TABLE test_{table} AS TABLE {table}")
+
+
+@pytest.fixture
+def clean_store(seeded: None, django_db_blocker: "DjangoDbBlocker") -> Iterator[None]:
+    """The migrated database, nothing received yet; commits are real and seen by every process."""
+    with django_db_blocker.unblock():
+        empty_tables()
+        yield
+
+
+def empty_tables() -> None:
+    from django.db import connection
+
+    kept = [*KEPT, *(f"test_{table}" for table in SEEDED)]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND NOT c.relispartition"
+            " AND c.relname <> ALL (%s)",
+            [kept],
+        )
+        tables = ", ".join(f'"{row[0]}"' for row in cursor.fetchall())
+        cursor.execute(f"TRUNCATE {tables}")
+        for table in SEEDED:
+            cursor.execute(f"DELETE FROM {table}")
+            cursor.execute(f"INSERT INTO {table} SELECT * FROM test_{table}")
+        cursor.execute("UPDATE day SET last_received_ns = 0")
+
+
+@pytest.fixture
+def conninfo(clean_store: None) -> str:
+    """The empty test database, for a psycopg connection of one's own."""
+    from tracing.database import conninfo
+
+    return conninfo()
+
+
+@pytest.fixture
+def store(conninfo: str) -> Iterator["Store"]:
+    from django.conf import settings
+
+    from tracing.storing import Store
+
+    made = Store(conninfo, settings.ENVIRONMENT)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def served(clean_store: None) -> Iterator[str]:
+    """The pages' address, served by the real server from this process, on the test database."""
+    from tracing import server, wsgi
+
+    serving = server.in_thread(("127.0.0.1", 0), wsgi.application, threads=4)
+    yield f"http://127.0.0.1:{serving.bind_addr[1]}"
+    serving.stop()
+
+
+@pytest.fixture(scope="session")
+def running() -> Iterator[product.Running]:
+    """The whole product as a process of its own, in a home of its own; shared by all tests that send to it."""
+    with (
+        tempfile.TemporaryDirectory(prefix="threadline-test-") as home,
+        product.started(Path(home)) as started,
+    ):
+        yield started
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """Debian's Chromium; without one browser tests are skipped, but not where the checks count."""
+    if not CHROMIUM.exists():
+        sentence = f"no browser at {CHROMIUM}: apt-get install chromium"
+        if os.environ.get("CI") == "true":
+            pytest.fail(sentence)
+        pytest.skip(sentence)
+    return browser_type_launch_args | {"executable_path": str(CHROMIUM), "args": ["--no-sandbox"]}
