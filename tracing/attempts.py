@@ -1,0 +1,48 @@
+"""Which try of an operation a record says it is, from the attributes that frameworks declare (pure).
+
+Undeclared retries are inferred from structure by whoever lays out a timeline; this is only what was said.
+"""
+
+from typing import Any
+
+# Attribute -> what its first try carries. Sources: semantic conventions and the instrumentations named.
+DECLARED: dict[str, int] = {
+    "http.request.resend_count": 0,  # absent on the first; also counts redirects and 401 challenges
+    "celery.retries": 0,  # absent on the first
+    "airflow.task_instance.try_number": 1,
+    "bullmq.job.attempts_made": 0,
+    "messaging.gcp_pubsub.message.delivery_attempt": 1,
+    "messaging.servicebus.message.delivery_count": 1,
+    "flow.attempt": 1,
+}
+# A resend answered by one of these was a redirect or a challenge, not a retry.
+NO_RETRY_STATUS = {401, *range(300, 400)}
+
+
+def declared_attempt(attributes: dict[str, Any]) -> int | None:
+    """The attempt's number, 1 for the first; None where nothing declares one."""
+    for name in DECLARED.keys() & attributes.keys():
+        number = _whole(attributes[name])
+        if number is not None:
+            return max(1, number - DECLARED[name] + 1)
+    return None
+
+
+def is_retry(attributes: dict[str, Any]) -> bool:
+    """Whether the record declares that it is a second or later try."""
+    if DECLARED.keys().isdisjoint(attributes):
+        return False
+    if _whole(attributes.get("http.response.status_code")) in NO_RETRY_STATUS:
+        return False
+    attempt = declared_attempt(attributes)
+    return attempt is not None and attempt > 1
+
+
+def _whole(value: Any) -> int | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, str) and value.isdecimal() and len(value) < 10:
+        return int(value)
+    return None

@@ -1,0 +1,282 @@
+"""Adds a `flows.Fold` to the rows of requests, flows, chapters, members and states.
+
+The second half of a storing transaction (`tracing.writing` is the first); a rule applied to what is stored
+ends here too. Always in this table order and sorted by key, so that two transactions cannot wait for each other.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import psycopg
+
+from tracing.copying import HEADER, MEMBER_COLUMNS, TRAILER, member_row
+from tracing.flows import ChapterKey, Fold, RequestKey, RequestSums, ToldKey
+
+Cursor = psycopg.Cursor[tuple[Any, ...]]
+
+KINDS = {"entity": 1, "workflow": 2}
+
+# An exception's first teller inserts the row, and counts it.
+_TELL = """
+INSERT INTO told_exception (scope_id, exception_id, day)
+SELECT * FROM unnest(%s::bytea[], %s::bytea[], %s::int[]) AS t(scope_id, exception_id, day)
+ORDER BY scope_id, exception_id
+ON CONFLICT DO NOTHING RETURNING scope_id, exception_id
+"""
+
+_REQUESTS = """
+INSERT INTO request AS r (day, trace_id, spans, events, logs, errors, retries, resent, late, first_ns, last_ns,
+    root, root_span_id, root_name, root_service, root_status, services, environment, activity, xid)
+SELECT day, trace_id, spans, events, logs, errors, retries, 0, late, first_ns, last_ns,
+    root, root_span_id, root_name, root_service, root_status, string_to_array(services, E'\\x01'),
+    environment, activity, %s::xid8
+FROM unnest(%s::int[], %s::bytea[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
+    %s::bigint[], %s::bigint[], %s::bytea[], %s::bytea[], %s::text[], %s::text[], %s::smallint[],
+    %s::text[], %s::text[], %s::int[])
+    AS n(day, trace_id, spans, events, logs, errors, retries, late, first_ns, last_ns,
+    root, root_span_id, root_name, root_service, root_status, services, environment, activity)
+ORDER BY trace_id, day
+ON CONFLICT (trace_id, day) DO UPDATE SET
+    spans = r.spans + excluded.spans, events = r.events + excluded.events, logs = r.logs + excluded.logs,
+    errors = r.errors + excluded.errors, retries = r.retries + excluded.retries,
+    late = r.late + excluded.late,
+    first_ns = least(r.first_ns, excluded.first_ns), last_ns = greatest(r.last_ns, excluded.last_ns),
+    root = CASE WHEN excluded.root < r.root OR r.root IS NULL THEN excluded.root ELSE r.root END,
+    root_span_id = CASE WHEN excluded.root < r.root OR r.root IS NULL THEN excluded.root_span_id ELSE r.root_span_id END,
+    root_name = CASE WHEN excluded.root < r.root OR r.root IS NULL THEN excluded.root_name ELSE r.root_name END,
+    root_service = CASE WHEN excluded.root < r.root OR r.root IS NULL THEN excluded.root_service ELSE r.root_service END,
+    root_status = CASE WHEN excluded.root < r.root OR r.root IS NULL THEN excluded.root_status ELSE r.root_status END,
+    services = CASE WHEN r.services @> excluded.services THEN r.services ELSE ARRAY(
+        SELECT DISTINCT name FROM unnest(r.services || excluded.services) AS s(name) ORDER BY name) END,
+    environment = least(r.environment, excluded.environment),
+    activity = greatest(r.activity, excluded.activity), xid = excluded.xid
+"""
+
+# The hot rows: one upsert each, on a page with room, no index touched but the one by activity, once a minute.
+_FLOWS = """
+INSERT INTO flow AS f (flow_id, kind, type, key, environment, rule_id, spans, events, logs, errors, retries, chapters,
+    first_ns, last_ns, services, state, state_order, state_since_ns, step, step_order, step_ns, activity, xid)
+SELECT flow_id, kind, type, key, environment, rule_id, spans, events, logs, errors, retries, 0,
+    first_ns, last_ns, string_to_array(services, E'\\x01'), state, state_order, state_ns, step, step_order, step_ns,
+    activity, %s::xid8
+FROM unnest(%s::bytea[], %s::smallint[], %s::text[], %s::text[], %s::text[], %s::int[], %s::bigint[], %s::bigint[],
+    %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::bytea[],
+    %s::bigint[], %s::text[], %s::bytea[], %s::bigint[], %s::int[])
+    AS n(flow_id, kind, type, key, environment, rule_id, spans, events, logs, errors, retries, first_ns, last_ns,
+    services, state, state_order, state_ns, step, step_order, step_ns, activity)
+ORDER BY flow_id
+ON CONFLICT (flow_id) DO UPDATE SET
+    rule_id = least(f.rule_id, excluded.rule_id),
+    spans = f.spans + excluded.spans, events = f.events + excluded.events, logs = f.logs + excluded.logs,
+    errors = f.errors + excluded.errors, retries = f.retries + excluded.retries,
+    first_ns = least(f.first_ns, excluded.first_ns), last_ns = greatest(f.last_ns, excluded.last_ns),
+    services = CASE WHEN f.services @> excluded.services THEN f.services ELSE ARRAY(
+        SELECT DISTINCT name FROM unnest(f.services || excluded.services) AS s(name) ORDER BY name) END,
+    state = CASE WHEN excluded.state_order > f.state_order OR f.state_order IS NULL THEN excluded.state ELSE f.state END,
+    state_since_ns = CASE WHEN excluded.state_order > f.state_order OR f.state_order IS NULL
+        THEN excluded.state_since_ns ELSE f.state_since_ns END,
+    state_order = greatest(f.state_order, excluded.state_order),
+    step = CASE WHEN excluded.step_order > f.step_order OR f.step_order IS NULL THEN excluded.step ELSE f.step END,
+    step_ns = CASE WHEN excluded.step_order > f.step_order OR f.step_order IS NULL THEN excluded.step_ns ELSE f.step_ns END,
+    step_order = greatest(f.step_order, excluded.step_order),
+    activity = greatest(f.activity, excluded.activity), xid = excluded.xid
+"""
+
+_CHAPTERS = """
+INSERT INTO chapter AS c (flow_id, trace_id, service, day, spans, events, logs, errors, retries, resent, late,
+    first_ns, last_ns, xid)
+SELECT flow_id, trace_id, service, day, spans, events, logs, errors, retries, 0, late, first_ns, last_ns, %s::xid8
+FROM unnest(%s::bytea[], %s::bytea[], %s::text[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
+    %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+    AS n(flow_id, trace_id, service, day, spans, events, logs, errors, retries, late, first_ns, last_ns)
+ORDER BY flow_id, trace_id, service, day
+ON CONFLICT (flow_id, trace_id, service, day) DO UPDATE SET
+    spans = c.spans + excluded.spans, events = c.events + excluded.events, logs = c.logs + excluded.logs,
+    errors = c.errors + excluded.errors, retries = c.retries + excluded.retries,
+    late = c.late + excluded.late,
+    first_ns = least(c.first_ns, excluded.first_ns), last_ns = greatest(c.last_ns, excluded.last_ns),
+    xid = excluded.xid
+RETURNING flow_id, trace_id, (xmax = 0) AS inserted
+"""
+
+# A chapter is a trace, whatever days it spans. The flows' rows are locked by now, so a chapter that another
+# transaction added for the same trace on another day is seen here.
+_COUNT_CHAPTERS = """
+UPDATE flow SET chapters = flow.chapters + fresh.chapters FROM (
+    SELECT flow_id, sum(CASE
+        WHEN trace_id = ''::bytea THEN mine
+        WHEN (SELECT count(*) FROM chapter c WHERE c.flow_id = m.flow_id AND c.trace_id = m.trace_id) = mine THEN 1
+        ELSE 0 END) AS chapters
+    FROM unnest(%s::bytea[], %s::bytea[], %s::int[]) AS m(flow_id, trace_id, mine) GROUP BY flow_id
+) AS fresh WHERE flow.flow_id = fresh.flow_id AND fresh.chapters > 0
+"""
+
+_LOCK_REQUESTS = """
+SELECT 1 FROM request WHERE (trace_id, day) IN (SELECT * FROM unnest(%s::bytea[], %s::int[]))
+ORDER BY trace_id, day FOR NO KEY UPDATE
+"""
+_LOCK_FLOWS = "SELECT 1 FROM flow WHERE flow_id = ANY(%s::bytea[]) ORDER BY flow_id FOR NO KEY UPDATE"
+_REQUESTS_AGAIN = """
+UPDATE request r SET resent = r.resent + n.resent
+FROM unnest(%s::bytea[], %s::int[], %s::int[]) AS n(trace_id, day, resent) WHERE r.trace_id = n.trace_id AND r.day = n.day
+"""
+_CHAPTERS_AGAIN = """
+UPDATE chapter c SET resent = c.resent + n.resent
+FROM unnest(%s::bytea[], %s::bytea[], %s::text[], %s::int[], %s::int[]) AS n(flow_id, trace_id, service, day, resent)
+WHERE (c.flow_id, c.trace_id, c.service, c.day) = (n.flow_id, n.trace_id, n.service, n.day)
+"""
+
+_ASSERTIONS = """
+INSERT INTO assertion (flow_id, valid_ns, system, digest, state, received_ns, trace_id, record_id, day, rule_id, xid)
+SELECT flow_id, valid_ns, system, digest, state, %s, trace_id, record_id, day, rule_id, %s::xid8
+FROM unnest(%s::bytea[], %s::bigint[], %s::text[], %s::bytea[], %s::text[], %s::bytea[], %s::bytea[], %s::int[], %s::int[])
+    AS n(flow_id, valid_ns, system, digest, state, trace_id, record_id, day, rule_id)
+ORDER BY flow_id, valid_ns, system, digest, state
+ON CONFLICT DO NOTHING
+"""
+
+_STATES = """
+INSERT INTO current_state AS s (flow_id, system, state, since_ns, state_order)
+SELECT * FROM unnest(%s::bytea[], %s::text[], %s::text[], %s::bigint[], %s::bytea[])
+    AS n(flow_id, system, state, since_ns, state_order)
+ORDER BY flow_id, system
+ON CONFLICT (flow_id, system) DO UPDATE
+SET state = excluded.state, since_ns = excluded.since_ns, state_order = excluded.state_order
+WHERE excluded.state_order > s.state_order
+"""
+
+
+def add(cursor: Cursor, fold: Fold, xid: int, received_ns: int) -> None:
+    """Write all of a fold, inside the caller's transaction."""
+    _count_exceptions(cursor, fold)
+    _add_requests(cursor, fold, xid)
+    _add_flows(cursor, fold, xid)
+    _add_chapters(cursor, fold, xid)
+    _add_again(cursor, fold)
+    _add_members(cursor, fold, xid)
+    _add_states(cursor, fold, xid, received_ns)
+
+
+def _count_exceptions(cursor: Cursor, fold: Fold) -> None:
+    if not fold.told:
+        return
+    days = [row.day for row in fold.told.values()]
+    scopes, ids = zip(*fold.told, strict=True)
+    cursor.execute(_TELL, (list(scopes), list(ids), days))
+    for first in cursor.fetchall():
+        row = fold.told[ToldKey(*first)]
+        if isinstance(row, ChapterKey):
+            fold.chapters[row].errors += 1
+            fold.flows[row.flow_id].errors += 1
+        else:
+            fold.requests[row].errors += 1
+
+
+def _columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _joined(services: set[str]) -> str:
+    return "\x01".join(sorted(services))
+
+
+def _add_requests(cursor: Cursor, fold: Fold, xid: int) -> None:
+    if fold.requests:
+        rows = [_request_row(key, sums) for key, sums in sorted(fold.requests.items())]
+        cursor.execute(_REQUESTS, [str(xid), *_columns(rows)])
+
+
+def _request_row(key: RequestKey, sums: RequestSums) -> tuple[Any, ...]:
+    root = sums.root or (None,) * 5
+    # fmt: off
+    return (
+        key.day, key.trace_id, sums.spans, sums.events, sums.logs, sums.errors, sums.retries, sums.late,
+        sums.first_ns, sums.last_ns, *root, _joined(sums.services), sums.environment, sums.activity,
+    )
+    # fmt: on
+
+
+def _add_flows(cursor: Cursor, fold: Fold, xid: int) -> None:
+    if not fold.flows:
+        return
+    rows = []
+    for flow_id, sums in sorted(fold.flows.items()):
+        assert sums.flow is not None
+        state, step = sums.state, sums.step
+        # fmt: off
+        rows.append((
+            flow_id, KINDS[sums.flow.kind], sums.flow.type, sums.flow.key, sums.flow.environment, sums.rule_id,
+            sums.spans, sums.events, sums.logs, sums.errors, sums.retries, sums.first_ns, sums.last_ns,
+            _joined(sums.services), *_said(state), *_said(step), sums.activity,
+        ))
+        # fmt: on
+    cursor.execute(_FLOWS, [str(xid), *_columns(rows)])
+
+
+def _said(said: Any) -> tuple[Any, Any, Any]:
+    return (None, None, None) if said is None else (said.text, said.order, said.at_ns)
+
+
+def _add_chapters(cursor: Cursor, fold: Fold, xid: int) -> None:
+    if not fold.chapters:
+        return
+    # fmt: off
+    rows = [
+        (*key, sums.spans, sums.events, sums.logs, sums.errors, sums.retries, sums.late,
+         sums.first_ns, sums.last_ns)
+        for key, sums in sorted(fold.chapters.items())
+    ]
+    # fmt: on
+    cursor.execute(_CHAPTERS, [str(xid), *_columns(rows)])
+    mine: dict[tuple[bytes, bytes], int] = {}
+    for flow_id, trace_id, inserted in cursor.fetchall():
+        if inserted:
+            mine[flow_id, trace_id] = mine.get((flow_id, trace_id), 0) + 1
+    if mine:
+        cursor.execute(_COUNT_CHAPTERS, _columns((*key, count) for key, count in sorted(mine.items())))
+
+
+def _add_again(cursor: Cursor, fold: Fold) -> None:
+    # Rows are locked first, in order: an UPDATE … FROM locks in the order of its plan.
+    if fold.again_requests:
+        rows = [(*key, count) for key, count in sorted(fold.again_requests.items())]
+        cursor.execute(_LOCK_REQUESTS, (*_columns(row[:2] for row in rows),))
+        cursor.execute(_REQUESTS_AGAIN, _columns(rows))
+    if fold.again_chapters:
+        again = [(*key, count) for key, count in sorted(fold.again_chapters.items())]
+        cursor.execute(_LOCK_FLOWS, ([row[0] for row in again],))
+        cursor.execute(_CHAPTERS_AGAIN, _columns(again))
+
+
+def _add_members(cursor: Cursor, fold: Fold, xid: int) -> None:
+    if not fold.members:
+        return
+    with cursor.copy(f"COPY member ({MEMBER_COLUMNS}) FROM STDIN (FORMAT binary)") as copy:
+        copy.write(HEADER)
+        copy.write(
+            b"".join(
+                member_row(
+                    key.day,
+                    key.flow_id,
+                    key.trace_id,
+                    key.service,
+                    key.rule_id,
+                    bytes(ids.span_ids),
+                    bytes(ids.log_ids),
+                    xid,
+                )
+                for key, ids in sorted(fold.members.items())
+            )
+        )
+        copy.write(TRAILER)
+
+
+def _add_states(cursor: Cursor, fold: Fold, xid: int, received_ns: int) -> None:
+    if fold.assertions:
+        cursor.execute(_ASSERTIONS, [received_ns, str(xid), *_columns(sorted(fold.assertions))])
+    if fold.states:
+        rows = [
+            (flow_id, system, said.text, said.at_ns, said.order)
+            for (flow_id, system), said in sorted(fold.states.items())
+        ]
+        cursor.execute(_STATES, _columns(rows))

@@ -1,0 +1,208 @@
+"""One transaction: a set of decoded records into the tables, each exactly once, and what follows from them.
+
+Records that are new go straight in by COPY; on a conflict the same rows are staged and inserted where absent,
+and only what came back is folded. `tracing.storing` decides what shares a transaction and what is tried again.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg import sql
+
+from tracing import copying, rulebook, summing
+from tracing.correlation import Rulebook
+from tracing.flows import Fold
+from tracing.partitions import is_catch_all
+from tracing.records import Log, Resource, Scope, Span
+
+Cursor = psycopg.Cursor[tuple[Any, ...]]
+HOUR_NS = 3_600_000_000_000
+
+_BEGIN = """
+SELECT pg_advisory_xact_lock_shared(%s), pg_current_xact_id()::text::bigint,
+       (SELECT rule_version FROM installation)
+"""
+_RESOURCES = """
+INSERT INTO resource (resource_id, attributes, dropped, schema_url, service, environment)
+VALUES (%s, %s::jsonb, %s, %s, %s, %s) ON CONFLICT DO NOTHING
+"""
+_SCOPES = """
+INSERT INTO scope (scope_id, name, version, attributes, dropped, schema_url)
+VALUES (%s, %s, %s, %s::jsonb, %s, %s) ON CONFLICT DO NOTHING
+"""
+_INSERT_ABSENT = """
+INSERT INTO {table} ({columns}) SELECT {columns} FROM {stage} ORDER BY {key} ON CONFLICT DO NOTHING RETURNING {key}
+"""
+# `day.last_received_ns` keeps a late day from being dropped; an hour's precision is enough for that.
+_DAYS = """
+INSERT INTO day (day, last_received_ns) SELECT n, %s FROM unnest(%s::int[]) AS n ORDER BY n
+ON CONFLICT (day) DO UPDATE SET last_received_ns = greatest(day.last_received_ns, excluded.last_received_ns)
+"""
+
+
+class Writer:
+    """A connection that stores. Not shared between threads; `known` spares repeated look-ups."""
+
+    def __init__(self, connection: psycopg.Connection, environment: str) -> None:
+        self.connection = connection
+        self._environment = environment
+        self._rules: Rulebook | None = None
+        self._known: set[bytes] = set()  # resources and scopes that are stored and committed
+        self._day_hours: dict[int, int] = {}
+
+    def write(self, spans: Sequence[Span], logs: Sequence[Log], received_ns: int) -> int:
+        """Store records whose days exist; returns how many were there already. Raises psycopg's errors."""
+        fresh_ids: set[bytes] = set()
+        with self.connection.transaction(), self.connection.cursor() as cursor:
+            cursor.execute(_BEGIN, (rulebook.RULES_LOCK,))
+            _, xid, version = cursor.fetchone() or (None, 0, 0)
+            rules = self._rules_at(version)
+            fresh_ids = self._write_senders(cursor, spans, logs)
+            fold = Fold(self._environment, received_ns)
+            stamp = (rules.version, received_ns, xid)
+            again = self._write_spans(cursor, spans, rules, fold, stamp)
+            again += self._write_logs(cursor, logs, rules, fold, stamp)
+            summing.add(cursor, fold, xid, received_ns)
+            days = self._note_days(cursor, spans, logs, received_ns)
+        self._known |= fresh_ids
+        self._day_hours |= days
+        return again
+
+    def _rules_at(self, version: int) -> Rulebook:
+        if self._rules is None or self._rules.version != version:
+            self._rules = rulebook.load(self.connection, self._environment)
+        return self._rules
+
+    def _write_senders(self, cursor: Cursor, spans: Sequence[Span], logs: Sequence[Log]) -> set[bytes]:
+        if len(self._known) > 50_000:
+            self._known.clear()
+        resources: dict[bytes, Resource] = {}
+        scopes: dict[bytes, Scope] = {}
+        for record in all_records(spans, logs):
+            resources[record.resource.resource_id] = record.resource
+            scopes[record.scope.scope_id] = record.scope
+        for resource_id in sorted(resources.keys() - self._known):
+            cursor.execute(_RESOURCES, _resource_row(resources[resource_id]))
+        for scope_id in sorted(scopes.keys() - self._known):
+            cursor.execute(_SCOPES, _scope_row(scopes[scope_id]))
+        return (resources.keys() | scopes.keys()) - self._known
+
+    def _write_spans(
+        self, cursor: Cursor, spans: Sequence[Span], rules: Rulebook, fold: Fold, stamp: tuple[int, int, int]
+    ) -> int:
+        by_key = {(span.trace_id, span.span_id, span.start_ns, span.digest): span for span in spans}
+        rows = [copying.span_row(span, *stamp) for _, span in sorted(by_key.items())]
+        new = self._insert(cursor, "span", copying.SPAN_COLUMNS, "trace_id, span_id, start_ns, digest", rows)
+        fresh = list(by_key.values()) if new is None else [by_key[key] for key in new]
+        self._write_links(cursor, fresh)
+        for span in fresh:
+            fold.take_span(span, rules.read_span(span))
+        for span in _others(spans, fresh):
+            fold.take_again(span.trace_id, "", span.day, rules.read_span(span))
+        return len(spans) - len(fresh)
+
+    def _write_logs(
+        self, cursor: Cursor, logs: Sequence[Log], rules: Rulebook, fold: Fold, stamp: tuple[int, int, int]
+    ) -> int:
+        by_key = {(log.log_id, log.day): log for log in logs}
+        rows = [copying.log_row(log, *stamp) for _, log in sorted(by_key.items())]
+        new = self._insert(cursor, "log", copying.LOG_COLUMNS, "log_id, day", rows)
+        fresh = list(by_key.values()) if new is None else [by_key[key] for key in new]
+        for log in fresh:
+            fold.take_log(log, rules.read_log(log))
+        for log in _others(logs, fresh):
+            fold.take_again(log.trace_id, log.resource.service, log.day, rules.read_log(log))
+        return len(logs) - len(fresh)
+
+    def _insert(
+        self,
+        cursor: Cursor,
+        table: LiteralString,
+        columns: LiteralString,
+        key: LiteralString,
+        rows: list[bytes],
+    ) -> list[tuple[Any, ...]] | None:
+        """Insert packed rows that are not there yet; None when all were new, else the keys that were."""
+        if not rows:
+            return None
+        target = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)")
+        try:
+            with self.connection.transaction():
+                _copy(cursor, target.format(sql.Identifier(table), sql.SQL(columns)), rows)
+        except psycopg.errors.UniqueViolation:
+            return self._insert_staged(cursor, table, columns, key, rows)
+        return None
+
+    def _insert_staged(
+        self,
+        cursor: Cursor,
+        table: LiteralString,
+        columns: LiteralString,
+        key: LiteralString,
+        rows: list[bytes],
+    ) -> list[tuple[Any, ...]]:
+        stage = sql.Identifier(f"stage_{table}")
+        names = {
+            "stage": stage,
+            "table": sql.Identifier(table),
+            "columns": sql.SQL(columns),
+            "key": sql.SQL(key),
+        }
+        cursor.execute(sql.SQL("CREATE TEMP TABLE {stage} (LIKE {table}) ON COMMIT DROP").format(**names))
+        _copy(cursor, sql.SQL("COPY {stage} ({columns}) FROM STDIN (FORMAT binary)").format(**names), rows)
+        cursor.execute(sql.SQL(_INSERT_ABSENT).format(**names))
+        return cursor.fetchall()
+
+    def _write_links(self, cursor: Cursor, spans: Sequence[Span]) -> None:
+        rows = [row for span in spans if span.links for row in copying.link_rows(span)]
+        if rows:
+            _copy(cursor, sql.SQL(f"COPY link ({copying.LINK_COLUMNS}) FROM STDIN (FORMAT binary)"), rows)
+
+    def _note_days(
+        self, cursor: Cursor, spans: Sequence[Span], logs: Sequence[Log], received_ns: int
+    ) -> dict[int, int]:
+        hour = received_ns // HOUR_NS
+        days = {record.day for record in all_records(spans, logs)}
+        moved = sorted(
+            day for day in days if not is_catch_all(day) and self._day_hours.get(day, -1) < hour
+        )
+        if moved:
+            cursor.execute(_DAYS, (received_ns, moved))
+        return dict.fromkeys(moved, hour)
+
+
+def _copy(cursor: Cursor, statement: sql.SQL | sql.Composed, rows: list[bytes]) -> None:
+    with cursor.copy(statement) as copy:
+        copy.write(copying.HEADER)
+        copy.write(b"".join(rows))
+        copy.write(copying.TRAILER)
+
+
+def all_records(spans: Sequence[Span], logs: Sequence[Log]) -> Iterator[Span | Log]:
+    yield from spans
+    yield from logs
+
+
+def _others(records: Sequence[Any], taken: Sequence[Any]) -> list[Any]:
+    if len(records) == len(taken):
+        return []
+    ids = {id(record) for record in taken}
+    return [record for record in records if id(record) not in ids]
+
+
+def _resource_row(resource: Resource) -> tuple[Any, ...]:
+    text = resource.attributes_json.decode()
+    return (
+        resource.resource_id,
+        text,
+        min(resource.dropped, 2**31 - 1),
+        resource.schema_url,
+        resource.service,
+        resource.environment,
+    )
+
+
+def _scope_row(scope: Scope) -> tuple[Any, ...]:
+    text = scope.attributes_json.decode()
+    return (scope.scope_id, scope.name, scope.version, text, min(scope.dropped, 2**31 - 1), scope.schema_url)
