@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's command line, with Threadline's settings."""
+"""The command line: Threadline's own commands and Django's, with Threadline's settings."""
 
 import os
 import sys
@@ -7,9 +7,9 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tracing.settings")
-    from django.core.management import execute_from_command_line
+    from tracing.commandline import run
 
-    execute_from_command_line(sys.argv)
+    sys.exit(run(sys.argv))
 
 
 if __name__ == "__main__":

@@ -83,11 +83,11 @@ def start(
 ) -> Running:
     """`manage.py up`, not waited for."""
     web, otlp, grpc = ports or free_ports(3)
+    flags = (f"--port={web}", f"--otlp-port={otlp}", f"--grpc-port={grpc}")
     log = home / "up.log"
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, ROOT / "manage.py", "up", f"--port={web}", f"--otlp-port={otlp}"]
-            + [f"--grpc-port={grpc}", *arguments],
+            [sys.executable, str(ROOT / "manage.py"), "up", *flags, *arguments],
             cwd=ROOT,
             env=environ(home, more),
             stdin=subprocess.DEVNULL,

@@ -9,6 +9,7 @@ import fcntl
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -54,10 +55,16 @@ BLOCKED_S = 60.0
 
 
 class Server:
-    """The server of one cluster, owned by us or by another process."""
+    """The server of one cluster, owned by us or by another process. `cancelled` ends every waiting."""
 
-    def __init__(self, cluster: Cluster, extra: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        extra: Mapping[str, str] | None = None,
+        cancelled: threading.Event | None = None,
+    ) -> None:
         self.cluster = cluster
+        self.cancelled = cancelled or threading.Event()
         self.settings = SETTINGS | dict(extra or {})
         self.process: subprocess.Popen[bytes] | None = None
         self.adopted: int | None = None
@@ -103,7 +110,7 @@ class Server:
                 raise Sentence(
                     f"The database does not start: {self.last_words()} (all of it: {self.cluster.log})"
                 )
-            time.sleep(0.2)
+            self.pause(0.2)
         self.create_database()
 
     def adopt(self) -> bool:
@@ -118,7 +125,7 @@ class Server:
                 raise Sentence(
                     f"The database process {pid} neither answers nor ends: end it, then start again."
                 )
-            time.sleep(0.1)
+            self.pause(0.1)
         return False
 
     def run(self, server: Path) -> bool:
@@ -139,7 +146,7 @@ class Server:
         while self.process.poll() is None:
             if self.answers("postgres"):
                 return True
-            time.sleep(0.05)
+            self.pause(0.05)
         return False
 
     def create_database(self) -> None:
@@ -159,7 +166,7 @@ class Server:
                 )
             if self.take_lock():  # the owner went while we waited
                 return self.launch()
-            time.sleep(0.2)
+            self.pause(0.2)
         return None
 
     def answers(self, name: str) -> bool:
@@ -186,16 +193,23 @@ class Server:
             return self.process.poll() is None
         return self.adopted is not None and child.alive(self.adopted)
 
-    def stop(self, patience_s: float = 5.0) -> None:
-        """End an owned server: at once for its clients, cleanly for its files; an attached one is left alone."""
+    def pause(self, seconds: float) -> None:
+        if self.cancelled.wait(seconds):
+            raise Sentence("Stopped before the database was ready.")
+
+    def stop(self, patience_s: float = 6.0) -> None:
+        """End an owned server: at once for its clients, cleanly for its files; an attached one is left alone.
+
+        One that takes longer is ended hard and recovers at its next start; nothing committed is lost.
+        """
         if not self.owned:
             return
-        for wanted in (signal.SIGINT, signal.SIGQUIT):
+        for wanted, seconds in ((signal.SIGINT, patience_s), (signal.SIGQUIT, 1.0)):
             if self.pid is None or not self.runs():
                 break
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, wanted)
-            wait_until(lambda: not self.runs(), patience_s)
+            wait_until(lambda: not self.runs(), seconds)
         self.process = self.adopted = None
         assert self.held is not None
         os.close(self.held)

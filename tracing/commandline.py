@@ -1,0 +1,106 @@
+"""One command run from the terminal: what goes wrong outside the program is one sentence and exit 2.
+
+Django's own command line prefixes, prints usages and tracebacks; ours are told apart by their application.
+Commands that need the embedded database and find no owner of it own it themselves while they run.
+"""
+
+import contextlib
+import sys
+from collections.abc import Sequence
+
+from tracing.sentence import Sentence
+
+# Without the database these have nothing to do; `up` brings its own, and the demo only sends.
+NEED_DATABASE = frozenset(
+    {
+        "migrate",
+        "watch",
+        "collect",
+        "pages",
+        "import",
+        "key",
+        "shell",
+        "dbshell",
+        "inspectdb",
+        "showmigrations",
+    }
+)
+
+
+def run(argv: Sequence[str]) -> int:
+    """The process's exit code."""
+    try:
+        return dispatch(list(argv))
+    except Sentence as error:
+        return complain(error)
+    except KeyboardInterrupt:
+        return 130
+
+
+def dispatch(argv: list[str]) -> int:
+    import django
+
+    from tracing import settings  # its complaints are sentences; Django's loader would wrap them
+
+    django.setup()
+    from django.core.management import execute_from_command_line, get_commands
+
+    name = argv[1] if len(argv) > 1 else "help"
+    known = get_commands().get(name)
+    if known is None and not name.startswith("-") and name != "help":
+        raise Sentence(f"There is no command {name!r}; `manage.py help` lists them all.")
+    with contextlib.ExitStack() as stack:
+        if settings.EMBEDDED and name in NEED_DATABASE and not {"-h", "--help"} & set(argv):
+            from tracing import postgres
+
+            stack.enter_context(postgres.running(settings.HOME))
+        if known == "tracing":
+            return own(name, argv)
+        execute_from_command_line(argv)
+    return 0
+
+
+def own(name: str, argv: list[str]) -> int:
+    """Run one of our commands; like Django's `run_from_argv`, but a mistake is a sentence."""
+    from django.core.management import CommandError, load_command_class
+    from django.core.management.base import handle_default_options
+    from django.db import InterfaceError, OperationalError, connections
+
+    command = load_command_class("tracing", name)
+    try:
+        options = command.create_parser(argv[0], name).parse_args(argv[2:])
+        handle_default_options(options)
+        words = vars(options)
+        command.execute(*words.pop("args", ()), **words)
+    except CommandError as error:
+        raise Sentence(hint(str(error), name)) from None
+    except (OperationalError, InterfaceError) as error:
+        raise Sentence(unreachable(error)) from None
+    finally:
+        connections.close_all()
+    return 0
+
+
+def hint(complaint: str, name: str) -> str:
+    """argparse's complaint, with what to do about it."""
+    if not complaint.startswith("Error: "):
+        return complaint
+    return f"{complaint.removeprefix('Error: ')}; `manage.py {name} --help` says what can be given."
+
+
+def unreachable(error: Exception) -> str:
+    from django.conf import settings
+
+    from tracing.database import described
+
+    where = described(settings.DATABASES["default"])
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (
+        f"The database {where} does not answer ({'; '.join(lines[:2])}): "
+        "start it, or correct DATABASE_URL (unset, Threadline brings its own)."
+    )
+
+
+def complain(error: Sentence) -> int:
+    print(" ".join(str(error).split()), file=sys.stderr, flush=True)
+    return 2

@@ -1,0 +1,31 @@
+"""`manage.py pages`: serves the pages, their static files and, for senders with one address, OTLP over HTTP.
+
+The application is `tracing.wsgi`; this is only the process around it. `manage.py up` starts it.
+"""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+
+from tracing import server, stopping
+
+# Each keeps one connection to the database once it has served a page.
+THREADS = 8
+
+
+class Command(BaseCommand):
+    help = "Serve the pages."
+    requires_system_checks: list[str] = []  # noqa: RUF012  (Django's own declaration)
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default=settings.HOST)
+        parser.add_argument("--port", type=int, default=settings.PORT)
+
+    def handle(self, *arguments: str, **options: Any) -> None:
+        from tracing.wsgi import application
+
+        stop = stopping.event()
+        serving = server.in_thread((options["host"], options["port"]), application, THREADS)
+        stop.wait()
+        serving.stop()

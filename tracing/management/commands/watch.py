@@ -1,0 +1,21 @@
+"""`manage.py watch`: the loop that does what no request does: days ahead, days dropped, rules applied.
+
+Its duties are `tracing.watch.loop`; several watchers may run, each duty guards itself.
+"""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from tracing import stopping
+from tracing.database import conninfo
+from tracing.watch import loop
+
+
+class Command(BaseCommand):
+    help = "Keep partitions, retention and rule jobs going."
+    requires_system_checks: list[str] = []  # noqa: RUF012  (Django's own declaration)
+
+    def handle(self, *arguments: str, **options: Any) -> None:
+        loop.run(conninfo(settings.DATABASES["default"]), loop.duties(), stopping.event())
