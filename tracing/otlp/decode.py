@@ -1,0 +1,43 @@
+"""One OTLP request, bytes in and a batch of records out. Pure: no Django, no database, no clock.
+
+`protobuf` and `json` read the two encodings, `finishing` makes what is stored; `storing` takes the batch.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from tracing.otlp import json, protobuf
+from tracing.otlp.attributes import Malformed, memory_for
+from tracing.otlp.finishing import Work
+from tracing.records import Batch
+from tracing.redaction import Redaction
+
+__all__ = ["Decoding", "Malformed", "decode_logs", "decode_traces"]
+
+
+@dataclass(slots=True, frozen=True)
+class Decoding:
+    """How to read a request. `digest_key` belongs to the installation; `received_ns` is our clock."""
+
+    encoding: Literal["protobuf", "json"]
+    digest_key: bytes
+    received_ns: int
+    redact: Redaction
+    transport: str
+
+
+def decode_traces(body: bytes, how: Decoding) -> Batch:
+    """Every span of an export request. Raises `Malformed` where the body is no trace request at all."""
+    return _decode(body, how, json.read_spans if how.encoding == "json" else protobuf.read_spans)
+
+
+def decode_logs(body: bytes, how: Decoding) -> Batch:
+    """Every log of an export request. Raises `Malformed` where the body is no logs request at all."""
+    return _decode(body, how, json.read_logs if how.encoding == "json" else protobuf.read_logs)
+
+
+def _decode(body: bytes, how: Decoding, read: Callable[[Work, bytes], None]) -> Batch:
+    batch = Batch(transport=how.transport, received_ns=how.received_ns)
+    read(Work(how.digest_key, memory_for(how.redact), batch), body)
+    return batch

@@ -1,0 +1,265 @@
+"""From records as they were sent to records as they are stored: checked ids, digest, redaction, JSON, columns.
+
+`protobuf` and `json` fill in spans and logs with exact values; here both become the same thing. What a column
+cannot hold (times beyond 2^63-1, NUL in a name, an odd id) is cut to fit and kept in `exact`.
+"""
+
+import base64
+from collections import Counter
+from typing import Any
+
+from tracing.otlp import identity
+from tracing.otlp.attributes import Memory, map_value
+from tracing.records import ATTRIBUTES, MAX_NS, Batch, Event, Log, Refusal, Resource, Scope, Span
+from tracing.values import is_storable, plain, storable
+
+NO_TRACE_ID, NO_SPAN_ID = bytes(16), bytes(8)
+UNKNOWN_SERVICE = "unknown_service"
+# Service and environment are parts of index rows, which hold 2,704 bytes.
+_LONGEST_NAME = 255
+_ENVIRONMENT_KEYS = ("deployment.environment.name", "deployment.environment")
+
+
+class Work:
+    """One request being decoded: its key, its memory, and what was turned away so far."""
+
+    def __init__(self, key: bytes, memory: Memory, batch: Batch) -> None:
+        self.key = key
+        self.memory = memory
+        self.batch = batch
+        self._equal_logs: Counter[bytes] = Counter()
+        self._refused: dict[tuple[str, str], Refusal] = {}
+
+    def refuse(self, reason: str, resource: Resource | None = None, count: int = 1) -> None:
+        """Turn records away with a sentence; equal sentences of one service are counted together."""
+        service = resource.service if resource else ""
+        refusal = self._refused.get((service, reason))
+        if refusal is None:
+            refusal = self._refused[service, reason] = Refusal(0, reason, service)
+            self.batch.refusals.append(refusal)
+        refusal.count += count
+
+    def log_id(self, log: Log) -> bytes:
+        """From the sender's own id, else the digest and the ordinal among equal logs of this request."""
+        uid = log.attributes.get("log.record.uid")
+        if uid not in (None, ""):
+            return identity.digest(self.key, b"uid", identity.canonical(uid))
+        ordinal = self._equal_logs[log.digest]
+        self._equal_logs[log.digest] += 1
+        return identity.digest(self.key, log.digest, str(ordinal).encode()) if ordinal else log.digest
+
+    def redact(self, value: Any) -> tuple[Any, int]:
+        return self.memory.redaction.without_secrets(value)
+
+    def settled(self, attributes: ATTRIBUTES) -> tuple[ATTRIBUTES, bool]:
+        """Attributes with odd keys tagged, and whether they may hold secrets."""
+        if self.memory.special.isdisjoint(attributes):
+            return attributes, False
+        return map_value(attributes), True
+
+
+def make_resource(
+    work: Work, attributes: ATTRIBUTES, dropped: int, schema_url: str
+) -> tuple[Resource, bytes]:
+    """The resource, and its identity before redaction, for the digests of its logs."""
+    attributes, special = work.settled(attributes)
+    written = identity.canonical(attributes)
+    rest = (str(dropped).encode(), identity.raw_text(schema_url))
+    resource_id = sent_id = identity.digest(work.key, b"resource", written, *rest)
+    if special:
+        attributes, _ = work.redact(attributes)
+        written = identity.canonical(attributes)
+        resource_id = identity.digest(work.key, b"resource", written, *rest)
+    environments = (name_of(attributes.get(key)) for key in _ENVIRONMENT_KEYS)
+    made = Resource(
+        resource_id,
+        attributes,
+        written,
+        dropped,
+        storable(schema_url),
+        name_of(attributes.get("service.name")) or UNKNOWN_SERVICE,
+        next((name for name in environments if name), None),
+    )
+    return made, sent_id
+
+
+def make_scope(
+    work: Work, name: str, version: str, attributes: ATTRIBUTES, dropped: int, schema_url: str
+) -> Scope:
+    """The scope; its id is taken before redaction, as the digests of its records hold it."""
+    attributes, special = work.settled(attributes)
+    written = identity.canonical(attributes)
+    texts = (identity.raw_text(text) for text in (name, version, schema_url))
+    scope_id = identity.digest(work.key, b"scope", written, str(dropped).encode(), *texts)
+    if special:
+        written = identity.canonical(work.redact(attributes)[0])
+    return Scope(scope_id, storable(name), storable(version), written, dropped, storable(schema_url))
+
+
+def name_of(value: Any) -> str:
+    """A service or environment name from a tagged value; "" where there is none."""
+    if value is None or value == "":
+        return ""
+    return storable(str(plain(value)))[:_LONGEST_NAME]
+
+
+def span_fault(span: Span) -> str | None:
+    """Why a span cannot be stored."""
+    if len(span.trace_id) != 16 or span.trace_id == NO_TRACE_ID:
+        return "a span has no valid trace id: 16 bytes, not all zero"
+    if len(span.span_id) != 8 or span.span_id == NO_SPAN_ID:
+        return "a span has no valid span id: 8 bytes, not all zero"
+    return None
+
+
+def finish_span(work: Work, span: Span, links: list[dict[str, Any]]) -> None:
+    """Check, digest and redact a span that a reader filled in, and add it to the batch."""
+    fault = span_fault(span)
+    if fault:
+        work.refuse(fault, span.resource)
+        return
+    span.attributes, special = work.settled(span.attributes)
+    span.attributes_json = identity.canonical(span.attributes)
+    rows = _event_rows(work, span.events) if span.events else []
+    span.events_json = identity.canonical(rows) if rows else None
+    span.links_json = identity.canonical(links) if links else None
+    span.digest = identity.span_digest(work.key, span, span.links_json or b"", span.scope.scope_id)
+    if special:
+        _redact_attributes(work, span)
+    if rows:
+        _redact_events(work, span, rows)
+    if links:
+        _redact_links(work, span, links)
+    _fit_span(span)
+    work.batch.spans.append(span)
+
+
+def _event_rows(work: Work, events: list[Event]) -> list[dict[str, Any]]:
+    rows = []
+    for event in events:
+        event.attributes, _ = work.settled(event.attributes)
+        row = {
+            "time": str(event.time_ns),
+            "name": event.name,
+            "attributes": event.attributes,
+            "dropped": event.dropped,
+        }
+        if not is_storable(event.name):
+            row["exact_name"] = exact_text(event.name)
+            row["name"] = event.name = storable(event.name)
+        event.time_ns = min(event.time_ns, MAX_NS)
+        rows.append(row)
+    return rows
+
+
+def _redact_attributes(work: Work, record: Span | Log) -> None:
+    record.attributes, count = work.redact(record.attributes)
+    if count:
+        record.redacted += count
+        record.attributes_json = identity.canonical(record.attributes)
+
+
+def _redact_rows(work: Work, rows: list[dict[str, Any]]) -> int:
+    total = 0
+    for row in rows:
+        if not work.memory.special.isdisjoint(row["attributes"]) or "$map" in row["attributes"]:
+            row["attributes"], count = work.redact(row["attributes"])
+            total += count
+    return total
+
+
+def _redact_events(work: Work, span: Span, rows: list[dict[str, Any]]) -> None:
+    count = _redact_rows(work, rows)
+    if count:
+        span.redacted += count
+        span.events_json = identity.canonical(rows)
+        for event, row in zip(span.events, rows, strict=True):
+            event.attributes = row["attributes"]
+
+
+def _redact_links(work: Work, span: Span, rows: list[dict[str, Any]]) -> None:
+    count = _redact_rows(work, rows)
+    if count:
+        span.redacted += count
+        span.links_json = identity.canonical(rows)
+
+
+def _fit_span(span: Span) -> None:
+    if span.start_ns > MAX_NS:
+        span.exact = {**(span.exact or {}), "start": str(span.start_ns)}
+        span.start_ns = MAX_NS
+    if span.end_ns > MAX_NS:
+        span.exact = {**(span.exact or {}), "end": str(span.end_ns)}
+        span.end_ns = MAX_NS
+    if not is_storable(f"{span.name}{span.status_message}{span.trace_state}"):
+        fit_texts(span, ("name", "status_message", "trace_state"))
+    parent = span.parent_span_id
+    if parent and (len(parent) != 8 or parent == NO_SPAN_ID):
+        span.exact = {**(span.exact or {}), "parent_span_id": parent.hex()}
+        span.parent_span_id = b""
+
+
+def finish_log(work: Work, log: Log, sender: bytes) -> None:
+    """Digest and redact a log that a reader filled in, and add it to the batch. Odd ids leave it unattached.
+
+    Until here `time_ns` is the event time as sent. `sender` is the identity of its resource and scope.
+    """
+    sent_ns = log.time_ns
+    log.attributes, special = work.settled(log.attributes)
+    log.attributes_json = identity.canonical(log.attributes)
+    log.body_json = identity.canonical(log.body)
+    log.digest = identity.log_digest(work.key, log, sender, sent_ns)
+    log.log_id = work.log_id(log)
+    if special:
+        _redact_attributes(work, log)
+    if isinstance(log.body, (dict, list)):
+        log.body, count = work.redact(log.body)
+        if count:
+            log.redacted += count
+            log.body_json = identity.canonical(log.body)
+    _fit_log_times(log, sent_ns)
+    _fit_log_ids(log)
+    if not is_storable(f"{log.severity_text}{log.event_name}"):
+        fit_texts(log, ("severity_text", "event_name"))
+    work.batch.logs.append(log)
+
+
+def _fit_log_times(log: Log, sent_ns: int) -> None:
+    log.time_source = 0 if sent_ns else 1 if log.observed_ns else 2
+    for name, column, value in (("time", "time_ns", sent_ns), ("observed", "observed_ns", log.observed_ns)):
+        if value > MAX_NS:
+            log.exact = {**(log.exact or {}), name: str(value)}
+        setattr(log, column, min(value, MAX_NS))
+    log.time_ns = log.time_ns or log.observed_ns
+
+
+def _fit_log_ids(log: Log) -> None:
+    for column, length in (("trace_id", 16), ("span_id", 8)):
+        value: bytes = getattr(log, column)
+        if not value:
+            continue
+        if len(value) != length or not any(value):
+            if any(value):
+                log.exact = {**(log.exact or {}), column: value.hex()}
+            setattr(log, column, b"")
+    if log.span_id and not log.trace_id:
+        log.exact = {**(log.exact or {}), "span_id": log.span_id.hex()}
+        log.span_id = b""
+
+
+def fit_texts(record: Span | Log, columns: tuple[str, ...]) -> None:
+    """Replace what PostgreSQL refuses in text columns; the bytes as sent stay in `exact`."""
+    for column in columns:
+        text: str = getattr(record, column)
+        if not is_storable(text):
+            record.exact = {**(record.exact or {}), column: exact_text(text)}
+            setattr(record, column, storable(text))
+
+
+def exact_text(text: str) -> str:
+    """Base64 of the bytes a text was sent as."""
+    try:
+        raw = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raw = text.encode("utf-8", "surrogatepass")
+    return base64.b64encode(raw).decode()

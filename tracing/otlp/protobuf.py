@@ -1,0 +1,146 @@
+"""OTLP protobuf requests -> spans and logs as they were sent. `finishing` makes them what is stored.
+
+Values repeat, so attributes and texts come out of a `Memory`; the loops here run once per record and are
+kept flat for that reason.
+"""
+
+from typing import Any
+
+from google.protobuf.message import DecodeError
+
+from tracing.otlp import wire
+from tracing.otlp.attributes import Malformed, Memory, text_of, value_of
+from tracing.otlp.finishing import Work, exact_text, finish_log, finish_span, make_resource, make_scope
+from tracing.records import ATTRIBUTES, Event, Link, Log, Resource, Scope, Span
+from tracing.values import is_storable, storable
+
+_MALFORMED = "the body is not a valid protobuf {} request"
+
+
+def _parsed(message: Any, body: bytes) -> Any:
+    try:
+        return message.FromString(body)
+    except DecodeError as error:
+        raise Malformed(_MALFORMED.format(message.DESCRIPTOR.name)) from error
+
+
+def _attributes(memory: Memory, raw: Any) -> ATTRIBUTES:
+    return dict(map(memory.pairs.__getitem__, raw))
+
+
+def _resource(work: Work, holder: Any) -> tuple[Resource, bytes]:
+    sent = holder.resource
+    attributes = _attributes(work.memory, sent.attributes)
+    return make_resource(work, attributes, sent.dropped_attributes_count, text_of(holder.schema_url))
+
+
+def _scope(work: Work, holder: Any) -> Scope:
+    sent = holder.scope
+    return make_scope(
+        work,
+        text_of(sent.name),
+        text_of(sent.version),
+        _attributes(work.memory, sent.attributes),
+        sent.dropped_attributes_count,
+        text_of(holder.schema_url),
+    )
+
+
+def read_spans(work: Work, body: bytes) -> None:
+    """Every span of a trace request, into the batch. Raises `Malformed`."""
+    for resource_spans in _parsed(wire.TraceRequest, body).resource_spans:
+        resource, _ = _resource(work, resource_spans)
+        for scope_spans in resource_spans.scope_spans:
+            scope = _scope(work, scope_spans)
+            for sent in scope_spans.spans:
+                _read_span(work, sent, resource, scope)
+
+
+def _read_span(work: Work, sent: Any, resource: Resource, scope: Scope) -> None:
+    memory = work.memory
+    texts, status = memory.texts, sent.status
+    links = [_link_row(memory, link) for link in sent.links]
+    span = Span(
+        trace_id=sent.trace_id,
+        span_id=sent.span_id,
+        parent_span_id=sent.parent_span_id,
+        start_ns=sent.start_time_unix_nano,
+        end_ns=sent.end_time_unix_nano,
+        name=texts[sent.name],
+        kind=sent.kind,
+        status=status.code,
+        status_message=texts[status.message],
+        trace_state=texts[sent.trace_state],
+        flags=sent.flags,
+        resource=resource,
+        scope=scope,
+        attributes=dict(map(memory.pairs.__getitem__, sent.attributes)),
+        attributes_json=b"",
+        events=[_event(memory, event) for event in sent.events],
+        events_json=None,
+        links=[Link(link.trace_id, link.span_id) for link in sent.links] if links else [],
+        links_json=None,
+        dropped_attributes=sent.dropped_attributes_count,
+        dropped_events=sent.dropped_events_count,
+        dropped_links=sent.dropped_links_count,
+        digest=b"",
+    )
+    finish_span(work, span, links)
+
+
+def _event(memory: Memory, sent: Any) -> Event:
+    return Event(
+        sent.time_unix_nano,
+        memory.texts[sent.name],
+        _attributes(memory, sent.attributes),
+        sent.dropped_attributes_count,
+    )
+
+
+def _link_row(memory: Memory, sent: Any) -> dict[str, Any]:
+    state = text_of(sent.trace_state)
+    row = {
+        "trace_id": sent.trace_id.hex(),
+        "span_id": sent.span_id.hex(),
+        "trace_state": storable(state),
+        "attributes": _attributes(memory, sent.attributes),
+        "dropped": sent.dropped_attributes_count,
+        "flags": sent.flags,
+    }
+    if not is_storable(state):
+        row["exact_trace_state"] = exact_text(state)
+    return row
+
+
+def read_logs(work: Work, body: bytes) -> None:
+    """Every log record of a logs request, into the batch. Raises `Malformed`."""
+    for resource_logs in _parsed(wire.LogsRequest, body).resource_logs:
+        resource, sent_id = _resource(work, resource_logs)
+        for scope_logs in resource_logs.scope_logs:
+            scope = _scope(work, scope_logs)
+            sender = sent_id + scope.scope_id
+            for sent in scope_logs.log_records:
+                finish_log(work, _log(work.memory, sent, resource, scope), sender)
+
+
+def _log(memory: Memory, sent: Any, resource: Resource, scope: Scope) -> Log:
+    return Log(
+        log_id=b"",
+        trace_id=sent.trace_id,
+        span_id=sent.span_id,
+        time_ns=sent.time_unix_nano,
+        time_source=0,
+        observed_ns=sent.observed_time_unix_nano,
+        severity=sent.severity_number,
+        severity_text=memory.texts[sent.severity_text],
+        event_name=memory.texts[sent.event_name],
+        body=value_of(sent.body),
+        body_json=b"",
+        attributes=_attributes(memory, sent.attributes),
+        attributes_json=b"",
+        flags=sent.flags,
+        dropped_attributes=sent.dropped_attributes_count,
+        resource=resource,
+        scope=scope,
+        digest=b"",
+    )
