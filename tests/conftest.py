@@ -49,6 +49,31 @@ def django_db_modify_db_settings() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def django_db_setup(
+    django_test_environment: None, django_db_modify_db_settings: None, django_db_blocker: "DjangoDbBlocker"
+) -> Iterator[None]:
+    """The migrated test database. pytest-django's own makes it for its marker only, not for `clean_store`."""
+    from django.test.utils import setup_databases, teardown_databases
+
+    with django_db_blocker.unblock():
+        made = setup_databases(verbosity=0, interactive=False, serialized_aliases=set())
+        yield
+        end_other_sessions()
+        teardown_databases(made, verbosity=0)
+
+
+def end_other_sessions() -> None:
+    """A thread that just ended may not have hung up yet, and a database in use cannot be dropped."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+@pytest.fixture(scope="session")
 def seeded(django_db_setup: None, django_db_blocker: "DjangoDbBlocker") -> None:
     from django.db import connection
 

@@ -19,18 +19,22 @@ def why_not_ready() -> str | None:
     # No request surrounds this call, so nobody else looks whether the kept connection still lives.
     close_old_connections()
     try:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT 1 FROM django_migrations WHERE app = 'tracing' AND name = %s", [newest_migration()]
-            )
-            found = cursor.fetchone()
-    except InterfaceError as error:
-        return f"The database does not answer: {first_line(error)}"
-    except DatabaseError as error:
-        if connection.is_usable():
-            return "The database is not migrated: run `manage.py migrate`."
-        return f"The database does not answer: {first_line(error)}"
+        found = newest_is_there()
+    except (DatabaseError, InterfaceError) as error:
+        if connection.connection is None or not connection.is_usable():
+            return f"The database does not answer: {first_line(error)}"
+        found = False
+    finally:
+        close_old_connections()
     return None if found else "The database is not migrated: run `manage.py migrate`."
+
+
+def newest_is_there() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 1 FROM django_migrations WHERE app = 'tracing' AND name = %s", [newest_migration()]
+        )
+        return cursor.fetchone() is not None
 
 
 def first_line(error: Exception) -> str:

@@ -30,9 +30,18 @@ LINGER_BYTES = 256 * 1024 * 1024
 SHORT_REST = 64 * 1024
 
 
+class Headers(server.HeaderReader):
+    """Without names that hold an underscore: `X_Key` and `X-Key` are one name in WSGI, so one could pass as the other.
+
+    cheroot's own reader of that kind compares bytes with text and fails on every request.
+    """
+
+    def _allow_header(self, name: bytes) -> bool:
+        return b"_" not in name
+
+
 class Request(server.HTTPRequest):
-    # `X_Secret` and `X-Secret` become one name in WSGI: the underscore is how headers are smuggled.
-    header_reader = server.DropUnderscoreHeaderReader()
+    header_reader = Headers()
 
     def read_request_headers(self) -> bool:
         if not super().read_request_headers():  # type: ignore[no-untyped-call]
