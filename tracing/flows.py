@@ -5,7 +5,7 @@ rows in the same transaction that inserted the records. Sums, minima and maxima 
 matters. Exceptions are kept apart, because one told twice counts once and only the database knows the first telling.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -119,6 +119,7 @@ class AssertionRow(NamedTuple):
     record_id: bytes
     day: int
     rule_id: int
+    received_ns: int
 
 
 class ToldKey(NamedTuple):
@@ -142,10 +143,17 @@ class Fold:
         self.again_requests: dict[RequestKey, int] = {}
         self.again_chapters: dict[ChapterKey, int] = {}
         self._environment = environment
-        self._received_ns = received_ns
+        # Our clock when the records came; a rule applied to stored ones sets it record by record.
+        self.received_ns = received_ns
 
-    def take_span(self, span: Span, reading: Reading, *, request: bool = True) -> None:
-        """Add a span; `request=False` leaves its request alone (a rule applied to what is stored)."""
+    def take_span(
+        self, span: Span, reading: Reading, *, request: bool = True, known: Container[bytes] = ()
+    ) -> None:
+        """Add a span.
+
+        `request=False` leaves its request alone (a rule applied to what is stored); `known` are ids of flows that
+        count the record already, through another rule: it becomes a member under this rule too and adds nothing.
+        """
         if not request and reading is NOTHING:
             return
         sums = self._span_sums(span)
@@ -160,13 +168,17 @@ class Fold:
             self._tell(span.trace_id, told, key)
         if reading is not NOTHING:
             step = _span_step(span)
-            for chapter in self._mention(reading, span.trace_id, "", day, span.span_id, None, sums, step):
+            for chapter in self._mention(
+                reading, span.trace_id, "", day, (span.span_id, None), sums, step, known
+            ):
                 self._tell(chapter.flow_id, told, chapter)
             self._assert(
                 reading.assertions, span.resource.service, span.digest, span.trace_id, span.span_id, day
             )
 
-    def take_log(self, log: Log, reading: Reading, *, request: bool = True) -> None:
+    def take_log(
+        self, log: Log, reading: Reading, *, request: bool = True, known: Container[bytes] = ()
+    ) -> None:
         """Add a log record; see `take_span`."""
         told = log_exception(log)
         sums = self._log_sums(log, told is None)
@@ -182,7 +194,9 @@ class Fold:
                 if log.event_name
                 else None
             )
-            for chapter in self._mention(reading, log.trace_id, service, day, None, log.log_id, sums, step):
+            for chapter in self._mention(
+                reading, log.trace_id, service, day, (None, log.log_id), sums, step, known
+            ):
                 self._tell(chapter.flow_id, told or [], chapter)
             self._assert(reading.assertions, log.resource.service, log.digest, log.trace_id, log.log_id, day)
 
@@ -222,7 +236,7 @@ class Fold:
         return sums
 
     def _times(self, start_ns: int, end_ns: int) -> Sums:
-        now = self._received_ns
+        now = self.received_ns
         # A record without a plausible time counts as active when it arrived, but dates nothing.
         seen_ns = min(end_ns, now + AHEAD_NS) if is_plausible(start_ns) else now
         sums = Sums(
@@ -238,19 +252,21 @@ class Fold:
         trace_id: bytes,
         service: str,
         day: int,
-        span_id: bytes | None,
-        log_id: bytes | None,
+        ids: tuple[bytes | None, bytes | None],
         sums: Sums,
         step: Said | None,
+        known: Container[bytes],
     ) -> Iterable[ChapterKey]:
         chapters: dict[ChapterKey, None] = {}
         for flow, rule_id in reading.mentions:
             member_key = MemberKey(day, flow.flow_id, trace_id, service, rule_id)
-            ids = self.members.get(member_key)
-            if ids is None:
-                ids = self.members[member_key] = MemberIds()
-            ids.span_ids += span_id or b""
-            ids.log_ids += log_id or b""
+            member = self.members.get(member_key)
+            if member is None:
+                member = self.members[member_key] = MemberIds()
+            member.span_ids += ids[0] or b""
+            member.log_ids += ids[1] or b""
+            if flow.flow_id in known:
+                continue
             row = self._flow(flow, rule_id)
             key = ChapterKey(flow.flow_id, trace_id, service, day)
             if key not in chapters:  # two rules may lead one record to one flow: it counts once
@@ -278,7 +294,16 @@ class Fold:
     ) -> None:
         for flow, rule_id, state, valid_ns in assertions:
             row = AssertionRow(
-                flow.flow_id, valid_ns, system, digest, state, trace_id, record_id, day, rule_id
+                flow.flow_id,
+                valid_ns,
+                system,
+                digest,
+                state,
+                trace_id,
+                record_id,
+                day,
+                rule_id,
+                self.received_ns,
             )
             self.assertions[row] = None
             said = Said(order_of(valid_ns, digest, state), state, valid_ns)

@@ -128,9 +128,9 @@ WHERE (c.flow_id, c.trace_id, c.service, c.day) = (n.flow_id, n.trace_id, n.serv
 
 _ASSERTIONS = """
 INSERT INTO assertion (flow_id, valid_ns, system, digest, state, received_ns, trace_id, record_id, day, rule_id, xid)
-SELECT flow_id, valid_ns, system, digest, state, %s, trace_id, record_id, day, rule_id, %s::xid8
-FROM unnest(%s::bytea[], %s::bigint[], %s::text[], %s::bytea[], %s::text[], %s::bytea[], %s::bytea[], %s::int[], %s::int[])
-    AS n(flow_id, valid_ns, system, digest, state, trace_id, record_id, day, rule_id)
+SELECT flow_id, valid_ns, system, digest, state, received_ns, trace_id, record_id, day, rule_id, %s::xid8
+FROM unnest(%s::bytea[], %s::bigint[], %s::text[], %s::bytea[], %s::text[], %s::bytea[], %s::bytea[], %s::int[], %s::int[],
+    %s::bigint[]) AS n(flow_id, valid_ns, system, digest, state, trace_id, record_id, day, rule_id, received_ns)
 ORDER BY flow_id, valid_ns, system, digest, state
 ON CONFLICT DO NOTHING
 """
@@ -146,7 +146,7 @@ WHERE excluded.state_order > s.state_order
 """
 
 
-def add(cursor: Cursor, fold: Fold, xid: int, received_ns: int) -> None:
+def add(cursor: Cursor, fold: Fold, xid: int) -> None:
     """Write all of a fold, inside the caller's transaction."""
     _count_exceptions(cursor, fold)
     _add_requests(cursor, fold, xid)
@@ -154,7 +154,7 @@ def add(cursor: Cursor, fold: Fold, xid: int, received_ns: int) -> None:
     _add_chapters(cursor, fold, xid)
     _add_again(cursor, fold)
     _add_members(cursor, fold, xid)
-    _add_states(cursor, fold, xid, received_ns)
+    _add_states(cursor, fold, xid)
 
 
 def _count_exceptions(cursor: Cursor, fold: Fold) -> None:
@@ -271,9 +271,9 @@ def _add_members(cursor: Cursor, fold: Fold, xid: int) -> None:
         copy.write(TRAILER)
 
 
-def _add_states(cursor: Cursor, fold: Fold, xid: int, received_ns: int) -> None:
+def _add_states(cursor: Cursor, fold: Fold, xid: int) -> None:
     if fold.assertions:
-        cursor.execute(_ASSERTIONS, [received_ns, str(xid), *_columns(sorted(fold.assertions))])
+        cursor.execute(_ASSERTIONS, [str(xid), *_columns(sorted(fold.assertions))])
     if fold.states:
         rows = [
             (flow_id, system, said.text, said.at_ns, said.order)

@@ -63,7 +63,7 @@ class Writer:
             stamp = (rules.version, received_ns, xid)
             again = self._write_spans(cursor, spans, rules, fold, stamp)
             again += self._write_logs(cursor, logs, rules, fold, stamp)
-            summing.add(cursor, fold, xid, received_ns)
+            summing.add(cursor, fold, xid)
             days = self._note_days(cursor, spans, logs, received_ns)
         self._known |= fresh_ids
         self._day_hours |= days
@@ -164,9 +164,7 @@ class Writer:
     ) -> dict[int, int]:
         hour = received_ns // HOUR_NS
         days = {record.day for record in all_records(spans, logs)}
-        moved = sorted(
-            day for day in days if not is_catch_all(day) and self._day_hours.get(day, -1) < hour
-        )
+        moved = sorted(day for day in days if not is_catch_all(day) and self._day_hours.get(day, -1) < hour)
         if moved:
             cursor.execute(_DAYS, (received_ns, moved))
         return dict.fromkeys(moved, hour)

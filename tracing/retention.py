@@ -1,0 +1,99 @@
+"""Days go out whole: a day is dropped when its date and its last receipt are both past retention.
+
+Partitions are detached concurrently, so that ingest never waits, then dropped. Requests go with their days;
+entities and workflows keep their summary for a retention of their own. `partitions` is the way in.
+"""
+
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg import sql
+
+from tracing.clock import now_ns
+from tracing.partitions import SHAPE_LOCK, TABLES, partition
+from tracing.records import DAY_NS
+
+_PAST = """
+SELECT day FROM day WHERE dropped_ns IS NULL AND day < %s AND last_received_ns < %s ORDER BY day
+"""
+# Flows whose summary is past its own retention; in chunks, so that no lock is held long.
+_OLD_FLOWS = "SELECT flow_id FROM flow WHERE activity < %s ORDER BY activity LIMIT 1000"
+_OF_A_FLOW: tuple[LiteralString, ...] = (
+    "DELETE FROM chapter WHERE flow_id = ANY(%s)",
+    "DELETE FROM assertion WHERE flow_id = ANY(%s)",
+    "DELETE FROM current_state WHERE flow_id = ANY(%s)",
+    "DELETE FROM told_exception WHERE scope_id = ANY(%s)",
+)
+# The exceptions told of a request go with its day; those told of a flow stay as long as the flow.
+_TOLD = """
+DELETE FROM told_exception t WHERE day = %s AND NOT EXISTS (SELECT 1 FROM flow WHERE flow_id = t.scope_id)
+"""
+
+
+def drop_old(
+    connection: psycopg.Connection, retention_days: int = 14, flow_retention_days: int = 400
+) -> list[int]:
+    """Drop what is past retention; returns the days dropped. `connection` is in autocommit."""
+    now = now_ns()
+    first_kept = now // DAY_NS - retention_days
+    connection.execute("SELECT pg_advisory_lock(%s)", (SHAPE_LOCK,))
+    try:
+        _finish_interrupted(connection)
+        rows = connection.execute(_PAST, (first_kept, first_kept * DAY_NS)).fetchall()
+        days = [row[0] for row in rows]
+        for day in days:
+            _drop(connection, day)
+    finally:
+        connection.execute("SELECT pg_advisory_unlock(%s)", (SHAPE_LOCK,))
+    _forget_flows(connection, (now - flow_retention_days * DAY_NS) // 60_000_000_000)
+    return days
+
+
+def _drop(connection: psycopg.Connection, day: int) -> None:
+    # The day is closed first: whoever stores a record of it from now on creates it anew.
+    connection.execute("UPDATE day SET dropped_ns = %s WHERE day = %s", (now_ns(), day))
+    for table in TABLES:
+        names = {"parent": sql.Identifier(table), "name": partition(table, day)}
+        connection.execute(
+            sql.SQL("ALTER TABLE {parent} DETACH PARTITION {name} CONCURRENTLY").format(**names)
+        )
+        connection.execute(sql.SQL("DROP TABLE {name}").format(**names))
+    connection.execute(_TOLD, (day,))
+
+
+def _finish_interrupted(connection: psycopg.Connection) -> None:
+    """Complete a drop that a crash cut short: partitions half detached, detached, or of a closed day."""
+    closed = connection.execute("SELECT day FROM day WHERE dropped_ns IS NOT NULL").fetchall()
+    for (day,) in closed:
+        for table in TABLES:
+            _finish(connection, table, day)
+
+
+def _finish(connection: psycopg.Connection, table: LiteralString, day: int) -> None:
+    names: dict[str, Any] = {"parent": sql.Identifier(table), "name": partition(table, day)}
+    row = connection.execute(
+        "SELECT i.inhdetachpending FROM pg_class c LEFT JOIN pg_inherits i ON i.inhrelid = c.oid"
+        " WHERE c.oid = to_regclass(%s)",
+        (f"{table}_d{day}",),
+    ).fetchone()
+    if row is None:
+        return
+    if row[0] is True:
+        connection.execute(sql.SQL("ALTER TABLE {parent} DETACH PARTITION {name} FINALIZE").format(**names))
+    elif row[0] is False:
+        connection.execute(
+            sql.SQL("ALTER TABLE {parent} DETACH PARTITION {name} CONCURRENTLY").format(**names)
+        )
+    connection.execute(sql.SQL("DROP TABLE {name}").format(**names))
+
+
+def _forget_flows(connection: psycopg.Connection, before_minute: int) -> None:
+    while True:
+        ids = [row[0] for row in connection.execute(_OLD_FLOWS, (before_minute,)).fetchall()]
+        if not ids:
+            return
+        with connection.transaction():
+            gone = "DELETE FROM flow WHERE flow_id = ANY(%s) AND activity < %s RETURNING flow_id"
+            old = [row[0] for row in connection.execute(gone, (ids, before_minute)).fetchall()]
+            for statement in _OF_A_FLOW:
+                connection.execute(statement, (old,))

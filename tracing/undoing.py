@@ -1,0 +1,118 @@
+"""Takes back what a rule grouped: the flows it touched are counted anew from the members other rules left them.
+
+`tracing.reapply` calls this in chunks once the rule is switched off. Chapters of days that retention took keep
+their sums, because their records can no longer be asked.
+"""
+
+from typing import Any, LiteralString
+
+import psycopg
+
+from tracing import rulebook, stored, summing
+from tracing.correlation import Reading, Rulebook
+from tracing.flows import Fold
+from tracing.records import Log, Span
+
+FLOWS_A_CHUNK = 100
+
+_TOUCHED = "SELECT DISTINCT flow_id FROM member WHERE rule_id = %s LIMIT %s"
+_LOCK = "SELECT flow_id FROM flow WHERE flow_id = ANY(%s) ORDER BY flow_id FOR UPDATE"
+_CLEAR: tuple[LiteralString, ...] = (
+    "DELETE FROM assertion a WHERE flow_id = ANY(%s)"
+    " AND NOT EXISTS (SELECT 1 FROM day d WHERE d.day = a.day AND d.dropped_ns IS NOT NULL)",
+    "DELETE FROM current_state WHERE flow_id = ANY(%s)",
+    "DELETE FROM chapter c WHERE flow_id = ANY(%s)"
+    " AND NOT EXISTS (SELECT 1 FROM day d WHERE d.day = c.day AND d.dropped_ns IS NOT NULL)",
+    "DELETE FROM told_exception WHERE scope_id = ANY(%s)",
+)
+# What the chapters of dropped days still say; zero where there are none.
+_RESET = """
+UPDATE flow f SET spans = k.spans, events = k.events, logs = k.logs, errors = k.errors, retries = k.retries,
+    chapters = k.chapters, first_ns = k.first_ns, last_ns = k.last_ns, services = '{}', activity = 0, rule_id = 2147483647,
+    state = NULL, state_order = NULL, state_since_ns = NULL, step = NULL, step_order = NULL, step_ns = NULL
+FROM (
+    SELECT n.flow_id, coalesce(sum(c.spans), 0) AS spans, coalesce(sum(c.events), 0) AS events,
+        coalesce(sum(c.logs), 0) AS logs, coalesce(sum(c.errors), 0) AS errors, coalesce(sum(c.retries), 0) AS retries,
+        count(DISTINCT (c.trace_id, c.service)) FILTER (WHERE c.trace_id IS NOT NULL) AS chapters, min(c.first_ns) AS first_ns, max(c.last_ns) AS last_ns
+    FROM unnest(%s::bytea[]) AS n(flow_id) LEFT JOIN chapter c USING (flow_id) GROUP BY n.flow_id
+) AS k WHERE f.flow_id = k.flow_id
+"""
+_MEMBERS = "SELECT day, trace_id, span_ids, log_ids FROM member WHERE flow_id = ANY(%s)"
+_SPANS: LiteralString = f"""
+SELECT {stored.SPAN_COLUMNS} FROM span
+WHERE (trace_id, span_id, day) IN (SELECT * FROM unnest(%s::bytea[], %s::bytea[], %s::int[]))
+"""
+_LOGS: LiteralString = f"""
+SELECT {stored.LOG_COLUMNS} FROM log
+WHERE (log_id, day) IN (SELECT * FROM unnest(%s::bytea[], %s::int[]))
+"""
+_RULES = """
+SELECT id, kind, type, keys, type_attributes, any_prefix, state_attributes FROM tracing_rule
+WHERE id IN (SELECT DISTINCT rule_id FROM member WHERE flow_id = ANY(%s)) ORDER BY id
+"""
+
+
+def undo_some(connection: psycopg.Connection, cursor: Any, rule_id: int, environment: str) -> int:
+    """Take the rule's part out of up to a hundred flows; returns how many, 0 when nothing is left to do."""
+    rows = cursor.execute(_TOUCHED, (rule_id, FLOWS_A_CHUNK)).fetchall()
+    flows = sorted(row[0] for row in rows)
+    if not flows:
+        return 0
+    cursor.execute(_LOCK, (flows,))
+    cursor.execute("DELETE FROM member WHERE rule_id = %s AND flow_id = ANY(%s)", (rule_id, flows))
+    for statement in _CLEAR:
+        cursor.execute(statement, (flows,))
+    cursor.execute(_RESET, (flows,))
+    _count_anew(connection, cursor, flows, environment)
+    cursor.execute("DELETE FROM flow WHERE flow_id = ANY(%s) AND chapters = 0", (flows,))
+    return len(flows)
+
+
+def _count_anew(connection: psycopg.Connection, cursor: Any, flows: list[bytes], environment: str) -> None:
+    rules = [rulebook.as_rule(*row) for row in cursor.execute(_RULES, (flows,)).fetchall()]
+    book = Rulebook(rules, environment)
+    row = cursor.execute("SELECT pg_current_xact_id()::text::bigint").fetchone()
+    members = cursor.execute(_MEMBERS, (flows,)).fetchall()
+    wanted = set(flows)
+    fold = Fold(environment, 0)
+    for record, received in _records(connection, cursor, members):
+        said = book.read_span(record) if isinstance(record, Span) else book.read_log(record)
+        mentions = tuple(one for one in said.mentions if one.flow.flow_id in wanted)
+        if mentions:
+            fold.received_ns = received
+            about = tuple(one for one in said.assertions if one.flow.flow_id in wanted)
+            _take(fold, record, Reading(mentions, about))
+    # The members that are left stand already.
+    fold.members.clear()
+    summing.add(cursor, fold, row[0])
+
+
+def _take(fold: Fold, record: Span | Log, reading: Reading) -> None:
+    if isinstance(record, Span):
+        fold.take_span(record, reading, request=False)
+    else:
+        fold.take_log(record, reading, request=False)
+
+
+def _records(
+    connection: psycopg.Connection, cursor: Any, members: list[tuple[Any, ...]]
+) -> list[tuple[Span | Log, int]]:
+    resources = stored.Resources(connection)
+    spans = {
+        (trace_id, span_ids[at : at + 8], day)
+        for day, trace_id, span_ids, _ in members
+        for at in range(0, len(span_ids), 8)
+    }
+    logs = {
+        (log_ids[at : at + 16], day) for day, _, _, log_ids in members for at in range(0, len(log_ids), 16)
+    }
+    found: list[tuple[Span | Log, int]] = []
+    if spans:
+        rows = cursor.execute(
+            _SPANS, [list(column) for column in zip(*sorted(spans), strict=True)]
+        ).fetchall()
+        found += stored.spans(rows, resources)
+    if logs:
+        rows = cursor.execute(_LOGS, [list(column) for column in zip(*sorted(logs), strict=True)]).fetchall()
+        found += stored.logs(rows, resources)
+    return found
