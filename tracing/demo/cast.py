@@ -12,14 +12,16 @@ from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExport
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter as HttpLogs
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpSpans
+from opentelemetry.sdk._logs.export import LogRecordExporter
+from opentelemetry.sdk.trace.export import SpanExporter
 from opentelemetry.sdk.version import __version__ as sdk_version
 from opentelemetry.util.types import AnyValue
 
 from tracing.demo.outbox import Outbox
-from tracing.demo.post import Export
 from tracing.demo.scene import Ids, Scene
 from tracing.demo.services import Service
 
+Exporters = tuple[SpanExporter, LogRecordExporter]
 TIMEOUT_S = 30
 CARRIER_AHEAD_NS = 2_400_000_000
 
@@ -32,15 +34,15 @@ class Endpoints:
     grpc: str
     environment: str
 
-    def over_http(self) -> tuple[Export, Export]:
+    def over_http(self) -> Exporters:
         spans = HttpSpans(f"{self.http}/v1/traces", timeout=TIMEOUT_S, compression=Compression.Gzip)
         logs = HttpLogs(f"{self.http}/v1/logs", timeout=TIMEOUT_S, compression=Compression.Gzip)
-        return spans.export, logs.export
+        return spans, logs
 
-    def over_grpc(self) -> tuple[Export, Export]:
+    def over_grpc(self) -> Exporters:
         spans = GrpcSpans(self.grpc, insecure=True, timeout=TIMEOUT_S, compression=GrpcCompression.Gzip)
         logs = GrpcLogs(self.grpc, insecure=True, timeout=TIMEOUT_S, compression=GrpcCompression.Gzip)
-        return spans.export, logs.export
+        return spans, logs
 
 
 class Shop:
@@ -51,6 +53,7 @@ class Shop:
         self.outbox = outbox
         self.ids = Ids(scene)
         self._endpoints = endpoints
+        self._exporters: list[SpanExporter | LogRecordExporter] = []
         here = endpoints.environment
         self.web = self._service("shop", "2026.11.3", "http", here)
         self.billing = self._service("billing", "7.2.0", "grpc", here)
@@ -81,5 +84,12 @@ class Shop:
         if environment:
             resource["deployment.environment.name"] = environment
         far = self._endpoints
-        exports = far.over_http() if transport == "http" else far.over_grpc()
-        return Service(resource, self.scene, self.ids, self.outbox, exports, skew_ns)
+        exporters = far.over_http() if transport == "http" else far.over_grpc()
+        self._exporters += exporters
+        spans, logs = exporters
+        return Service(resource, self.scene, self.ids, self.outbox, (spans.export, logs.export), skew_ns)
+
+    def hang_up(self) -> None:
+        """Close the exporters: whatever they are still trying to deliver fails soon."""
+        while self._exporters:
+            self._exporters.pop().shutdown()

@@ -33,6 +33,10 @@ class Run:
     era: int = 0
 
     @property
+    def size(self) -> str:
+        return f"{self.orders}/{self.hours}"
+
+    @property
     def plain(self) -> bool:
         """Whether this is the history whose numbers the documentation uses."""
         return (self.seed, self.era) == (1, 0)
@@ -46,7 +50,7 @@ class Run:
     def first_number(self) -> int:
         """The number of the oldest ordinary order."""
         usual = self.plain and (self.orders, self.hours) == (2_000, 48)
-        return 20_000 + (0 if usual else _far(f"{self.seed}/{self.era}/{self.orders}/{self.hours}"))
+        return 20_000 + (0 if usual else _far(f"{self.seed}/{self.era}/{self.size}"))
 
 
 def _far(text: str) -> int:
@@ -132,7 +136,7 @@ class History:
     def _reindex(self) -> Iterator[Story]:
         self._begin("reindex", 13)
         job = f"reindex-{self.run.story_base}"
-        headers = jobs.reindexed(self.shop, job)
+        headers = jobs.reindexed(self.shop, job, jobs.REINDEXED)
         yield Story("One trace of 20,000 spans", trace_path(headers))
 
     def _onboardings(self) -> None:

@@ -47,7 +47,7 @@ def invoiced(shop: Shop, job: str, orders: Sequence[str]) -> None:
                 shop.billing.log(f"Invoice inv-{order} written", {"invoice.id": f"inv-{order}"})
 
 
-def reindexed(shop: Shop, job: str, spans: int = REINDEXED) -> Headers:
+def reindexed(shop: Shop, job: str, spans: int) -> Headers:
     """One trace of exactly `spans` spans: chunks of a search index, a few refused. Returns its headers."""
     chunk = 200
     full = Failure("es.TransportError", "429 circuit_breaking_exception", "es.TransportError: 429\n")

@@ -12,6 +12,7 @@ from tracing.demo import jobs
 from tracing.demo.cast import Shop
 from tracing.demo.goods import Order, new_order
 from tracing.demo.plan import Chapter, chapters, play
+from tracing.demo.post import NotDelivered
 from tracing.demo.scene import SECOND
 
 FASTER = 100
@@ -31,6 +32,19 @@ class Live:
 
     def run(self, stop: threading.Event) -> None:
         """Until told to stop. Raises NotDelivered."""
+        threading.Thread(target=self._hang_up, args=(stop,), daemon=True).start()
+        try:
+            self._trade(stop)
+        except NotDelivered:
+            if not stop.is_set():
+                raise
+
+    def _hang_up(self, stop: threading.Event) -> None:
+        """Nobody waits for a receiver that is gone once we were told to stop."""
+        stop.wait()
+        self._shop.hang_up()
+
+    def _trade(self, stop: threading.Event) -> None:
         next_order_ns = now_ns()
         while not stop.is_set():
             now = now_ns()

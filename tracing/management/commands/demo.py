@@ -1,70 +1,84 @@
 """`manage.py demo`: plays a small shop through the real OTLP endpoints and says which pages to open.
 
-`tracing.demo` is the shop; this is its command line: arguments in, addresses out, exit 2 when nothing listens.
+`tracing.demo` is the shop; this is its command line: arguments in, addresses out, a sentence when nothing listens.
 """
 
 import logging
-import signal
 import socket
-import sys
-import threading
 import time
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from tracing import stopping
 from tracing.clock import now_ns
-from tracing.demo.anchor import remembered
+from tracing.demo.anchor import Anchor, remember_sent, remembered
 from tracing.demo.cast import Endpoints
 from tracing.demo.history import History, Run
 from tracing.demo.live import Live
 from tracing.demo.post import NotDelivered, Post
 from tracing.demo.stories import Story
+from tracing.sentence import Sentence
 
 
 class Command(BaseCommand):
     help = "Send a small shop's traffic through the real OTLP endpoints with the real SDK exporters."
-    requires_system_checks = ()
+    requires_system_checks: list[str] = []  # noqa: RUF012  (Django's own declaration)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--orders", type=_at_least_one, default=2_000, help="ordinary orders (2000)")
-        parser.add_argument("--hours", type=_at_least_one, default=48, help="how far back they reach (48)")
+        parser.add_argument("--orders", type=at_least_one, default=2_000, help="ordinary orders (2000)")
+        parser.add_argument("--hours", type=at_least_one, default=48, help="how far back they reach (48)")
         parser.add_argument("--seed", type=int, default=1, help="the same seed sends the same history (1)")
-        parser.add_argument("--live", action="store_true", help="go on with new orders in real time")
+        parser.add_argument("--live", action="store_true", help="then go on with new orders in real time")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # the sentence below says it once
+        logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # a sentence below says it once
+        someone_listens()
+        orders, hours, seed = options["orders"], options["hours"], options["seed"]
         try:
-            _someone_listens()
-            self._play(options["orders"], options["hours"], options["seed"], options["live"])
-        except (OSError, NotDelivered) as error:
-            self.stderr.write(f"{error}.")
-            sys.exit(2)
-        except KeyboardInterrupt:
-            sys.exit(130)
+            anchor = remembered(settings.HOME, seed, now_ns(), settings.RETENTION_DAYS, hours)
+            run = Run(anchor.anchor_ns, seed, orders, hours, anchor.era)
+            self.play(run, anchor, options["live"])
+        except OSError as error:
+            raise Sentence(f"The demo cannot keep its place in {settings.HOME}: {error}.") from None
+        except NotDelivered as error:
+            raise Sentence(f"{error}: is Threadline still running at {where()}?") from None
 
-    def _play(self, orders: int, hours: int, seed: int, live: bool) -> None:
-        began = time.monotonic()
-        anchor = remembered(settings.HOME, seed, now_ns(), settings.RETENTION_DAYS, hours)
-        run = Run(anchor.anchor_ns, seed, orders, hours, anchor.era)
+    def play(self, run: Run, anchor: Anchor, live: bool) -> None:
+        """The history, unless only what comes after it is wanted; then, if asked, the present."""
         post = Post()
+        history = History(run, endpoints(), post)
         try:
-            history = History(run, _endpoints(), post)
-            self._say(f"Demo: sending {orders:,} orders over {hours} hours to {_where()} …")
-            history.play(self._say)
-            self._say(f"Sent {post.delivered:,} spans and logs in {time.monotonic() - began:.0f} s.")
-            self._say(listing(history.stories))
+            if not (live and run.size in anchor.sent):
+                self.send(history, post)
+                remember_sent(settings.HOME, run.seed, anchor, run.size)
             if live:
-                self._say("New orders come in now, a hundred times faster than real ones. Ctrl-C ends them.")
-                Live(history.shop).run(_until_told())
+                self.say("The shop is open: new orders live a hundred times faster than real ones.")
+                Live(history.shop).run(stopping.event())
         finally:
+            history.shop.hang_up()
             post.close()
 
-    def _say(self, text: str) -> None:
+    def send(self, history: History, post: Post) -> None:
+        began = time.monotonic()
+        run = history.run
+        self.say(f"Demo: sending {run.orders:,} orders over {run.hours} hours to {where()} …")
+        history.play(self.say)
+        self.say(f"Sent {post.delivered:,} spans and logs in {time.monotonic() - began:.0f} s.")
+        self.say(listing(history.stories))
+
+    def say(self, text: str) -> None:
         self.stdout.write(text)
         self.stdout.flush()
+
+
+def at_least_one(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
 
 
 def listing(stories: list[Story]) -> str:
@@ -73,7 +87,7 @@ def listing(stories: list[Story]) -> str:
     return "\n".join(("Open:", *rows))
 
 
-def _endpoints() -> Endpoints:
+def endpoints() -> Endpoints:
     host = f"[{settings.HOST}]" if ":" in settings.HOST else settings.HOST
     return Endpoints(
         http=f"http://{host}:{settings.OTLP_PORT}",
@@ -82,31 +96,18 @@ def _endpoints() -> Endpoints:
     )
 
 
-def _where() -> str:
-    endpoints = _endpoints()
-    return f"{endpoints.http} and {endpoints.grpc.removeprefix('http://')} (gRPC)"
+def where() -> str:
+    far = endpoints()
+    return f"{far.http} and {far.grpc.removeprefix('http://')} (gRPC)"
 
 
-def _someone_listens() -> None:
+def someone_listens() -> None:
+    """Raises Sentence when one of the two endpoints is not there."""
     for port in (settings.OTLP_PORT, settings.GRPC_PORT):
         try:
             socket.create_connection((settings.HOST, port), timeout=5).close()
-        except OSError as error:
-            raise NotDelivered(
-                f"Nothing listens on {settings.HOST}:{port}; start Threadline first with manage.py up"
-                " (THREADLINE_HOST, _OTLP_PORT and _GRPC_PORT say where)"
-            ) from error
-
-
-def _until_told() -> threading.Event:
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
-
-
-def _at_least_one(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ArgumentTypeError("must be 1 or more")
-    return number
+        except OSError:
+            raise Sentence(
+                f"Nothing listens on {settings.HOST}:{port}: start Threadline with `manage.py up`, or say where it"
+                " is with THREADLINE_HOST, THREADLINE_OTLP_PORT and THREADLINE_GRPC_PORT."
+            ) from None

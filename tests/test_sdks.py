@@ -1,0 +1,115 @@
+"""Services in several languages send with their own unmodified SDK; each order is then one timeline.
+
+The services are in `tests.sdks`. What npm and Go install is kept under ~/.cache/threadline-sdks, outside the
+repository; without a toolchain or its registry a language is skipped. Go compiles for a minute the first time:
+`pytest -m slow tests/test_sdks.py`.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.asking import as_json, every_row, found
+from tests.product import Running
+
+SDKS = Path(__file__).parent / "sdks"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "threadline-sdks"
+Command = list[str]
+Sender = Callable[[Running, str], Command]
+
+
+def python(transport: str) -> Sender:
+    def command(running: Running, order: str) -> Command:
+        endpoint = f"http://{running.grpc}" if transport == "grpc" else running.otlp
+        return [sys.executable, str(SDKS / "sender.py"), transport, endpoint, order]
+
+    return command
+
+
+def node(transport: str) -> Sender:
+    def command(running: Running, order: str) -> Command:
+        endpoint = f"http://{running.grpc}" if transport == "grpc" else running.otlp
+        program = installed("node", ("package.json",), ["npm", "install", "--no-audit", "--no-fund"])
+        shutil.copy(SDKS / "node" / "sender.mjs", program)
+        return ["node", str(program / "sender.mjs"), transport, endpoint, order]
+
+    return command
+
+
+def golang(running: Running, order: str) -> Command:
+    files = ("go.mod", "go.sum", "sender.go")
+    return [str(installed("go", files, ["go", "build", "-o", "sender", "."]) / "sender"), running.otlp, order]
+
+
+def installed(language: str, files: tuple[str, ...], install: Command) -> Path:
+    """The folder in which a language's service was installed, once for each content of its files."""
+    if not shutil.which(install[0]) or (language == "node" and not shutil.which("node")):
+        pytest.skip(f"{install[0]} is not installed")
+    digest = hashlib.sha256(b"".join((SDKS / language / name).read_bytes() for name in files)).hexdigest()
+    folder = CACHE / f"{language}-{digest[:12]}"
+    if not folder.exists():
+        making = CACHE / f"{language}-{uuid.uuid4().hex}"
+        making.mkdir(parents=True)
+        for name in files:
+            shutil.copy(SDKS / language / name, making)
+        done = subprocess.run(install, cwd=making, capture_output=True, text=True, timeout=400)
+        if done.returncode:
+            shutil.rmtree(making)
+            pytest.skip(f"{' '.join(install)} failed, no registry? {done.stderr[-300:]}")
+        making.rename(folder)
+    return folder
+
+
+SENDERS = [
+    pytest.param("sdk-python-http", python("http"), id="python over http"),
+    pytest.param("sdk-python-grpc", python("grpc"), id="python over grpc"),
+    pytest.param("sdk-node-http", node("http"), id="node with json"),
+    pytest.param("sdk-node-proto", node("proto"), id="node with protobuf, chunked"),
+    pytest.param("sdk-node-grpc", node("grpc"), id="node over grpc"),
+    pytest.param("sdk-go-http", golang, id="go with gzip, chunked", marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize(("service", "sender"), SENDERS)
+def test_an_order_sent_by_an_sdk_is_one_timeline(running: Running, service: str, sender: Sender) -> None:
+    order = f"sdk-{uuid.uuid4().hex[:12]}"
+    sent = subprocess.run(sender(running, order), capture_output=True, text=True, timeout=60)
+    assert sent.returncode == 0, sent.stderr
+    path = found(running.url, order)
+    assert path == f"/flow/entity/order/{order}"
+    flow = as_json(running.url, path)["flow"]
+    counts = {name: flow[name] for name in ("spans", "events", "logs", "errors", "related", "services")}
+    assert counts == {
+        "spans": 2,
+        "events": 1,
+        "logs": 2,
+        "errors": 0,
+        "related": 1,
+        "services": [service],
+    }
+    rows = every_row(running.url, path)
+    names = sorted(row["name"] or row["text"] for row in rows if row["row"] in ("span", "event", "log"))
+    assert names == [
+        "POST /orders",
+        "SELECT stock",
+        "charge card",
+        "charged",
+        "order placed",
+        "seen by the ERP",
+    ]
+
+
+def test_services_in_two_languages_share_an_order(running: Running) -> None:
+    order = f"sdk-{uuid.uuid4().hex[:12]}"
+    for sender in (python("http"), python("grpc"), node("http")):
+        subprocess.run(sender(running, order), check=True, capture_output=True, timeout=60)
+    flow = as_json(running.url, found(running.url, order))["flow"]
+    assert (flow["spans"], flow["logs"], flow["related"]) == (6, 6, 3)
+    assert sorted(flow["services"]) == ["sdk-node-http", "sdk-python-grpc", "sdk-python-http"]
