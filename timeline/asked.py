@@ -1,0 +1,155 @@
+"""What the address of a flow's page asks for: window, filters, folds, open record; and such addresses made.
+
+The address is the view. What cannot be read is a `BadFilter` naming the field; `timeline.views.flow` answers the rest.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import tzinfo
+from itertools import pairwise
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+from django import forms
+from django.http import QueryDict
+
+from timeline.answers import BadFilter
+from timeline.forms import MomentField
+from timeline.layout.ids import is_row_id
+from timeline.layout.sieve import Sieve
+from timeline.layout.story import WHOLE, Fold
+
+MAX_EXCEPTIONS = 200  # folded or opened rows in one address
+MAX_SERVICES = 50
+SNAPSHOT = re.compile(r"(\d{1,18}):(\d{1,18}):((?:\d{1,18})(?:,\d{1,18})*)?")
+ONLY = (("", ""), ("errors", "errors"), ("logs", "logs"))
+EXPAND = (("", ""), ("all", "all"))
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where the next page begins: after which row, as of which snapshot. `place` is only a guess where that row is."""
+
+    snapshot: str
+    row_id: str
+    place: int
+
+    def text(self) -> str:
+        told = orjson.dumps([self.snapshot, self.row_id, self.place])
+        return base64.urlsafe_b64encode(told).decode().rstrip("=")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    fold: Fold
+    sieve: Sieve
+    limit: int
+    cursor: Cursor | None
+    record: str  # the row whose record is open beside the rows
+    query: QueryDict
+
+    def address(self, path: str, drop: Iterable[str] = (), **change: str) -> str:
+        """This view with some of its parameters changed; an empty value takes one away."""
+        pairs = [
+            (name, value)
+            for name, values in self.query.lists()
+            for value in values
+            if name not in change and name not in drop and value
+        ]
+        pairs += [(name, value) for name, value in change.items() if value]
+        text = "&".join(f"{quote(name, safe='')}={quote(value, safe=',:.-_~')}" for name, value in pairs)
+        return f"{path}?{text}" if text else path
+
+    def toggled(self, path: str, row_id: str, is_open: bool) -> str:
+        """This view with one row folded or unfolded."""
+        opened, folded = set(self.fold.opened), set(self.fold.folded)
+        opened.discard(row_id)
+        folded.discard(row_id)
+        if is_open:
+            folded.add(row_id)
+        else:
+            opened.add(row_id)
+        return self.address(path, ("cursor",), open=",".join(sorted(opened)), fold=",".join(sorted(folded)))
+
+
+class FlowForm(forms.Form):
+    only = forms.ChoiceField(choices=ONLY, required=False)
+    expand = forms.ChoiceField(choices=EXPAND, required=False)
+    to = MomentField(max_length=40, required=False)
+    limit = forms.IntegerField(min_value=1, max_value=WHOLE, required=False)
+    record = forms.CharField(max_length=3_000, required=False)
+
+
+# `from` is a word of the language, so this field cannot stand in the class body.
+FlowForm.base_fields["from"] = MomentField(max_length=40, required=False)
+
+
+def read_asked(query: QueryDict, zone: tzinfo) -> Asked:
+    form = FlowForm(query)
+    for field in form.fields.values():
+        if isinstance(field, MomentField):
+            field.zone = zone
+    if not form.is_valid():
+        name, problems = next(iter(form.errors.items()))
+        raise BadFilter(name, str(problems[0]))
+    told: dict[str, Any] = form.cleaned_data
+    start, end = told["from"], told["to"]
+    if start is not None and end is not None and end < start:
+        raise BadFilter("to", "The window ends before it begins.")
+    if told["record"] and not is_row_id(told["record"]):
+        raise BadFilter("record", "No row has this id.")
+    services = frozenset(name for name in query.getlist("service") if name)
+    if len(services) > MAX_SERVICES or any("\x00" in name for name in services):
+        raise BadFilter("service", f"At most {MAX_SERVICES} services can be asked for, by their names.")
+    return Asked(
+        Fold(bool(told["expand"]), _row_ids(query, "open"), _row_ids(query, "fold")),
+        Sieve(told["only"], services, start, end),
+        told["limit"] or WHOLE,
+        _read_cursor(query.get("cursor", "")),
+        told["record"],
+        query,
+    )
+
+
+def _row_ids(query: QueryDict, field: str) -> frozenset[str]:
+    told = frozenset(part for text in query.getlist(field) for part in text.split(",") if part)
+    if len(told) > MAX_EXCEPTIONS:
+        raise BadFilter(
+            field, f"At most {MAX_EXCEPTIONS} rows can be named here; use expand=all to see everything."
+        )
+    if not all(is_row_id(part) for part in told):
+        raise BadFilter(field, "This holds something that is no row's id.")
+    return told
+
+
+def _read_cursor(text: str) -> Cursor | None:
+    if not text:
+        return None
+    try:
+        told = orjson.loads(base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True))
+        snapshot, row_id, place = told
+    except (ValueError, TypeError, binascii.Error):
+        raise _bad_cursor() from None
+    sound = isinstance(snapshot, str) and isinstance(row_id, str) and type(place) is int
+    if not sound or not is_row_id(row_id) or not _is_snapshot(snapshot):
+        raise _bad_cursor()
+    return Cursor(snapshot, row_id, place)
+
+
+def _is_snapshot(text: str) -> bool:
+    """Whether PostgreSQL will read this as a pg_snapshot: xmin:xmax:xip, ascending and within."""
+    match = SNAPSHOT.fullmatch(text)
+    if not match:
+        return False
+    low, high = int(match[1]), int(match[2])
+    running = [int(part) for part in (match[3] or "").split(",") if part]
+    ascending = all(left < right for left, right in pairwise(running))
+    return 0 < low <= high and ascending and all(low <= xid < high for xid in running)
+
+
+def _bad_cursor() -> BadFilter:
+    return BadFilter("cursor", "This cursor did not come from a page of this flow. Start without one.")

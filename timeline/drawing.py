@@ -1,0 +1,82 @@
+"""Rows, state lanes and the overview as shapes on the axis, ready for `templates/flow/`.
+
+`layout` says where a moment lies; this says which shape stands there. Attributes only: the content policy forbids `style`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from timeline.layout.axis import Axis
+from timeline.layout.moves import Lane
+from timeline.layout.overview import Bin
+
+LEAST = 0.35  # percent: a bar is never narrower, so that it can be seen
+TONES = 6
+STRIP = 20  # height of the overview's tallest bar
+
+
+@dataclass(frozen=True, slots=True)
+class LaneBand:
+    left: str
+    width: str
+    tone: int
+    state: str
+    said: bool  # wide enough for its name
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnLane:
+    system: str
+    state: str
+    bands: list[LaneBand]
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnBin:
+    left: str
+    width: str
+    top: str
+    height: str
+    failed: bool
+
+
+def bar(axis: Axis, start: int, length: int) -> tuple[str, str]:
+    """Left edge and width of something that lasted."""
+    left = axis.at(start)
+    width = max(LEAST, axis.at(start + max(0, length)) - left)
+    return percent(min(left, 100 - LEAST)), percent(width)
+
+
+def point(axis: Axis, time: int) -> str:
+    return percent(max(0.4, axis.at(time)))
+
+
+def percent(value: float) -> str:
+    return f"{value:.2f}%"
+
+
+def draw_lanes(axis: Axis, lanes: Iterable[Lane]) -> list[DrawnLane]:
+    return [DrawnLane(lane.system, lane.bands[-1].state, _bands(axis, lane)) for lane in lanes]
+
+
+def _bands(axis: Axis, lane: Lane) -> list[LaneBand]:
+    found = []
+    for told in lane.bands:
+        left = axis.at(told.start)
+        right = axis.at(told.end if told.end is not None else axis.end)
+        width = max(LEAST, right - left - 0.2)
+        found.append(LaneBand(percent(left), percent(width), told.tone % TONES, told.state, width > 3))
+    return found
+
+
+def draw_overview(bins: Iterable[Bin]) -> list[DrawnBin]:
+    return [
+        DrawnBin(
+            percent(told.left),
+            percent(told.width),
+            f"{23 - told.height * STRIP:.1f}",
+            f"{max(2.0, told.height * STRIP):.1f}",
+            told.failed,
+        )
+        for told in bins
+    ]

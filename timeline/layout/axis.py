@@ -1,0 +1,113 @@
+"""The time axis that all rows of a page share: where a moment is drawn, and the ticks that say so.
+
+Positions are percentages of the plot's width. The axis is a row of segments; one segment runs evenly from its start to
+its end, so folding a stretch is a matter of segments alone. `ticks` lives next door.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+
+from tracing.records import DAY_NS, FIRST_DAY, LAST_DAY
+
+FIRST_NS = FIRST_DAY * DAY_NS
+LAST_NS = LAST_DAY * DAY_NS
+LONGEST_NS = 400 * DAY_NS  # a span said to last longer has a wrong clock, and may not stretch the axis
+GAP_SHARE = 10  # an idle stretch longer than a tenth of what is shown folds
+GAP_WIDTH = 5.0  # percent
+MARGIN = 1.5  # percent kept free at the right, so that a last mark is seen whole
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    start: int
+    end: int
+    left: float
+    width: float
+    idle: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    segments: tuple[Segment, ...]
+
+    @property
+    def start(self) -> int:
+        return self.segments[0].start
+
+    @property
+    def end(self) -> int:
+        return self.segments[-1].end
+
+    def at(self, time: int) -> float:
+        """Where a moment is drawn; moments outside are drawn at the edge they passed."""
+        if time <= self.start:
+            return self.segments[0].left
+        if time >= self.end:
+            return self.segments[-1].left + self.segments[-1].width
+        index = bisect_right(self.segments, time, key=lambda segment: segment.start) - 1
+        segment = self.segments[index]
+        return segment.left + segment.width * (time - segment.start) / (segment.end - segment.start)
+
+
+def domain(extents: Iterable[tuple[int, int]]) -> tuple[int, int]:
+    """From the first to the last plausible moment; a clock that ran off to the year 2554 does not count."""
+    first, last = LAST_NS, FIRST_NS
+    for start, end in extents:
+        if FIRST_NS <= start < LAST_NS:
+            first = min(first, start)
+            last = max(last, end if start <= end < min(LAST_NS, start + LONGEST_NS) else start)
+    return (first, max(last, first + 1_000)) if first < LAST_NS else (0, 1_000)
+
+
+def straight(start: int, end: int) -> Axis:
+    return Axis((Segment(start, max(end, start + 1), 0.0, 100.0 - MARGIN),))
+
+
+def folded(start: int, end: int, extents: Iterable[tuple[int, int]]) -> Axis:
+    """An axis on which long idle stretches have a small fixed width."""
+    gaps = _long_gaps(start, end, extents)
+    if not gaps:
+        return straight(start, end)
+    edges = [start, *(edge for gap in gaps for edge in gap), end]
+    pieces = list(pairwise(edges))
+    busy = sum(high - low for low, high in pieces[::2])
+    room = 100.0 - MARGIN - GAP_WIDTH * len(gaps)
+    # Every busy stretch is seen, however short: an even share of a quarter of the room, the rest by length.
+    least = room / 4 / (len(gaps) + 1)
+    segments, left = [], 0.0
+    for index, (low, high) in enumerate(pieces):
+        idle = index % 2 == 1
+        width = GAP_WIDTH if idle else least + (room * 3 / 4) * (high - low) / max(busy, 1)
+        segments.append(Segment(low, high, left, width, idle))
+        left += width
+    return Axis(tuple(segments))
+
+
+def _long_gaps(start: int, end: int, extents: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    gaps = _gaps(start, end, extents)
+    busy = (end - start) - sum(high - low for low, high in gaps)
+    gaps.sort(key=lambda gap: gap[0] - gap[1])
+    shown, chosen = end - start, []
+    for low, high in gaps[:8]:
+        if (high - low) * GAP_SHARE <= shown:
+            break
+        # What is folded is no longer shown, so the next one is measured against what is left.
+        shown -= high - low
+        # A little of the quiet stays at both ends, so that what stands alone is not a stretch without length.
+        rest = min((high - low) // 20, max(busy // 20, 1_000_000))
+        chosen.append((low + rest, high - rest))
+    return sorted(chosen)
+
+
+def _gaps(start: int, end: int, extents: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The stretches that no extent covers."""
+    found, reached = [], start
+    for low, high in sorted(extents):
+        if low > reached:
+            found.append((reached, min(low, end)))
+        reached = max(reached, high)
+        if reached >= end:
+            return found
+    return found

@@ -1,0 +1,191 @@
+"""The records of one trace as a tree that always draws, whatever was sent.
+
+Parents may be missing, late, themselves, or in a circle; ids may repeat. Every record gets exactly one place, and the
+same records get the same places in any order of arrival. `walk` turns a tree into rows.
+
+A record is a number, a node: spans first, then events, logs and transitions, each sorted by time and identity,
+so comparing numbers settles ties.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
+
+from timeline.layout.bones import NO_SPAN, EventBone, LogBone, Move, SpanBone
+
+TOP = -1
+
+
+@dataclass(slots=True)
+class Tree:
+    spans: list[SpanBone]
+    events: list[EventBone]
+    logs: list[LogBone]
+    moves: list[Move]
+    times: list[int]
+    parents: list[int]  # TOP for what hangs under the chapter itself
+    children: dict[int, list[int]] = field(default_factory=dict)
+    tops: list[int] = field(default_factory=list)
+    heads: dict[bytes, int] = field(default_factory=dict)  # span id -> the version shown
+    versions: dict[int, list[int]] = field(default_factory=dict)  # head -> the others under its ids
+    older: dict[int, int] = field(default_factory=dict)  # any other version -> its rank, from 2
+    orphans: set[int] = field(default_factory=set)
+    cycles: set[int] = field(default_factory=set)
+    loose_logs: set[int] = field(default_factory=set)  # no span, or one that never came
+
+    def kind(self, node: int) -> str:
+        if node < len(self.spans):
+            return "span"
+        if node < len(self.spans) + len(self.events):
+            return "event"
+        return "log" if node < len(self.times) - len(self.moves) else "transition"
+
+    def event(self, node: int) -> EventBone:
+        return self.events[node - len(self.spans)]
+
+    def log(self, node: int) -> LogBone:
+        return self.logs[node - len(self.spans) - len(self.events)]
+
+    def move(self, node: int) -> Move:
+        return self.moves[node - len(self.times)]
+
+    def end(self, node: int) -> int:
+        """Where a record ends; never before it starts."""
+        return max(self.spans[node].end, self.times[node]) if node < len(self.spans) else self.times[node]
+
+
+def grow(
+    spans: Iterable[SpanBone],
+    events: Iterable[EventBone] = (),
+    logs: Iterable[LogBone] = (),
+    moves: Iterable[Move] = (),
+) -> Tree:
+    ordered = sorted(spans, key=itemgetter(3, 1, 4, 6, 7))
+    tree = Tree(
+        ordered,
+        sorted(events, key=itemgetter(4, 1, 3, 2)),
+        sorted(logs, key=itemgetter(3, 5, 2)),
+        sorted(moves, key=itemgetter(0, 1, 2)),
+        [],
+        [],
+    )
+    tree.times = [bone.start for bone in ordered]
+    tree.times += [bone.time for bone in tree.events]
+    tree.times += [bone.time for bone in tree.logs]
+    tree.times += [move.time for move in tree.moves]
+    _choose_heads(tree)
+    tree.parents = _span_parents(tree)
+    _cut_cycles(tree)
+    mixed = _attach_events(tree) | _attach_logs(tree) | _attach_moves(tree)
+    _hang(tree, mixed)
+    return tree
+
+
+def _choose_heads(tree: Tree) -> None:
+    """Of several records under one id the one with the latest end is shown, the others fold under it."""
+    heads = tree.heads
+    groups: dict[bytes, list[int]] = {}
+    for node, bone in enumerate(tree.spans):
+        first = heads.setdefault(bone.span_id, node)
+        if first != node:
+            groups.setdefault(bone.span_id, [first]).append(node)
+    for span_id, nodes in groups.items():
+        nodes.sort(key=lambda node: (tree.spans[node].end, node), reverse=True)
+        heads[span_id] = nodes[0]
+        tree.versions[nodes[0]] = nodes[1:]
+        tree.older.update((node, rank) for rank, node in enumerate(nodes[1:], 2))
+
+
+def _span_parents(tree: Tree) -> list[int]:
+    heads, orphans, parents = tree.heads, tree.orphans, []
+    for node, bone in enumerate(tree.spans):
+        parent = bone.parent_id
+        if parent == NO_SPAN:
+            parents.append(TOP)
+            continue
+        above = heads.get(parent, TOP)
+        if above == TOP:
+            orphans.add(node)
+        parents.append(above)
+    for node in tree.older:
+        parents[node] = heads[tree.spans[node].span_id]
+        orphans.discard(node)
+    return parents
+
+
+def _cut_cycles(tree: Tree) -> None:
+    """Cut each circle of parents above its earliest span, which then stands at the top."""
+    parents = tree.parents
+    settled = bytearray(len(parents))
+    for start in range(len(parents)):
+        path: list[int] = []
+        node = start
+        while node != TOP and not settled[node]:
+            settled[node] = 2
+            path.append(node)
+            node = parents[node]
+        if node != TOP and settled[node] == 2:
+            first = min(path[path.index(node) :])
+            parents[first] = TOP
+            tree.cycles.add(first)
+        for passed in path:
+            settled[passed] = 1
+
+
+def _attach_events(tree: Tree) -> set[int]:
+    """Give each event its span; return the spans that now have children of several sorts."""
+    exact: dict[tuple[bytes, bytes], int] = {}
+    if tree.older:
+        exact = {(bone.span_id, bone.digest): node for node, bone in enumerate(tree.spans)}
+    mixed = set()
+    for bone in tree.events:
+        parent = exact.get((bone.span_id, bone.digest), tree.heads.get(bone.span_id, TOP))
+        tree.parents.append(parent)
+        mixed.add(parent)
+    return mixed
+
+
+def _attach_logs(tree: Tree) -> set[int]:
+    mixed = set()
+    for bone in tree.logs:
+        parent = tree.heads.get(bone.span_id, TOP)
+        if parent == TOP:
+            tree.loose_logs.add(len(tree.parents))
+        tree.parents.append(parent)
+        mixed.add(parent)
+    return mixed
+
+
+def _attach_moves(tree: Tree) -> set[int]:
+    """A span's transition hangs under the span; a log's beside the log."""
+    if not tree.moves:
+        return set()
+    base = len(tree.spans) + len(tree.events)
+    logs = {bone.log_id: tree.parents[base + index] for index, bone in enumerate(tree.logs)}
+    mixed = set()
+    for move in tree.moves:
+        parent = tree.heads.get(move.record_id, logs.get(move.record_id, TOP))
+        tree.parents.append(parent)
+        mixed.add(parent)
+    return mixed
+
+
+def _hang(tree: Tree, mixed: set[int]) -> None:
+    children, tops = tree.children, tree.tops
+    for node, parent in enumerate(tree.parents):
+        if parent == TOP:
+            tops.append(node)
+        elif parent in children:
+            children[parent].append(node)
+        else:
+            children[parent] = [node]
+    for parent in mixed:
+        # Nodes were appended by number, so equal times keep the order span, event, log, transition.
+        (tops if parent == TOP else children[parent]).sort(key=tree.times.__getitem__)
+
+
+def extent(tree: Tree, nodes: Sequence[int]) -> tuple[int, int] | None:
+    """From the first start to the last end of these nodes."""
+    if not nodes:
+        return None
+    return min(tree.times[node] for node in nodes), max(tree.end(node) for node in nodes)

@@ -1,0 +1,126 @@
+"""Names, services and texts for the rows of one window: the part of a page that is read record by record."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import orjson
+from django.db import connection
+
+from tracing.values import plain
+
+MAX_TEXT = 4_000  # characters of a log's body or a message in a row; the record's page has all of it
+
+SPAN_KEY = tuple[bytes, bytes, bytes]  # trace id, span id, first 8 bytes of the digest
+
+# OFFSET 0 keeps this a lookup by primary key for each row of the window, whatever the planner knows of today's partition.
+SPANS = """
+    SELECT told.* FROM unnest(%(traces)s::bytea[], %(spans)s::bytea[], %(digests)s::bytea[], %(eventful)s::boolean[])
+        AS row (trace_id, span_id, digest, eventful)
+    CROSS JOIN LATERAL (
+        SELECT span.trace_id, span.span_id, row.digest, name, service, kind, status, status_message, exact,
+               CASE WHEN attributes ?| %(attempts)s THEN attributes END,
+               CASE WHEN row.eventful THEN events END
+        FROM span WHERE span.trace_id = row.trace_id AND span.span_id = row.span_id
+            AND substr(span.digest, 1, 8) = row.digest AND day = ANY(%(days)s)
+        OFFSET 0
+    ) AS told"""
+LOGS = """
+    SELECT told.* FROM unnest(%(logs)s::bytea[]) AS row (log_id)
+    CROSS JOIN LATERAL (
+        SELECT log.log_id, service, severity, severity_text, event_name, time_source, received_ns, exact,
+               left(body::text, %(most)s), length(body::text) > %(most)s
+        FROM log WHERE log.log_id = row.log_id AND day = ANY(%(days)s)
+        OFFSET 0
+    ) AS told"""
+
+
+class EventDetail(NamedTuple):
+    name: str
+    text: str | None
+
+
+class SpanDetail(NamedTuple):
+    name: str
+    service: str
+    kind: int
+    status: int
+    message: str
+    exact: dict[str, str]
+    attributes: dict[str, Any]  # only where one of them declares an attempt
+    events: list[dict[str, Any]]
+
+    def event(self, ordinal: int) -> EventDetail:
+        if not 0 <= ordinal < len(self.events):
+            return EventDetail("event", None)
+        told = self.events[ordinal]
+        name = plain(told.get("name")) or "event"
+        return EventDetail(str(name), event_text(plain(told.get("attributes") or {})))
+
+
+class LogDetail(NamedTuple):
+    service: str
+    severity: int
+    severity_text: str
+    event_name: str
+    time_source: int
+    received_ns: int
+    exact: dict[str, str]
+    body: str
+
+
+def read_span_details(
+    keys: Sequence[tuple[SPAN_KEY, bool]], days: Iterable[int], attempts: Iterable[str]
+) -> dict[SPAN_KEY, SpanDetail]:
+    """Details of these spans; with their events where the flag asks for them."""
+    if not keys:
+        return {}
+    asked: dict[str, Any] = {
+        "traces": [key[0] for key, _ in keys],
+        "spans": [key[1] for key, _ in keys],
+        "digests": [key[2] for key, _ in keys],
+        "eventful": [eventful for _, eventful in keys],
+        "days": list(days),
+        "attempts": list(attempts),
+    }
+    found = {}
+    with connection.cursor() as cursor:
+        cursor.execute(SPANS, asked)
+        for trace_id, span_id, digest, name, service, kind, status, message, *held in cursor.fetchall():
+            exact, attributes, events = (orjson.loads(part) if part else None for part in held)
+            key = (bytes(trace_id), bytes(span_id), bytes(digest))
+            found[key] = SpanDetail(
+                name, service, kind, status, message, exact or {}, attributes or {}, events or []
+            )
+    return found
+
+
+def read_log_details(log_ids: Sequence[bytes], days: Iterable[int]) -> dict[bytes, LogDetail]:
+    if not log_ids:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(LOGS, {"logs": list(log_ids), "days": list(days), "most": MAX_TEXT})
+        return {
+            bytes(log_id): LogDetail(
+                service, severity, severity_text, event_name, source, received,
+                orjson.loads(exact) if exact else {}, body.lstrip('"') if cut else body_text(orjson.loads(body)),
+            )
+            for log_id, service, severity, severity_text, event_name, source, received, exact, body, cut
+            in cursor.fetchall()
+        }  # fmt: skip
+
+
+def body_text(body: Any) -> str:
+    """A log's body as text: text as it is, anything else as JSON."""
+    told = plain(body)
+    if isinstance(told, str):
+        return told
+    return "" if told is None else orjson.dumps(told, default=str).decode()
+
+
+def event_text(attributes: dict[str, Any]) -> str | None:
+    """What an event says in one line: its exception, its message, or its attributes."""
+    kind, message = attributes.get("exception.type"), attributes.get("exception.message")
+    if kind or message:
+        return ": ".join(str(part) for part in (kind, message) if part)[:MAX_TEXT]
+    said = [f"{name}={value}" for name, value in attributes.items() if not str(name).startswith("exception.")]
+    return ", ".join(said)[:MAX_TEXT] or None

@@ -1,0 +1,196 @@
+"""A flow's records as chapters of trees, ready for `layout.story.plan`.
+
+A request is its own single chapter. For entities and workflows each trace that mentions the flow is one, cut down to
+what belongs (`tracing.membership`), and so are the traceless logs of each service and day. Everything is read as of one
+snapshot. Flows beyond `HEAVY` records are read chapter by chapter, only where a reader opened one.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from timeline.layout.bones import NO_SPAN, EventBone, LogBone, Move, SpanBone
+from timeline.layout.ids import chapter_id
+from timeline.layout.moves import transitions
+from timeline.layout.sieve import Sieve
+from timeline.layout.story import Chapter, Fold
+from timeline.layout.tree import Tree, grow
+from timeline.queries import chapters as read
+from timeline.queries.chapters import CHAPTER_KEY, Mentions, Sums, Trace
+from timeline.queries.skeleton import read_events, read_logs, read_logs_named, read_spans
+from timeline.summaries import FlowSummary
+from tracing.membership import members
+
+HEAVY = 200_000  # spans and logs in a flow's traces beyond which only opened chapters are read
+MOST = 500_000  # spans of one answer; beyond it the earliest are shown and the page says so
+TRACES_LINKED = 2_000  # chapters among which links are looked up
+Bone = TypeVar("Bone", SpanBone, EventBone, LogBone)
+
+
+@dataclass(slots=True)
+class Story:
+    chapters: list[Chapter]
+    moves: list[Move] = field(default_factory=list)
+    sums: dict[str, Sums] = field(default_factory=dict)  # by chapter id
+    traces: dict[bytes, Trace] = field(default_factory=dict)
+    links: dict[str, list[bytes]] = field(default_factory=dict)  # chapter id -> traces that its spans link to
+    related: int | None = 0
+    truncated: bool = False
+
+    @property
+    def trees(self) -> list[Tree]:
+        return [chapter.tree for chapter in self.chapters if chapter.tree is not None]
+
+
+def read_story(flow: FlowSummary, snapshot: str, fold: Fold, sieve: Sieve) -> Story:
+    if flow.kind == "request":
+        return _request(flow, snapshot, sieve)
+    return _entity(flow, snapshot, fold, sieve)
+
+
+def _request(flow: FlowSummary, snapshot: str, sieve: Sieve) -> Story:
+    trace_id, days = flow.identity, flow.days
+    limit = MOST if flow.spans > MOST else 0
+    spans = read_spans([trace_id], days, snapshot, sieve.services, limit)
+    events = read_events([trace_id], days, snapshot, sieve.only == "errors") if flow.events else []
+    logs = read_logs([trace_id], days, snapshot, sieve.services) if flow.logs else []
+    if limit:
+        held = {(bone.span_id, bone.digest) for bone in spans}
+        events = [bone for bone in events if (bone.span_id, bone.digest) in held]
+    tree = grow(spans, events, logs)
+    chapter = Chapter(chapter_id(trace_id, 0, ""), trace_id, "", 0, tree, has_row=False)
+    return Story([chapter], truncated=bool(limit))
+
+
+def _entity(flow: FlowSummary, snapshot: str, fold: Fold, sieve: Sieve) -> Story:
+    mentions = read.read_mentions(flow.identity, snapshot)
+    sums = read.read_sums(flow.identity, snapshot)
+    moves = transitions(read.read_assertions(flow.identity, snapshot))
+    keys = mentions.keys() | {key for key, told in sums.items() if told.settled}
+    traces = read.read_traces([trace_id for trace_id, _, _ in keys if trace_id])
+    heavy = sum(trace.spans + trace.logs for trace in traces.values()) > HEAVY
+    wanted = [key for key in keys if not heavy or fold.expand or chapter_id(*key) in fold.opened]
+    bones = _Bones.read(wanted, mentions, traces, snapshot, sieve)
+    story = Story([], moves, {chapter_id(*key): told for key, told in sums.items()}, traces)
+    related = 0
+    for key in keys:
+        told = mentions.get(key, Mentions())
+        chapter = _chapter(key, told, bones, moves) if key in bones.read_keys else _closed(key)
+        related += _related(chapter, told)
+        _set_extent(chapter, sums.get(key))
+        story.chapters.append(chapter)
+    story.chapters.sort(key=lambda chapter: (chapter.start, chapter.id))
+    story.related = None if heavy else related
+    story.links = _links(story.chapters, bones)
+    return story
+
+
+@dataclass(slots=True)
+class _Bones:
+    """The bones of several traces, by trace; of traceless logs by their chapter."""
+
+    read_keys: set[CHAPTER_KEY]
+    spans: dict[bytes, list[SpanBone]] = field(default_factory=dict)
+    events: dict[bytes, list[EventBone]] = field(default_factory=dict)
+    logs: dict[bytes, list[LogBone]] = field(default_factory=dict)
+    loose: dict[bytes, LogBone] = field(default_factory=dict)
+
+    @classmethod
+    def read(
+        cls,
+        keys: Collection[CHAPTER_KEY],
+        mentions: dict[CHAPTER_KEY, Mentions],
+        traces: dict[bytes, Trace],
+        snapshot: str,
+        sieve: Sieve,
+    ) -> "_Bones":
+        bones = cls(set(keys))
+        wanted = [trace_id for trace_id, _, _ in keys if trace_id]
+        days = sorted({day for trace_id in wanted for day in traces.get(trace_id, Trace()).days})
+        if wanted:
+            bones.spans = _by_trace(read_spans(wanted, days, snapshot, sieve.services))
+            bones.logs = _by_trace(read_logs(wanted, days, snapshot, sieve.services))
+            if any(traces[trace_id].events for trace_id in wanted if trace_id in traces):
+                bones.events = _by_trace(read_events(wanted, days, snapshot, sieve.only == "errors"))
+        loose = [mentions[key] for key in keys if not key[0] and key in mentions]
+        if loose:
+            ids = [log_id for told in loose for log_id in told.log_ids]
+            found = read_logs_named(
+                ids, sorted({day for told in loose for day in told.days}), snapshot, sieve.services
+            )
+            bones.loose = {bone.log_id: bone for bone in found}
+        return bones
+
+
+def _chapter(key: CHAPTER_KEY, told: Mentions, bones: _Bones, moves: list[Move]) -> Chapter:
+    trace_id, day, service = key
+    if not trace_id:
+        logs = [bones.loose[log_id] for log_id in told.log_ids if log_id in bones.loose]
+        mine = [move for move in moves if not move.trace_id and move.record_id in told.log_ids]
+        return Chapter(chapter_id(*key), b"", service, day, grow([], [], logs, mine))
+    spans = bones.spans.get(trace_id, [])
+    all_logs = bones.logs.get(trace_id, [])
+    carriers = [bone.span_id for bone in all_logs if bone.log_id in told.log_ids and bone.span_id != NO_SPAN]
+    pairs = ((bone.span_id, bone.parent_id) for bone in spans)
+    belonging, context = members(pairs, told.span_ids, carriers)
+    shown = belonging | context
+    tree = grow(
+        [bone for bone in spans if bone.span_id in shown],
+        [bone for bone in bones.events.get(trace_id, ()) if bone.span_id in belonging],
+        [bone for bone in all_logs if bone.log_id in told.log_ids or bone.span_id in belonging],
+        [move for move in moves if move.trace_id == trace_id],
+    )
+    return Chapter(chapter_id(*key), trace_id, "", 0, tree, context=frozenset(context))
+
+
+def _closed(key: CHAPTER_KEY) -> Chapter:
+    """A chapter of a very large flow, folded and unread."""
+    trace_id, day, service = key
+    return Chapter(chapter_id(*key), trace_id, service, day, None)
+
+
+def _set_extent(chapter: Chapter, sums: Sums | None) -> None:
+    """From the first to the last record that belongs; a chapter whose records are gone keeps what its row says."""
+    tree = chapter.tree
+    if tree is not None and tree.times:
+        own = [
+            node
+            for node in range(len(tree.times))
+            if node >= len(tree.spans) or tree.spans[node].span_id not in chapter.context
+        ] or range(len(tree.times))
+        chapter.start = min(tree.times[node] for node in own)
+        chapter.end = max(tree.end(node) for node in own)
+    elif sums is not None:
+        chapter.start, chapter.end = sums.first_ns or 0, sums.last_ns or 0
+
+
+def _related(chapter: Chapter, told: Mentions) -> int:
+    """Spans and logs shown because they descend from what carries the key."""
+    if chapter.tree is None:
+        return 0
+    without = told.span_ids | chapter.context
+    spans = sum(1 for bone in chapter.tree.spans if bone.span_id not in without)
+    return spans + sum(1 for bone in chapter.tree.logs if bone.log_id not in told.log_ids)
+
+
+def _links(chapters: list[Chapter], bones: _Bones) -> dict[str, list[bytes]]:
+    """For each chapter the other chapters' traces that its shown spans link to."""
+    shown = {
+        chapter.trace_id: chapter for chapter in chapters if chapter.trace_id and chapter.tree is not None
+    }
+    if len(shown) > TRACES_LINKED:
+        return {}
+    found: dict[str, list[bytes]] = {}
+    for link in read.read_links(list(shown)):
+        chapter = shown[link.source_trace]
+        assert chapter.tree is not None
+        if link.source_span in chapter.tree.heads and link.target_trace not in found.get(chapter.id, []):
+            found.setdefault(chapter.id, []).append(link.target_trace)
+    return found
+
+
+def _by_trace(bones: Iterable[Bone]) -> dict[bytes, list[Bone]]:
+    found: dict[bytes, list[Bone]] = {}
+    for bone in bones:
+        found.setdefault(bone.trace_id, []).append(bone)
+    return found

@@ -1,0 +1,145 @@
+"""What a flow's page says before it shows anything: the answer in a sentence, and how far it can be trusted.
+
+Pure words from numbers; the same text heads the page, the plain form and the Markdown form.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from typing import Any
+
+from timeline import moments
+from timeline.layout.tree import Tree
+from timeline.queries.story import Story
+from timeline.summaries import FlowSummary
+
+
+@dataclass(frozen=True, slots=True)
+class FirstError:
+    """The failure that came first: where, what it said, when."""
+
+    service: str
+    name: str
+    text: str
+    time_ns: int
+    row_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What is missing or odd in a flow. `resent` and `late` depend on how it arrived."""
+
+    orphans: int = 0
+    dropped: int = 0
+    resent: int = 0
+    versions: int = 0
+    unattached_logs: int = 0
+    late: int = 0
+    truncated: bool = False
+    cycles: int = 0
+    redacted: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "orphans": self.orphans,
+            "dropped": self.dropped,
+            "resent": self.resent,
+            "versions": self.versions,
+            "unattached_logs": self.unattached_logs,
+            "late": self.late,
+            "skew": [],
+            "truncated": self.truncated,
+            "cycles": self.cycles,
+            "redacted": self.redacted,
+        }
+
+
+def trust(flow: FlowSummary, story: Story) -> Trust:
+    trees, sums = story.trees, story.sums.values()
+    return Trust(
+        orphans=sum(len(tree.orphans) for tree in trees),
+        dropped=sum(_dropped(tree) for tree in trees),
+        resent=flow.resent + sum(told.resent for told in sums),
+        versions=sum(len(tree.older) for tree in trees),
+        unattached_logs=sum(len(tree.loose_logs) for tree in trees),
+        late=flow.late + sum(told.late for told in sums),
+        truncated=story.truncated,
+        cycles=sum(len(tree.cycles) for tree in trees),
+        redacted=sum(_redacted(tree) for tree in trees),
+    )
+
+
+def _dropped(tree: Tree) -> int:
+    return sum([bone.dropped for bone in tree.spans]) + sum([bone.dropped for bone in tree.logs])
+
+
+def _redacted(tree: Tree) -> int:
+    return sum([bone.redacted for bone in tree.spans]) + sum([bone.redacted for bone in tree.logs])
+
+
+def trust_notes(told: Trust, flow: FlowSummary, loose_are_missing: bool = True) -> list[str]:
+    """Each doubt in words; empty when nothing is known to be missing."""
+    wordings = (
+        (told.orphans, "span whose parent never came", "spans whose parents never came"),
+        (told.cycles, "circle of parents, cut", "circles of parents, cut"),
+        (told.versions, "further version of a span", "further versions of spans"),
+        (told.unattached_logs, "log without a span", "logs without a span"),
+        (told.dropped, "value dropped by the sender", "values dropped by the sender"),
+        (told.redacted, "value redacted", "values redacted"),
+        (told.late, "record came late", "records came late"),
+        (told.resent, "record sent again", "records sent again"),
+    )
+    notes = [f"{count:,} {one if count == 1 else many}" for count, one, many in wordings if count]
+    if flow.kind == "request" and not flow.has_root:
+        notes.insert(0, "no root span has come")
+    if told.truncated:
+        notes.insert(0, "too large to show whole: the earliest spans are shown")
+    if flow.retained != "all":
+        notes.insert(
+            0, f"{'all' if flow.retained == 'summary' else 'some'} of its records are past retention"
+        )
+    return notes
+
+
+def mark_of(flow: FlowSummary) -> tuple[str, str]:
+    """A flow's status as shape and word."""
+    return {
+        "error": ("▲", "failed" if flow.kind == "request" else "has errors"),
+        "open": ("◌", "no root yet"),
+        "ok": ("●", "ok"),
+    }[flow.status]
+
+
+def answer(
+    flow: FlowSummary, error: FirstError | None, zone: tzinfo = UTC, now_ns: int = 0
+) -> tuple[str, str]:
+    """The sentence that answers, and the evidence after it."""
+    first = _request(flow) if flow.kind == "request" else _state(flow, zone, now_ns)
+    if error is not None:
+        said = f": {error.text}" if error.text else ""
+        return (
+            first,
+            f"First error: {error.service}, {error.name}{said} at {moments.short(error.time_ns, zone, now_ns)}.",
+        )
+    return first, "No errors." if not flow.errors else f"{flow.errors} errors."
+
+
+def _request(flow: FlowSummary) -> str:
+    took = moments.took(flow.duration_ns)
+    if not flow.has_root:
+        return f"A request whose root span has not come; what came so far covers {took}."
+    end = "and failed" if flow.status == "error" else "without failing" if flow.errors else "and went well"
+    services = f" across {len(flow.services)} services" if len(flow.services) > 1 else ""
+    return f"{flow.root_name} at {flow.root_service} took {took}{services} {end}."
+
+
+def _state(flow: FlowSummary, zone: tzinfo, now_ns: int) -> str:
+    if flow.state is None or flow.state_since_ns is None:
+        times = "once" if flow.chapters == 1 else f"in {flow.chapters:,} chapters"
+        return f"Seen {times}; no state and no milestone told yet."
+    since = moments.short(flow.state_since_ns, zone, now_ns)
+    if not flow.systems:
+        return f"Last milestone: {flow.state} at {since}."
+    says = [item.system for item in flow.systems if item.state == flow.state]
+    others = [f"{item.system} says {item.state}" for item in flow.systems if item.state != flow.state]
+    told = f"{flow.state[:1].upper()}{flow.state[1:]} since {since}, says {' and '.join(says) or 'the latest record'}."
+    return told + (f" Meanwhile {', '.join(others)}." if others else "")

@@ -1,0 +1,167 @@
+"""`/record/…`: one span or log with everything it carries, beside the rows or alone.
+
+`queries.record` reads it, `grouping` sorts its attributes, `templates/record/` draws both forms from one part.
+"""
+
+import re
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from timeline import grouping, moments
+from timeline.addresses import flow_url, record_url
+from timeline.answers import NotFound, asked_format, json_answer, text_answer
+from timeline.layout.ids import EVENT, LOG, SPAN
+from timeline.queries.record import LogRecord, SpanRecord, read_linking, read_log, read_versions
+from timeline.rows import severity_word
+
+HEX = re.compile(r"[0-9a-fA-F]+")
+
+
+def record(request: HttpRequest, trace_id: str, span_id: str) -> HttpResponse:
+    versions = _versions(trace_id, span_id)
+    form = asked_format(request)
+    told = [version.as_json() for version in versions]
+    if form != "html":
+        return _plain({**told[0], "versions": told[1:]}, form)
+    context = _span_context(versions, _rank(request.GET.get("version", "1"), len(versions)))
+    return render(request, "record/page.html", {"told": context})
+
+
+def log(request: HttpRequest, log_id: str) -> HttpResponse:
+    found = read_log(bytes.fromhex(log_id)) if re.fullmatch("[0-9a-fA-F]{32}", log_id) else None
+    if found is None:
+        raise NotFound("No log of this id is stored. It may be past retention.", log_id)
+    form = asked_format(request)
+    if form != "html":
+        return _plain(found.as_json(), form)
+    return render(request, "record/page.html", {"told": _log_context(found)})
+
+
+def record_part(request: HttpRequest, row_id: str) -> HttpResponse:
+    """The drawer alone, for a page that is open already."""
+    context = record_context(request, row_id) if row_id else None
+    query = request.GET.copy()
+    query.pop("record", None)
+    close = f"{request.path}?{query.urlencode()}" if query else request.path
+    return render(request, "record/drawer.html", {"told": context, "close": close})
+
+
+def record_context(request: HttpRequest, row_id: str) -> dict[str, Any] | None:
+    """The record a row stands for; None for rows without one, and for records that are gone."""
+    if match := SPAN.fullmatch(row_id) or EVENT.fullmatch(row_id):
+        versions = read_versions(bytes.fromhex(match[1]), bytes.fromhex(match[2]))
+        return _span_context(versions, _rank(match[3] or "1", len(versions))) if versions else None
+    if match := LOG.fullmatch(row_id):
+        found = read_log(bytes.fromhex(match[1]))
+        return _log_context(found) if found else None
+    return None
+
+
+def _versions(trace_id: str, span_id: str) -> list[SpanRecord]:
+    sound = (
+        HEX.fullmatch(trace_id)
+        and HEX.fullmatch(span_id)
+        and len(span_id) == 16
+        and len(trace_id) in (16, 32)
+    )
+    found = read_versions(bytes.fromhex(trace_id.rjust(32, "0")), bytes.fromhex(span_id)) if sound else []
+    if not found:
+        raise NotFound(
+            "No span of these ids is stored. It may not have come yet, or be past retention.", trace_id
+        )
+    return found
+
+
+def _rank(text: str, count: int) -> int:
+    return (
+        min(int(text), count)
+        if text.isascii() and text.isdecimal() and 0 < len(text) < 6 and int(text)
+        else 1
+    )
+
+
+def _plain(told: dict[str, Any], form: str) -> HttpResponse:
+    if form == "json":
+        return json_answer(told)
+    text = orjson.dumps(told, option=orjson.OPT_INDENT_2).decode()
+    return text_answer(text if form == "txt" else f"```json\n{text}\n```", form)
+
+
+def _span_context(versions: list[SpanRecord], rank: int) -> dict[str, Any]:
+    shown = versions[rank - 1]
+    outward, inward = read_linking(shown)
+    events = [
+        {
+            "time": int(event["time"]),
+            "name": event["name"],
+            "after": moments.took(int(event["time"]) - shown.start),
+            "thrown": grouping.thrown(event["attributes"]),
+            "attributes": [grouping.attribute(name, value) for name, value in sorted(event["attributes"].items())
+                           if not name.startswith("exception.")],
+            "dropped": event.get("dropped") or 0,
+        }
+        for event in shown.events
+    ]  # fmt: skip
+    own = record_url(shown.trace_id, shown.span_id)
+    return {
+        "kind": "span",
+        "record": shown,
+        "title": shown.name,
+        "sort": shown.kind,
+        "took_ns": shown.end - shown.start,
+        "groups": _linked(grouping.groups(shown.attributes)),
+        "thrown": [event for event in events if event["thrown"]],
+        "events": [event for event in events if not event["thrown"]],
+        "resource": [grouping.attribute(name, value) for name, value in sorted(shown.resource.items())],
+        "outward": outward,
+        "inward": inward,
+        "versions": [
+            {"rank": place, "record": version, "href": f"{own}?version={place}", "shown": place == rank}
+            for place, version in enumerate(versions, 1)
+        ],
+        "dropped": [f"{count:,} {name}" for name, count in shown.dropped.items() if count],
+        "trace_href": flow_url("request", "trace", shown.trace_id),
+        "parent_href": record_url(shown.trace_id, shown.parent_span_id) if shown.parent_span_id else "",
+        "own_href": own if rank == 1 else f"{own}?version={rank}",
+        "raw": orjson.dumps(shown.as_json(), option=orjson.OPT_INDENT_2).decode(),
+    }
+
+
+def _log_context(shown: LogRecord) -> dict[str, Any]:
+    body = grouping.as_text(shown.body)
+    return {
+        "kind": "log",
+        "record": shown,
+        "title": shown.event_name or body.strip().split("\n", 1)[0][:200] or "log",
+        "sort": severity_word(shown.severity, shown.severity_text) or "log",
+        "failed": shown.severity >= 17,
+        "body": body,
+        "groups": _linked(
+            grouping.groups({k: v for k, v in shown.attributes.items() if k != "exception.stacktrace"})
+        ),
+        "thrown": [{"thrown": thrown}] if (thrown := grouping.thrown(shown.attributes)) else [],
+        "resource": [grouping.attribute(name, value) for name, value in sorted(shown.resource.items())],
+        "dropped": [f"{count:,} {name}" for name, count in shown.dropped.items() if count],
+        "trace_href": flow_url("request", "trace", shown.trace_id) if shown.trace_id else "",
+        "span_href": record_url(shown.trace_id, shown.span_id) if shown.trace_id and shown.span_id else "",
+        "own_href": f"/record/log/{shown.log_id}",
+        "raw": orjson.dumps(shown.as_json(), option=orjson.OPT_INDENT_2).decode(),
+    }
+
+
+def _linked(
+    told: list[tuple[str, list[grouping.Attribute]]],
+) -> list[tuple[str, list[tuple[grouping.Attribute, str]]]]:
+    """Each attribute with the address of the flows that have the same."""
+    return [(name, [(one, _others(one)) for one in attributes]) for name, attributes in told]
+
+
+def _others(one: grouping.Attribute) -> str:
+    if one.redacted or len(one.text) > 200 or not re.fullmatch(r"[A-Za-z_][\w./:@$-]*", one.name):
+        return ""
+    value = one.text.replace("\\", "\\\\").replace('"', '\\"')
+    return "/flows?q=" + quote(f'{one.name}="{value}"', safe="")
