@@ -14,7 +14,7 @@ from tracing.otlp.finishing import Work, exact_text, finish_log, finish_span, ma
 from tracing.records import ATTRIBUTES, Event, Link, Log, Resource, Scope, Span
 from tracing.values import is_storable, storable
 
-_MALFORMED = "the body is not a valid protobuf {} request"
+_MALFORMED = "the body is not a valid protobuf {}"
 
 
 def _parsed(message: Any, body: bytes) -> Any:

@@ -1,0 +1,118 @@
+"""OTLP over gRPC: the three services, taking raw bytes so that odd text goes the same lenient way as over HTTP.
+
+Trouble of ours is UNAVAILABLE with RetryInfo, in the status details (Go reads it there) and as a trailer
+(Python does); never UNKNOWN, on which SDKs drop their data. `receiving` stores.
+"""
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+
+from tracing.otlp import limits
+from tracing.otlp.answers import (
+    INVALID_ARGUMENT,
+    RESOURCE_EXHAUSTED,
+    UNAVAILABLE,
+    Failure,
+)
+from tracing.otlp.receiving import Receiver, Signal, Storing
+from tracing.senders import Senders
+
+logger = logging.getLogger(__name__)
+
+THREADS = 16
+# No export request begins with these: wire type 7 does not exist, and there is no field 15.
+PACKED = {b"\x1f\x8b": "gzip", b"\x78\x01": "deflate", b"\x78\x9c": "deflate", b"\x78\xda": "deflate"}
+SERVICES: dict[str, Signal] = {
+    "opentelemetry.proto.collector.trace.v1.TraceService": "traces",
+    "opentelemetry.proto.collector.logs.v1.LogsService": "logs",
+    "opentelemetry.proto.collector.metrics.v1.MetricsService": "metrics",
+}
+OPTIONS = [
+    ("grpc.max_receive_message_length", limits.MAX_BYTES),
+    # Messages are unpacked here, where the bytes are counted; the library would unpack without a limit.
+    ("grpc.per_message_decompression", 0),
+    # Two servers on one port would share its connections silently.
+    ("grpc.so_reuseport", 0),
+    # Collectors ping every ten seconds, also between exports.
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+]
+CODES = {
+    INVALID_ARGUMENT: grpc.StatusCode.INVALID_ARGUMENT,
+    RESOURCE_EXHAUSTED: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
+}
+
+
+class Export:
+    """The one method of each service."""
+
+    def __init__(self, receiver: Receiver, signal: Signal, budget: limits.Budget) -> None:
+        self._receiver = receiver
+        self._signal = signal
+        self._budget = budget
+
+    def __call__(self, message: bytes, context: grpc.ServicerContext) -> bytes:
+        try:
+            return self._store(message)
+        except Failure as failure:
+            found = failure
+        except Exception:
+            logger.exception("a call could not be answered")
+            found = Failure(UNAVAILABLE, "the request could not be read; send it again", 5)
+        context.set_trailing_metadata(_trailers(found))
+        context.abort(CODES[found.code], found.sentence)
+
+    def _store(self, message: bytes) -> bytes:
+        with limits.Share(self._budget) as share:
+            body = self._unpacked(message, share)
+            return self._receiver.receive(self._signal, body, "protobuf", "grpc").protobuf()
+
+    def _unpacked(self, message: bytes, share: limits.Share) -> bytes:
+        """The message without its compression, which its first bytes tell."""
+        packing = PACKED.get(message[:2])
+        try:
+            if packing:
+                return limits.collected(limits.unpacked(iter((message,)), packing), share)
+            share.take(len(message))
+            return message
+        except limits.TooLarge as error:
+            refused = Failure(RESOURCE_EXHAUSTED, error.sentence)
+        except limits.BadPacking as error:
+            refused = Failure(INVALID_ARGUMENT, str(error))
+        except limits.Overloaded as error:
+            raise Failure(UNAVAILABLE, error.sentence, 1) from None
+        raise self._receiver.refused(refused, "grpc")
+
+
+def _trailers(failure: Failure) -> tuple[tuple[str, str | bytes], ...]:
+    details = ("grpc-status-details-bin", failure.protobuf())
+    retry = failure.retry_info()
+    if retry is None:
+        return (details,)
+    return (details, ("google.rpc.retryinfo-bin", retry.SerializeToString()))
+
+
+def serve(store: Storing, address: str, senders: Senders | None = None) -> grpc.Server:
+    """A started server; the caller ends it with `stop(grace)`. Raises RuntimeError for an address in use."""
+    from django.conf import settings
+
+    from tracing import senders as noted
+    from tracing.redaction import Redaction
+
+    receiver = Receiver(store, Redaction(settings.REDACT), senders or noted.shared())
+    budget = limits.Budget()
+    server = grpc.server(
+        ThreadPoolExecutor(THREADS, "grpc"), options=OPTIONS, compression=grpc.Compression.NoCompression
+    )
+    for service, signal in SERVICES.items():
+        handler = grpc.unary_unary_rpc_method_handler(Export(receiver, signal, budget))
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {"Export": handler}),))
+    server.add_insecure_port(address)
+    server.start()
+    return server

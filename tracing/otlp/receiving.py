@@ -1,0 +1,75 @@
+"""One request, whichever way it came: what is in it, store it, what to say.
+
+`http` and `grpc` bring the bytes and carry the answer away. Nothing is acknowledged before it is committed,
+and trouble of ours is always an answer that makes exporters send again.
+"""
+
+import logging
+from typing import Literal, Protocol
+
+from tracing.clock import now_ns
+from tracing.otlp import metrics
+from tracing.otlp.answers import INVALID_ARGUMENT, UNAVAILABLE, Failure, Success, sentence_for
+from tracing.otlp.attributes import Malformed
+from tracing.otlp.decode import Decoding, decode_logs, decode_traces
+from tracing.records import Batch
+from tracing.redaction import Redaction
+from tracing.senders import Senders
+from tracing.storing import Outcome, Unavailable
+
+logger = logging.getLogger(__name__)
+
+Signal = Literal["traces", "logs", "metrics"]
+_COUNTED = {"traces": "spans", "logs": "log_records", "metrics": "data_points"}
+
+
+class Storing(Protocol):
+    """What of `tracing.storing.Store` is needed here."""
+
+    @property
+    def digest_key(self) -> bytes: ...
+
+    def put(self, batch: Batch) -> Outcome: ...
+
+
+class Receiver:
+    """Decodes and stores requests; shared by all threads of a process."""
+
+    def __init__(self, store: Storing, redaction: Redaction, senders: Senders) -> None:
+        self._store = store
+        self._redaction = redaction
+        self._senders = senders
+
+    def receive(
+        self, signal: Signal, body: bytes, encoding: Literal["protobuf", "json"], transport: str
+    ) -> Success:
+        """Store a request. Raises `Failure` with what to tell the sender."""
+        try:
+            return self._receive(signal, body, encoding, transport)
+        except Malformed as error:
+            raise self.refused(Failure(INVALID_ARGUMENT, str(error)), transport) from None
+        except Unavailable as trouble:
+            seconds = min(max(trouble.retry_after_s, 1), 9)
+            raise Failure(UNAVAILABLE, trouble.sentence, seconds) from None
+        except Exception:
+            # Exporters drop their data on any other answer, and the fault is ours.
+            logger.exception("a request could not be stored")
+            raise Failure(UNAVAILABLE, "the request could not be stored; send it again", 5) from None
+
+    def _receive(
+        self, signal: Signal, body: bytes, encoding: Literal["protobuf", "json"], transport: str
+    ) -> Success:
+        if signal == "metrics":
+            points = metrics.count_points(body, encoding)
+            return Success("data_points", points, metrics.SENTENCE if points else "")
+        how = Decoding(encoding, self._store.digest_key, now_ns(), self._redaction, transport)
+        batch = (decode_traces if signal == "traces" else decode_logs)(body, how)
+        outcome = self._store.put(batch)
+        self._senders.note(batch, outcome)
+        refusals = [*batch.refusals, *outcome.refusals]
+        return Success(_COUNTED[signal], sum(refusal.count for refusal in refusals), sentence_for(refusals))
+
+    def refused(self, failure: Failure, transport: str) -> Failure:
+        """Remember a request refused whole, so that a page can say why nothing arrived."""
+        self._senders.note_refused(transport, failure.sentence)
+        return failure

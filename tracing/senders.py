@@ -1,0 +1,268 @@
+"""Who sends to us: counted in memory on arrival, written to the table of senders every two seconds.
+
+`otlp.receiving` notes each request; the page under Settings reads the table and answers "why is my data not
+here". Noting never delays or fails a request: what cannot be written now is added to what is written next.
+"""
+
+import atexit
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import orjson
+import psycopg
+
+from tracing.clock import now_ns
+from tracing.records import Batch, Log, Refusal, Resource, Span
+from tracing.storing import Outcome
+from tracing.values import plain, storable
+
+logger = logging.getLogger(__name__)
+
+FLUSH_S = 2.0
+# Identities that wait to be written; a service that names itself anew each time must not fill the memory.
+_MOST_WAITING = 500
+_MOST_SENTENCES = 20
+_LONGEST_SENTENCE = 300
+
+Identity = tuple[str, str, str, str]  # service, environment, SDK, transport
+
+
+@dataclass(slots=True)
+class Seen:
+    """What was seen of one sender since the last write."""
+
+    first_ns: int
+    last_ns: int
+    spans: int = 0
+    logs: int = 0
+    resent: int = 0
+    sampled: int = 0
+    refusals: Counter[str] = field(default_factory=Counter)
+    offset_ns: int | None = None
+
+    def add(self, other: "Seen") -> None:
+        self.first_ns = min(self.first_ns, other.first_ns)
+        self.last_ns = max(self.last_ns, other.last_ns)
+        self.spans += other.spans
+        self.logs += other.logs
+        self.resent += other.resent
+        self.sampled += other.sampled
+        self.refusals.update(other.refusals)
+        offsets = [offset for offset in (self.offset_ns, other.offset_ns) if offset is not None]
+        self.offset_ns = min(offsets, default=None)
+
+
+def is_sampled(trace_state: str) -> bool:
+    """Whether the trace state's threshold (`ot=th:…`) says that a sampler drops traces; `th:0` keeps all."""
+    for member in trace_state.split(","):
+        vendor, _, value = member.strip().partition("=")
+        if vendor == "ot":
+            return any(part.startswith("th:") and part[3:].strip("0") for part in value.split(";"))
+    return False
+
+
+def sdk_of(resource: Resource) -> str:
+    told = (resource.attributes.get(f"telemetry.sdk.{part}") for part in ("language", "name", "version"))
+    return storable(" ".join(str(plain(value)) for value in told if value))[:200]
+
+
+def seen_in(batch: Batch, outcome: Outcome, environment: str) -> dict[Identity, Seen]:
+    """What one stored request says about its senders. Pure."""
+    found: dict[Identity, Seen] = {}
+    by_resource: dict[bytes, Seen] = {}
+
+    def seen_for(resource: Resource) -> Seen:
+        seen = by_resource.get(resource.resource_id)
+        if seen is None:
+            identity = _identity(resource, environment, batch.transport)
+            seen = found.setdefault(identity, Seen(batch.received_ns, batch.received_ns))
+            by_resource[resource.resource_id] = seen
+        return seen
+
+    newest: dict[int, int] = {}
+    _count_spans(batch.spans, seen_for, newest)
+    _count_logs(batch.logs, seen_for, newest)
+    for seen in found.values():
+        latest_ns = newest.get(id(seen), 0)
+        seen.offset_ns = batch.received_ns - latest_ns if latest_ns else None
+    for refusal in batch.refusals:
+        _refuse(found, refusal, batch, environment)
+    for refusal in outcome.refusals:
+        seen = _refuse(found, refusal, batch, environment)
+        # These were counted as accepted above.
+        seen.spans, seen.logs = _less(seen.spans, refusal, batch.spans), _less(seen.logs, refusal, batch.logs)
+    if found and outcome.resent:
+        next(iter(found.values())).resent += outcome.resent
+    return found
+
+
+def _less(count: int, refusal: Refusal, records: list[Span] | list[Log]) -> int:
+    return max(count - refusal.count, 0) if records else count
+
+
+def _count_spans(spans: Iterable[Span], seen_for: Callable[[Resource], Seen], newest: dict[int, int]) -> None:
+    for span in spans:
+        seen = seen_for(span.resource)
+        seen.spans += 1
+        if span.trace_state and is_sampled(span.trace_state):
+            seen.sampled += 1
+        if span.end_ns > newest.get(id(seen), 0):
+            newest[id(seen)] = span.end_ns
+
+
+def _count_logs(logs: Iterable[Log], seen_for: Callable[[Resource], Seen], newest: dict[int, int]) -> None:
+    for log in logs:
+        seen = seen_for(log.resource)
+        seen.logs += 1
+        if log.time_ns > newest.get(id(seen), 0):
+            newest[id(seen)] = log.time_ns
+
+
+def _identity(resource: Resource, environment: str, transport: str) -> Identity:
+    return (
+        resource.service[:200],
+        (resource.environment or environment)[:100],
+        sdk_of(resource),
+        transport,
+    )
+
+
+def _refuse(found: dict[Identity, Seen], refusal: Refusal, batch: Batch, environment: str) -> Seen:
+    service = refusal.service[:200]
+    seen = next((seen for identity, seen in found.items() if identity[0] == service), None)
+    if seen is None:
+        identity = (service, environment[:100], "", batch.transport)
+        seen = found[identity] = Seen(batch.received_ns, batch.received_ns)
+    seen.refusals[storable(refusal.reason)[:_LONGEST_SENTENCE]] += refusal.count
+    return seen
+
+
+class Senders:
+    """What waits to be written, and the thread that writes it. Safe to share between threads."""
+
+    def __init__(self, conninfo: Callable[[], str], environment: str) -> None:
+        self._conninfo = conninfo
+        self._environment = environment
+        self._waiting: dict[Identity, Seen] = {}
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="senders", daemon=True)
+        self._thread.start()
+
+    def note(self, batch: Batch, outcome: Outcome) -> None:
+        try:
+            self._add(seen_in(batch, outcome, self._environment))
+        except Exception:
+            logger.exception("a sender could not be noted")
+
+    def note_refused(self, transport: str, sentence: str) -> None:
+        """A request refused whole: its sender is not known."""
+        now = now_ns()
+        seen = Seen(now, now, refusals=Counter({storable(sentence)[:_LONGEST_SENTENCE]: 1}))
+        self._add({("", "", "", transport): seen})
+
+    def close(self) -> None:
+        """Write what waits and end the thread."""
+        self._stop.set()
+        self._thread.join(5)
+
+    def _add(self, found: dict[Identity, Seen]) -> None:
+        with self._lock:
+            for identity, seen in found.items():
+                known = self._waiting.get(identity)
+                if known is not None:
+                    known.add(seen)
+                elif len(self._waiting) < _MOST_WAITING:
+                    self._waiting[identity] = seen
+
+    def _run(self) -> None:
+        stopping = False
+        while not stopping:
+            stopping = self._stop.wait(FLUSH_S)
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits; what cannot be written waits on."""
+        with self._lock:
+            taken, self._waiting = self._waiting, {}
+        if not taken:
+            return
+        try:
+            write(self._conninfo(), taken)
+        except psycopg.OperationalError:
+            self._add(taken)
+        except Exception:
+            logger.exception("the senders could not be written")
+
+
+# Serves the page of senders. Refusals of both are added up and the most frequent sentences kept; the offset
+# follows a smaller one at once and a larger one slowly, because only the quickest arrival shows the clock.
+_UPSERT = f"""
+INSERT INTO tracing_sender AS known (service, environment, sdk, transport, first_seen_ns, last_seen_ns,
+    accepted_spans, accepted_logs, resent, refused, refusals, clock_offset_ns, sampled_spans)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (service, environment, sdk, transport) DO UPDATE SET
+    first_seen_ns = least(known.first_seen_ns, EXCLUDED.first_seen_ns),
+    last_seen_ns = greatest(known.last_seen_ns, EXCLUDED.last_seen_ns),
+    accepted_spans = known.accepted_spans + EXCLUDED.accepted_spans,
+    accepted_logs = known.accepted_logs + EXCLUDED.accepted_logs,
+    resent = known.resent + EXCLUDED.resent,
+    refused = known.refused + EXCLUDED.refused,
+    refusals = (
+        SELECT coalesce(jsonb_object_agg(sentence, times), '{{}}') FROM (
+            SELECT key AS sentence, sum(value::bigint) AS times FROM (
+                SELECT * FROM jsonb_each_text(known.refusals)
+                UNION ALL SELECT * FROM jsonb_each_text(EXCLUDED.refusals)
+            ) AS both_of_them GROUP BY key ORDER BY times DESC, key LIMIT {_MOST_SENTENCES}
+        ) AS most_frequent),
+    clock_offset_ns = CASE
+        WHEN EXCLUDED.clock_offset_ns IS NULL THEN known.clock_offset_ns
+        WHEN known.clock_offset_ns IS NULL OR EXCLUDED.clock_offset_ns < known.clock_offset_ns
+            THEN EXCLUDED.clock_offset_ns
+        ELSE known.clock_offset_ns + (EXCLUDED.clock_offset_ns - known.clock_offset_ns) / 16 END,
+    sampled_spans = known.sampled_spans + EXCLUDED.sampled_spans
+"""
+
+
+def write(conninfo: str, found: dict[Identity, Seen]) -> None:
+    """Add what was seen to the table, in key order, so that two writers never wait for each other."""
+    rows = [_row(identity, found[identity]) for identity in sorted(found)]
+    with psycopg.connect(conninfo, connect_timeout=2) as connection:
+        connection.cursor().executemany(_UPSERT.encode(), rows)
+
+
+def _row(identity: Identity, seen: Seen) -> tuple[object, ...]:
+    sentences = dict(seen.refusals.most_common(_MOST_SENTENCES))
+    return (
+        *identity,
+        seen.first_ns,
+        seen.last_ns,
+        seen.spans,
+        seen.logs,
+        seen.resent,
+        seen.refusals.total(),
+        orjson.dumps(sentences).decode(),
+        seen.offset_ns,
+        seen.sampled,
+    )
+
+
+_lock = threading.Lock()
+_shared: Senders | None = None
+
+
+def shared() -> Senders:
+    """The one of this process, writing to Django's default database; closed when the process ends."""
+    global _shared
+    with _lock:
+        if _shared is None:
+            from django.conf import settings
+
+            from tracing.database import conninfo
+
+            _shared = Senders(conninfo, settings.ENVIRONMENT)
+            atexit.register(_shared.close)
+        return _shared
