@@ -93,6 +93,11 @@ class FlowSummary:
         return max(0, self.last_ns - self.first_ns)
 
     @property
+    def is_here(self) -> bool:
+        """Whether it lives in the default environment, which need not be named."""
+        return self.environment == settings.ENVIRONMENT
+
+    @property
     def path(self) -> str:
         """The path of its page."""
         return flow_url(self.kind, self.type, self.key, self.environment)

@@ -2,9 +2,21 @@
 
 from django.urls import URLPattern, path
 
-from timeline.views import flow, record
+from timeline.views import find, flow, flows, now, record, rules, senders, settings
 
 urlpatterns: list[URLPattern] = [
+    path("", now.now, name="now"),
+    path("flows", flows.flows, name="flows"),
+    path("find", find.find, name="find"),
+    path("settings/", settings.overview, name="settings"),
+    path("settings/senders", senders.senders, name="senders"),
+    path("settings/rules", rules.rules, name="rules"),
+    path("settings/rules/new", rules.change, name="rule-new"),
+    path("settings/rules/<int:rule_id>", rules.change, name="rule"),
+    path("settings/rules/<int:rule_id>/switch", rules.switch, name="rule-switch"),
+    path("settings/rules/<int:rule_id>/apply", rules.apply, name="rule-apply"),
+    path("settings/rules/<int:rule_id>/undo", rules.undo, name="rule-undo"),
+    path("settings/rules/jobs/<int:job_id>", rules.job, name="rule-job"),
     path("flow/<str:kind>", flow.flow),
     path("flow/<str:kind>/<str:type>/<path:key>", flow.flow),
     path("trace/<str:trace_id>", flow.trace),

@@ -2,4 +2,7 @@
 
 from django.urls import include, path
 
+handler400 = "timeline.views.errors.bad_request"
+handler404 = "timeline.views.errors.not_found"
+handler500 = "timeline.views.errors.failed"
 urlpatterns = [path("", include("timeline.urls"))]

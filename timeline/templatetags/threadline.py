@@ -6,6 +6,7 @@ whose colours stand in `threadline.css`.
 
 from datetime import UTC, tzinfo
 from typing import Any
+from urllib.parse import urlencode
 from zlib import crc32
 
 from django.http import HttpRequest
@@ -15,6 +16,7 @@ from django.utils.safestring import SafeString
 
 from timeline import moments
 from tracing.clock import now_ns
+from tracing.models import Sender
 
 register = Library()
 HUES = 12
@@ -92,3 +94,33 @@ def theme(context: Context) -> str:
     request = context.get("request")
     chosen = request.COOKIES.get("theme", "") if request is not None else ""
     return chosen if chosen in ("light", "dark") else "system"
+
+
+@register.simple_tag(takes_context=True)
+def at(context: Context, time_ns: int) -> str:
+    """A time as bare text, complete with its offset."""
+    return moments.full(time_ns, reader_zone(context.get("request")))
+
+
+@register.simple_tag(takes_context=True)
+def typed(context: Context, text: str | None) -> str:
+    """A time filter as a person would type it: nanoseconds of an address become a date in the reader's zone."""
+    if not text or not text.lstrip("-").isdigit():
+        return text or ""
+    time = moments.moment(int(text), reader_zone(context.get("request"))) if len(text) < 20 else None
+    if time is None or time.second or time.microsecond:
+        return text
+    return f"{time:%Y-%m-%d %H:%M}"
+
+
+@register.simple_tag
+def href(path: str, **query: str) -> str:
+    """A path that may have a query, with more of it."""
+    return f"{path}{'&' if '?' in path else '?'}{urlencode(query)}"
+
+
+@register.filter
+def reasons(sender: Sender) -> list[tuple[str, int]]:
+    """Why records of a sender were refused, the most frequent sentence first."""
+    told = sender.refusals if isinstance(sender.refusals, dict) else {}
+    return sorted(((str(sentence), int(count)) for sentence, count in told.items()), key=lambda one: -one[1])

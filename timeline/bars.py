@@ -1,0 +1,52 @@
+"""The chart above a list as shapes: bars on a 1000 × 56 canvas, each with the range it selects (pure).
+
+`timeline.queries.chart` counts, `templates/flows/chart.html` draws; `static/range.js` adds selecting by dragging.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from timeline.queries.chart import Chart
+
+WIDTH, HEIGHT = 1000.0, 56.0
+LEAST_HEIGHT = 2.0
+MINUTE_NS = 60_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """`from_ns` inclusive, `to_ns` exclusive. `href` lists exactly what is counted."""
+
+    x: str
+    width: str
+    slot: str  # the width of the whole stretch, for the pointer
+    y: str
+    height: str
+    count: int
+    from_ns: int
+    to_ns: int
+    href: str
+
+
+def bars(chart: Chart, href: Callable[[int, int], str]) -> list[Bar]:
+    """Bars that stand on the base line, the tallest as high as the canvas; an empty stretch has no height."""
+    slot = WIDTH / len(chart.counts)
+    most = max(chart.counts) or 1
+    drawn = []
+    for index, count in enumerate(chart.counts):
+        height = max(LEAST_HEIGHT, (HEIGHT - 2) * count / most) if count else 0.0
+        from_ns = (chart.first + index * chart.width) * MINUTE_NS
+        to_ns = from_ns + chart.width * MINUTE_NS
+        bar = Bar(
+            x=f"{index * slot:.2f}",
+            width=f"{slot * 0.82:.2f}",
+            slot=f"{slot:.2f}",
+            y=f"{HEIGHT - height:.2f}",
+            height=f"{height:.2f}",
+            count=count,
+            from_ns=from_ns,
+            to_ns=to_ns,
+            href=href(from_ns, to_ns),
+        )
+        drawn.append(bar)
+    return drawn

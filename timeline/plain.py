@@ -1,0 +1,66 @@
+"""Lists of flows for terminals and chat: lines of at most 100 columns, or a Markdown table.
+
+The page is `templates/flows`; one flow's text is `timeline.text`. Times are UTC, because text travels.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC
+
+from timeline import moments
+from timeline.summaries import FlowSummary
+
+SIGNS = {"ok": "●", "error": "■", "open": "◌"}
+
+
+def flow_lines(flows: Sequence[FlowSummary]) -> str:
+    """Two lines a flow."""
+    return "\n".join(line for flow in flows for line in _lines(flow))
+
+
+def flow_table(flows: Sequence[FlowSummary], base_url: str) -> str:
+    """A Markdown table with links."""
+    head = (
+        "| flow | status | state | spans | logs | errors | last | took |\n|---|---|---|--:|--:|--:|---|--:|"
+    )
+    return "\n".join([head, *(_row(flow, base_url) for flow in flows)])
+
+
+def cell(text: str) -> str:
+    """Text as itself inside a Markdown table."""
+    escaped = text.replace("\\", "\\\\").replace("|", "\\|").replace("[", "\\[").replace("]", "\\]")
+    return one_line(escaped.replace("<", "&lt;").replace("`", "\\`"))
+
+
+def one_line(text: str, width: int = 0) -> str:
+    """Text without line breaks or control characters, cut to a width if one is given."""
+    flat = "".join(char if char.isprintable() else " " for char in text)
+    return flat if not width or len(flat) <= width else f"{flat[: width - 1]}…"
+
+
+def _lines(flow: FlowSummary) -> list[str]:
+    state = f" · {one_line(flow.state, 24)}" if flow.state else ""
+    # Title, state and status take 95 columns at most.
+    title = one_line(flow.title, 60)
+    last = moments.full(flow.last_ns, UTC) if flow.last_ns is not None else "time unknown"
+    counts = f"{flow.spans:,} spans, {flow.logs:,} logs, {flow.errors:,} errors, {flow.retries:,} retries"
+    return [
+        f"{SIGNS[flow.status]} {title}{state} · {flow.status}",
+        one_line(
+            f"    {last} · {moments.took(flow.duration_ns)} · {counts} · {', '.join(flow.services)}", 100
+        ),
+    ]
+
+
+def _row(flow: FlowSummary, base_url: str) -> str:
+    last = moments.full(flow.last_ns, UTC) if flow.last_ns is not None else "–"
+    cells = (
+        f"[{cell(flow.title)}]({base_url}{flow.path})",
+        f"{SIGNS[flow.status]} {flow.status}",
+        cell(flow.state or "–"),
+        f"{flow.spans:,}",
+        f"{flow.logs:,}",
+        f"{flow.errors:,}",
+        last,
+        moments.took(flow.duration_ns),
+    )
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,106 @@
+"""A question's filters as SQL conditions with their parameters.
+
+Split in two: `indexed` conditions follow an index whose order is the list's, `picky` ones are checked row by row,
+so a list with picky conditions is read in bounded windows (`timeline.queries.windows`).
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from timeline.question import Question
+from timeline.summaries import KIND_NUMBERS
+
+
+@dataclass(slots=True)
+class Conditions:
+    """Conditions that must all hold."""
+
+    texts: list[str] = field(default_factory=list)
+    values: list[Any] = field(default_factory=list)
+
+    def add(self, text: str, *values: Any) -> None:
+        self.texts.append(text)
+        self.values.extend(values)
+
+    def __bool__(self) -> bool:
+        return bool(self.texts)
+
+    def __add__(self, other: "Conditions") -> "Conditions":
+        return Conditions(self.texts + other.texts, self.values + other.values)
+
+    @property
+    def where(self) -> str:
+        return f"WHERE {' AND '.join(self.texts)}" if self.texts else ""
+
+    @property
+    def told(self) -> str:
+        """One expression: true where nothing is asked."""
+        return " AND ".join(self.texts) or "true"
+
+
+@dataclass(frozen=True, slots=True)
+class Clauses:
+    table: str
+    identity: str  # the column that ends the order
+    indexed: Conditions
+    picky: Conditions
+
+
+def flow_clauses(question: Question) -> Clauses:
+    indexed, picky = _range(question), Conditions()
+    if question.type:
+        indexed.add("type = %s", question.type)
+    if question.kind:
+        picky.add("kind = %s", KIND_NUMBERS[question.kind])
+    _common(question, picky)
+    if question.status:
+        picky.add({"ok": "errors = 0", "error": "errors > 0", "open": "false"}[question.status])
+    if question.state:
+        picky.add("coalesce(state, step) = %s", question.state)
+    for word in question.words:
+        picky.add("(type || ' ' || key) ILIKE %s", f"%{escaped(word)}%")
+    return Clauses("flow", "flow_id", indexed, picky)
+
+
+def request_clauses(question: Question) -> Clauses:
+    """Status is checked again over all days of a trace: one day's row only narrows it down."""
+    indexed, picky = _range(question), Conditions()
+    if question.type and question.type != "trace":
+        picky.add("false")
+    _common(question, picky)
+    if question.status:
+        narrow = {"ok": "root_status IS DISTINCT FROM 2", "open": "root IS NULL"}
+        picky.add(narrow.get(question.status, "(root_status = 2 OR errors > 0)"))
+    if question.state:
+        picky.add("false")
+    for word in question.words:
+        like = f"%{escaped(word)}%"
+        picky.add(
+            "(root_name ILIKE %s OR root_service ILIKE %s OR encode(trace_id, 'hex') LIKE %s OR 'trace' = %s)",
+            like,
+            like,
+            f"{escaped(word.lower())}%",
+            word.lower(),
+        )
+    return Clauses("request", "trace_id", indexed, picky)
+
+
+def escaped(text: str) -> str:
+    """Text as itself inside a LIKE pattern."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _range(question: Question) -> Conditions:
+    indexed = Conditions()
+    if question.from_minute is not None:
+        indexed.add("activity >= %s", question.from_minute)
+    if question.to_minute is not None:
+        indexed.add("activity < %s", question.to_minute)
+    return indexed
+
+
+def _common(question: Question, picky: Conditions) -> None:
+    if question.environment:
+        picky.add("environment = %s", question.environment)
+    if question.service:
+        picky.add("services @> ARRAY[%s]::text[]", question.service)

@@ -1,0 +1,159 @@
+"""Looking up what a find box's text may name: keys exactly, traces, spans, then keys by their beginning.
+
+`timeline.clues` reads the text, `timeline.views.find` redirects to the one flow found or lists several. A span id
+has no index of its own, so it is looked for day by day under a time limit, and the answer says how far it came.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+
+from timeline.addresses import flow_in_path
+from timeline.clues import Clues, fits
+from timeline.queries.attributes import Clock
+from timeline.queries.clauses import escaped
+from timeline.summaries import (
+    FLOW_COLUMNS,
+    REQUEST_COLUMNS,
+    FlowSummary,
+    completed,
+    find_flows,
+    fold_request,
+    from_row,
+)
+
+SPAN_LIMIT_S = 3.0
+MAX_FOUND = 50
+LEAST_PREFIX = 2
+
+
+@dataclass(slots=True)
+class Answer:
+    """Flows found, best first; `looked` says where, in sentences' ends."""
+
+    flows: list[FlowSummary] = field(default_factory=list)
+    looked: list[str] = field(default_factory=list)
+
+
+def look_up(clues: Clues) -> Answer:
+    """The flows a text means. Strong clues (an address, ids, named keys) leave the weak ones unread."""
+    answer = Answer()
+    for step in (_by_address, _by_whole_key, _by_named_or_trace, _by_span, _by_word, _by_prefix):
+        answer.flows = step(clues, answer.looked)
+        if answer.flows:
+            answer.flows = completed(_ordered(answer.flows)[:MAX_FOUND])
+            return answer
+    return answer
+
+
+def _by_address(clues: Clues, looked: list[str]) -> list[FlowSummary]:
+    named = flow_in_path(clues.path.partition("?")[0]) if clues.path else None
+    if named is None:
+        return []
+    looked.append(f"the {named[0]} {named[1]} {named[2]}")
+    return find_flows(*named)[:1]
+
+
+def _by_whole_key(clues: Clues, looked: list[str]) -> list[FlowSummary]:
+    if not clues.text or len(clues.text) > 400:
+        return []
+    looked.append(f"keys equal to “{clues.text}”")
+    return _keyed([clues.text])
+
+
+def _by_named_or_trace(clues: Clues, looked: list[str]) -> list[FlowSummary]:
+    """Keys whose type stands before them, and traces: what a log line says most clearly."""
+    found = []
+    if clues.named:
+        flows = _keyed(value for _, value in clues.named)
+        pairs = {(name, value.lower()) for name, value in clues.named}
+        found = [
+            flow
+            for flow in flows
+            if any(value == flow.key.lower() and fits(name, flow.type) for name, value in pairs)
+        ]
+        looked.append("keys with their type before them")
+    traces = [*clues.trace_ids, *(span.rjust(32, "0") for span in clues.span_ids)]
+    if clues.trace_ids:
+        looked.append(f"trace {', '.join(clues.trace_ids[:3])}")
+    return found + _traces(traces)
+
+
+def _by_span(clues: Clues, looked: list[str]) -> list[FlowSummary]:
+    if not clues.span_ids:
+        return []
+    clock, days = Clock(SPAN_LIMIT_S), []
+    wanted = [bytes.fromhex(span) for span in clues.span_ids]
+    try:
+        for (day,) in clock.run("SELECT day FROM day WHERE dropped_ns IS NULL ORDER BY day DESC", []):
+            rows = clock.run(
+                "SELECT trace_id FROM span WHERE day = %s AND span_id = ANY(%s) UNION"
+                " SELECT trace_id FROM log WHERE day = %s AND span_id = ANY(%s) AND trace_id <> ''::bytea LIMIT 50",
+                [day, wanted, day, wanted],
+            )
+            days.append(day)
+            if rows:
+                return _traces([bytes(trace).hex() for (trace,) in rows])
+        looked.append(f"span {', '.join(clues.span_ids[:3])} on all stored days")
+    except TimeoutError:
+        reach = (
+            f"back to {date(1970, 1, 1) + timedelta(days=days[-1])}" if days else "on part of the newest day"
+        )
+        looked.append(
+            f"span {', '.join(clues.span_ids[:3])} {reach} only: looking longer would take too long"
+        )
+    return []
+
+
+def _by_word(clues: Clues, looked: list[str]) -> list[FlowSummary]:
+    """Any word of a longer text that is a key."""
+    words = [*clues.words, *(value for _, value in clues.named)]
+    if clues.is_one_word and len(words) == 1:
+        return []
+    looked.append("every word of it as a key")
+    return _keyed(words)
+
+
+def _by_prefix(clues: Clues, looked: list[str]) -> list[FlowSummary]:
+    text = clues.text if clues.is_one_word or not clues.named else clues.named[0][1]
+    if len(text) < LEAST_PREFIX or len(text) > 400:
+        return []
+    looked.append(f"keys that begin with “{text}”")
+    # Served by flow_key (text_pattern_ops): a prefix is a range of the index.
+    return _select("lower(key) LIKE lower(%s)", [f"{escaped(text)}%"])
+
+
+def _keyed(keys: Iterable[str]) -> list[FlowSummary]:
+    wanted = sorted({key for key in keys if len(key) <= 400})
+    if not wanted:
+        return []
+    return _select("lower(key) = ANY(SELECT lower(wanted) FROM unnest(%s::text[]) AS wanted)", [wanted])
+
+
+def _select(condition: str, values: list[Any]) -> list[FlowSummary]:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {FLOW_COLUMNS} FROM flow WHERE {condition} LIMIT 500", values)
+        return [from_row(row) for row in cursor.fetchall()]
+
+
+def _traces(trace_ids: Iterable[str]) -> list[FlowSummary]:
+    wanted = sorted({bytes.fromhex(trace_id) for trace_id in trace_ids})
+    if not wanted:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {REQUEST_COLUMNS} FROM request WHERE trace_id = ANY(%s)", [wanted])
+        rows = cursor.fetchall()
+    folded = (fold_request(row for row in rows if bytes(row[0]) == trace) for trace in wanted)
+    return [flow for flow in folded if flow is not None]
+
+
+def _ordered(flows: list[FlowSummary]) -> list[FlowSummary]:
+    """One flow a name: the default environment's, else the latest; then the latest first."""
+    by_name: dict[tuple[str, str, str], FlowSummary] = {}
+    for flow in sorted(flows, key=lambda flow: (flow.environment != settings.ENVIRONMENT, -flow.activity)):
+        by_name.setdefault((flow.kind, flow.type, flow.key), flow)
+    return list(by_name.values())

@@ -1,0 +1,53 @@
+"""`/find?q=`: from anything a person has at hand to its flow.
+
+One flow is a redirect, several are a list, none is a page that says where it looked. `timeline.clues` reads the
+text, `timeline.queries.find` looks it up.
+"""
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from timeline.addresses import with_query
+from timeline.answers import BadFilter, asked_format, json_answer, text_answer
+from timeline.clues import MAX_TEXT, clues
+from timeline.plain import flow_lines, flow_table, one_line
+from timeline.queries.find import Answer, look_up
+
+
+@require_safe
+def find(request: HttpRequest) -> HttpResponse:
+    asked = asked_format(request)
+    text = request.GET.get("q", "")
+    if len(text) > MAX_TEXT:
+        raise BadFilter(
+            "q", f"At most {MAX_TEXT:,} characters can be looked through; paste the line that matters."
+        )
+    sought = clues(text)
+    answer = look_up(sought)
+    if len(answer.flows) == 1:
+        return HttpResponseRedirect(_target(sought.path, answer, "" if asked == "html" else asked))
+    if asked == "json":
+        told = {"flows": [flow.as_json(settings.URL) for flow in answer.flows], "looked": answer.looked}
+        return json_answer(told)
+    if asked != "html":
+        return text_answer(_plain(asked, sought.text, answer), asked)
+    context = {"sought": sought.text, "answer": answer}
+    return render(request, "find/page.html", context)
+
+
+def _target(path: str, answer: Answer, asked: str) -> str:
+    """The flow's page; an address of ours keeps what it says about the view."""
+    flow = answer.flows[0]
+    if path.startswith("/flow/"):
+        return path
+    return with_query(flow.path, {"format": asked}) if "?" not in flow.path else flow.path
+
+
+def _plain(asked: str, text: str, answer: Answer) -> str:
+    if not answer.flows:
+        return f"Nothing found for {one_line(text, 60)}. Looked for:\n" + "\n".join(
+            f"- {place}" for place in answer.looked
+        )
+    return flow_table(answer.flows, settings.URL) if asked == "md" else flow_lines(answer.flows)
