@@ -89,12 +89,12 @@ class _Hit(NamedTuple):
     prefix: str  # "demo." where `demo.order.id` was found for `order.id`
 
 
-class _Found(NamedTuple):
-    """A mention before the record's limit is applied."""
+class _Speaker(NamedTuple):
+    """A mention before the record's limit is applied, and where the record may state that flow's state."""
 
     flow: Flow
-    rule: int
-    prefix: str
+    rule_id: int
+    state_names: tuple[str, ...]
 
 
 def flow_id(kind: str, type: str, key: str, environment: str) -> bytes:
@@ -112,40 +112,49 @@ class Rulebook:
         self._environment = environment
         self._hits: dict[str, tuple[_Hit, ...]] = {}
         self._resources: dict[bytes, dict[_Hit, str]] = {}
-        self._flows: dict[tuple[str, str, str, str], Flow] = {}
+        # Rules whose type an attribute names: what they find depends on more than the keys.
+        self._typed = frozenset(index for index, rule in enumerate(self.rules) if rule.type_attributes)
+        self._remembered: dict[tuple[Any, ...], _Carried] = {}
 
     def read_span(self, span: Span) -> Reading:
         """What a span, its resource and its events say."""
         base = self._resource_keys(span.resource)
-        own = self._keys_in(span.attributes, base)
-        eventful = [event for event in span.events if any(self.hits(name) for name in event.attributes)]
-        if not own and not eventful and not base:
+        keys = self._keys_in(span.attributes, base) or base
+        if not keys and not span.events:
             return NOTHING
         layers = (span.attributes, span.resource.attributes)
-        carried = list(self._find(own or base, layers, span.resource))
-        found = list(carried)
-        assertions = list(self._states(carried, span.attributes, max(span.start_ns, span.end_ns)))
+        carried = self._carried(keys, layers, span.resource)
+        assertions = _states(carried.speakers, span.attributes, max(span.start_ns, span.end_ns))
+        if not span.events:
+            return Reading(carried.mentions, tuple(assertions)) if carried.mentions else NOTHING
+        return self._with_events(span, keys, carried, assertions)
+
+    def _with_events(
+        self, span: Span, keys: dict[_Hit, str], carried: "_Carried", assertions: list[Assertion]
+    ) -> Reading:
+        found = list(carried.speakers)
         for event in span.events:
-            named = self._find(
-                self._keys_in(event.attributes, own or base), (event.attributes, *layers), span.resource
-            )
-            told = [one for one in named if one not in carried]
+            layers = (event.attributes, span.attributes, span.resource.attributes)
+            own = self._keys_in(event.attributes, keys)
+            named = self._carried(own, layers, span.resource).speakers if own else ()
+            told = [one for one in named if one not in carried.speakers]
             found += told
-            assertions += self._states(_about(told, carried), event.attributes, event.time_ns)
-        return self._reading(found, assertions)
+            assertions += _states(_about(told, carried.speakers), event.attributes, event.time_ns)
+        return _reading(found, assertions)
 
     def read_log(self, log: Log) -> Reading:
         """What a log record, its resource and its map body say."""
         attributes = log.attributes
         if isinstance(log.body, dict):
             attributes = {**flat(log.body), **attributes}
-        keys = self._keys_in(attributes, self._resource_keys(log.resource)) or self._resource_keys(
-            log.resource
-        )
+        base = self._resource_keys(log.resource)
+        keys = self._keys_in(attributes, base) or base
         if not keys:
             return NOTHING
-        found = list(self._find(keys, (attributes, log.resource.attributes), log.resource))
-        return self._reading(found, list(self._states(found, attributes, log.time_ns)))
+        carried = self._carried(keys, (attributes, log.resource.attributes), log.resource)
+        if not carried.mentions:
+            return NOTHING
+        return Reading(carried.mentions, tuple(_states(carried.speakers, attributes, log.time_ns)))
 
     def hits(self, name: str) -> tuple[_Hit, ...]:
         """The places in the rules that an attribute of this name fills; remembered by name."""
@@ -193,10 +202,26 @@ class Rulebook:
                         found[hit] = part
         return found or {}
 
+    def _carried(
+        self, keys: dict[_Hit, str], layers: tuple[ATTRIBUTES, ...], resource: Resource
+    ) -> "_Carried":
+        """Mentions from key parts, remembered where nothing but the keys and the environment decides."""
+        if not keys:
+            return NO_ONE
+        if any(hit.rule in self._typed for hit in keys):
+            return _Carried.of(self._find(keys, layers, resource))
+        name = (resource.environment, *keys.items())
+        carried = self._remembered.get(name)
+        if carried is None:
+            if len(self._remembered) > 20_000:
+                self._remembered.clear()
+            carried = self._remembered[name] = _Carried.of(self._find(keys, layers, resource))
+        return carried
+
     def _find(
         self, keys: dict[_Hit, str], layers: tuple[ATTRIBUTES, ...], resource: Resource
-    ) -> Iterator[_Found]:
-        """Mentions from key parts: the first complete alternative of each rule and prefix."""
+    ) -> Iterator[_Speaker]:
+        """The first complete alternative of each rule and prefix."""
         done: set[tuple[int, str]] = set()
         for hit in sorted(keys):
             rule = self.rules[hit.rule]
@@ -207,9 +232,10 @@ class Rulebook:
             type_name = self._type(rule, hit.prefix, layers)
             if type_name and all(parts):
                 done.add((hit.rule, hit.prefix))
-                key = "/".join(part for part in parts if part)
+                name = (rule.kind, type_name, "/".join(part for part in parts if part))
                 environment = resource.environment or self._environment
-                yield _Found(self._flow(rule.kind, type_name, key, environment), hit.rule, hit.prefix)
+                flow = Flow(flow_id(*name, environment), *name, environment)
+                yield _Speaker(flow, rule.rule_id, tuple(_state_names(rule, type_name, hit.prefix)))
 
     def _type(self, rule: Rule, prefix: str, layers: tuple[ATTRIBUTES, ...]) -> str:
         for name in rule.type_attributes:
@@ -219,33 +245,22 @@ class Rulebook:
                     return value.strip()
         return rule.type
 
-    def _flow(self, kind: str, type_name: str, key: str, environment: str) -> Flow:
-        name = (kind, type_name, key, environment)
-        flow = self._flows.get(name)
-        if flow is None:
-            if len(self._flows) > 50_000:
-                self._flows.clear()
-            flow = self._flows[name] = Flow(flow_id(*name), *name)
-        return flow
 
-    def _states(self, found: Iterable[_Found], attributes: ATTRIBUTES, valid_ns: int) -> Iterator[Assertion]:
-        for one in found:
-            rule = self.rules[one.rule]
-            for name in _state_names(rule, one):
-                state = _state(attributes.get(name))
-                if state:
-                    yield Assertion(one.flow, rule.rule_id, state, valid_ns)
-                    break
+class _Carried(NamedTuple):
+    """Who speaks through a set of keys, and the mentions that makes."""
 
-    def _reading(self, found: list[_Found], assertions: list[Assertion]) -> Reading:
-        if not found:
-            return NOTHING
-        mentions = {Mention(one.flow, self.rules[one.rule].rule_id) for one in found}
-        if len(mentions) > MAX_FLOWS:
-            mentions = set(_guarded(mentions))
-            kept = {(mention.flow, mention.rule_id) for mention in mentions}
-            assertions = [one for one in assertions if (one.flow, one.rule_id) in kept]
-        return Reading(tuple(sorted(mentions)), tuple(sorted(set(assertions))))
+    speakers: tuple[_Speaker, ...]
+    mentions: tuple[Mention, ...]
+
+    @classmethod
+    def of(cls, found: Iterable[_Speaker]) -> "_Carried":
+        speakers = tuple(found)
+        reading = _reading(list(speakers), [])
+        kept = set(reading.mentions)
+        return cls(tuple(one for one in speakers if (one.flow, one.rule_id) in kept), reading.mentions)
+
+
+NO_ONE = _Carried((), ())
 
 
 def key_part(value: Any) -> str | None:
@@ -275,11 +290,34 @@ def flat(body: dict[str, Any], prefix: str = "", depth: int = 3) -> dict[str, An
     return found
 
 
-def _state_names(rule: Rule, one: _Found) -> Iterator[str]:
-    own = (f"{one.flow.type}.state", f"{one.flow.type}.status")
+def _states(speakers: Iterable[_Speaker], attributes: ATTRIBUTES, valid_ns: int) -> list[Assertion]:
+    """What attributes state about the flows that speak here: the first of each flow's names that holds a state."""
+    found = []
+    for flow, rule_id, names in speakers:
+        for name in names:
+            if name in attributes:
+                state = _state(attributes[name])
+                if state:
+                    found.append(Assertion(flow, rule_id, state, valid_ns))
+                    break
+    return found
+
+
+def _reading(found: list[_Speaker], assertions: list[Assertion]) -> Reading:
+    if not found:
+        return NOTHING
+    mentions = {Mention(one.flow, one.rule_id) for one in found}
+    if len(mentions) > MAX_FLOWS:
+        mentions = set(_guarded(mentions))
+        assertions = [one for one in assertions if (one.flow, one.rule_id) in mentions]
+    return Reading(tuple(sorted(mentions)), tuple(sorted(set(assertions))))
+
+
+def _state_names(rule: Rule, type_name: str, prefix: str) -> Iterator[str]:
+    own = (f"{type_name}.state", f"{type_name}.status")
     for name in (*rule.state_attributes, *own, *KIND_STATE.get(rule.kind, ())):
-        if one.prefix:
-            yield one.prefix + name
+        if prefix:
+            yield prefix + name
         yield name
     yield from ANY_STATE
 
@@ -293,7 +331,7 @@ def _state(value: Any) -> str | None:
     return state if state and len(state) <= MAX_STATE and is_storable(state) else None
 
 
-def _about(told: list[_Found], carried: list[_Found]) -> list[_Found]:
+def _about(told: list[_Speaker], carried: tuple[_Speaker, ...]) -> list[_Speaker]:
     """Whom an event's state concerns: the flows the event names, and of other types those its span carries."""
     types = {(one.flow.kind, one.flow.type) for one in told}
     return told + [one for one in carried if (one.flow.kind, one.flow.type) not in types]

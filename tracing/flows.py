@@ -5,13 +5,13 @@ rows in the same transaction that inserted the records. Sums, minima and maxima 
 matters. Exceptions are kept apart, because one told twice counts once and only the database knows the first telling.
 """
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from tracing.attempts import is_retry
-from tracing.correlation import NOTHING, Assertion, Flow, Reading
+from tracing.correlation import NOTHING, Assertion, Flow, Mention, Reading
 from tracing.records import MAX_NS, Event, Log, Span, is_plausible
 
 LATE_NS = 5 * 60 * 1_000_000_000  # stored this long after it happened: late
@@ -36,19 +36,41 @@ class Sums:
     activity: int = 0
     services: set[str] = field(default_factory=set)
 
-    def add(self, one: "Sums") -> None:
-        self.spans += one.spans
-        self.events += one.events
-        self.logs += one.logs
-        self.errors += one.errors
-        self.retries += one.retries
-        self.late += one.late
-        self.services |= one.services
-        self.activity = max(self.activity, one.activity)
-        if one.first_ns is not None and (self.first_ns is None or one.first_ns < self.first_ns):
-            self.first_ns = one.first_ns
-        if one.last_ns is not None and (self.last_ns is None or one.last_ns > self.last_ns):
-            self.last_ns = one.last_ns
+    def count(self, one: "Counted") -> None:
+        """Add one record."""
+        spans, events, logs, errors, retries, late, first_ns, last_ns, activity, service = one
+        self.spans += spans
+        self.events += events
+        self.logs += logs
+        self.errors += errors
+        self.retries += retries
+        self.late += late
+        self._stretch(first_ns, last_ns)
+        if activity > self.activity:
+            self.activity = activity
+        self.services.add(service)
+
+    def add(self, other: "Sums") -> None:
+        """Add another row's sums."""
+        self.spans += other.spans
+        self.events += other.events
+        self.logs += other.logs
+        self.errors += other.errors
+        self.retries += other.retries
+        self.late += other.late
+        self._stretch(other.first_ns, other.last_ns)
+        self.activity = max(self.activity, other.activity)
+        self.services |= other.services
+
+    def _stretch(self, first_ns: int | None, last_ns: int | None) -> None:
+        if first_ns is not None and (self.first_ns is None or first_ns < self.first_ns):
+            self.first_ns = first_ns
+        if last_ns is not None and (self.last_ns is None or last_ns > self.last_ns):
+            self.last_ns = last_ns
+
+
+# What one record adds, in the order of Sums' fields; the last is its service.
+Counted = tuple[int, int, int, int, int, int, int | None, int | None, int, str]
 
 
 class Root(NamedTuple):
@@ -127,6 +149,15 @@ class ToldKey(NamedTuple):
     exception_id: bytes
 
 
+class _Place(NamedTuple):
+    """The rows that one mention adds to; `counts` is False where another rule's mention does already."""
+
+    member: MemberIds
+    flow: FlowSums
+    chapter: ChapterKey
+    counts: bool
+
+
 class Fold:
     """Sums over records that were not there before. Take each stored record once."""
 
@@ -143,6 +174,8 @@ class Fold:
         self.again_requests: dict[RequestKey, int] = {}
         self.again_chapters: dict[ChapterKey, int] = {}
         self._environment = environment
+        self._last_name: tuple[tuple[Mention, ...], bytes, str, int] | None = None
+        self._last_places: list[_Place] = []
         # Our clock when the records came; a rule applied to stored ones sets it record by record.
         self.received_ns = received_ns
 
@@ -156,49 +189,44 @@ class Fold:
         """
         if not request and reading is NOTHING:
             return
-        sums = self._span_sums(span)
-        told = list(span_exceptions(span)) if span.events else []
+        counted = self._span_counted(span)
+        told = list(span_exceptions(span)) if span.events else ()
         day = span.day
         if request:
             key = RequestKey(span.trace_id, day)
             row = self._request(key, span.resource.environment)
-            row.add(sums)
+            row.count(counted)
             if not span.parent_span_id:
                 _choose_root(row, span)
-            self._tell(span.trace_id, told, key)
+            if told:
+                self._tell(span.trace_id, told, key)
         if reading is not NOTHING:
             step = _span_step(span)
-            for chapter in self._mention(
-                reading, span.trace_id, "", day, (span.span_id, None), sums, step, known
-            ):
-                self._tell(chapter.flow_id, told, chapter)
-            self._assert(
-                reading.assertions, span.resource.service, span.digest, span.trace_id, span.span_id, day
-            )
+            for place in self._places(reading.mentions, span.trace_id, "", day):
+                place.member.span_ids += span.span_id
+                self._mention(place, counted, step, told, known)
+            if reading.assertions:
+                record = (span.digest, span.trace_id, span.span_id, day)
+                self._assert(reading.assertions, span.resource.service, *record)
 
     def take_log(
         self, log: Log, reading: Reading, *, request: bool = True, known: Container[bytes] = ()
     ) -> None:
         """Add a log record; see `take_span`."""
         told = log_exception(log)
-        sums = self._log_sums(log, told is None)
+        counted = self._log_counted(log, told is None)
         day = log.day
         if request and log.trace_id:
             key = RequestKey(log.trace_id, day)
-            self._request(key, log.resource.environment).add(sums)
-            self._tell(log.trace_id, told or [], key)
+            self._request(key, log.resource.environment).count(counted)
+            self._tell(log.trace_id, told or (), key)
         if reading is not NOTHING:
             service = "" if log.trace_id else log.resource.service
-            step = (
-                Said(order_of(log.time_ns, log.digest), log.event_name, log.time_ns)
-                if log.event_name
-                else None
-            )
-            for chapter in self._mention(
-                reading, log.trace_id, service, day, (None, log.log_id), sums, step, known
-            ):
-                self._tell(chapter.flow_id, told or [], chapter)
-            self._assert(reading.assertions, log.resource.service, log.digest, log.trace_id, log.log_id, day)
+            for place in self._places(reading.mentions, log.trace_id, service, day):
+                place.member.log_ids += log.log_id
+                self._mention(place, counted, _log_step(log), told or (), known)
+            record = (log.digest, log.trace_id, log.log_id, day)
+            self._assert(reading.assertions, log.resource.service, *record)
 
     def take_again(self, trace_id: bytes, service: str, day: int, reading: Reading) -> None:
         """Note a record that arrived again and changed nothing."""
@@ -209,72 +237,87 @@ class Fold:
             chapter = ChapterKey(flow_id, trace_id, "" if trace_id else service, day)
             self.again_chapters[chapter] = self.again_chapters.get(chapter, 0) + 1
 
+    def total_flows(self) -> None:
+        """Sum the chapters up into their flows. Once, when every record is taken."""
+        for key, sums in self.chapters.items():
+            self.flows[key.flow_id].add(sums)
+
     def _request(self, key: RequestKey, environment: str | None) -> RequestSums:
         row = self.requests.get(key)
         if row is None:
             row = self.requests[key] = RequestSums()
         named = environment or self._environment
         # Of several environments in one trace the first by name is shown: any order of arrival gives the same.
-        row.environment = min(row.environment, named) if row.environment else named
+        if row.environment != named:
+            row.environment = min(row.environment, named) if row.environment else named
         return row
 
-    def _span_sums(self, span: Span) -> Sums:
-        end_ns = span.end_ns if is_plausible(span.end_ns) and span.end_ns > span.start_ns else span.start_ns
-        sums = self._times(span.start_ns, end_ns)
-        sums.spans = 1
-        sums.events = len(span.events)
-        sums.errors = int(span.status == 2)
-        sums.retries = int(is_retry(span.attributes))
-        sums.services = {span.resource.service}
-        return sums
+    def _span_counted(self, span: Span) -> Counted:
+        start_ns, end_ns = span.start_ns, span.end_ns
+        if end_ns < start_ns or not is_plausible(end_ns):
+            end_ns = start_ns
+        late, first_ns, last_ns, activity = self._times(start_ns, end_ns)
+        errors, retries = int(span.status == 2), int(is_retry(span.attributes))
+        service = span.resource.service
+        return (1, len(span.events), 0, errors, retries, late, first_ns, last_ns, activity, service)
 
-    def _log_sums(self, log: Log, plain: bool) -> Sums:
-        sums = self._times(log.time_ns, log.time_ns)
-        sums.logs = 1
-        sums.errors = int(plain and log.severity >= ERROR_SEVERITY)
-        sums.services = {log.resource.service}
-        return sums
+    def _log_counted(self, log: Log, plain: bool) -> Counted:
+        late, first_ns, last_ns, activity = self._times(log.time_ns, log.time_ns)
+        errors = int(plain and log.severity >= ERROR_SEVERITY)
+        return (0, 0, 1, errors, 0, late, first_ns, last_ns, activity, log.resource.service)
 
-    def _times(self, start_ns: int, end_ns: int) -> Sums:
+    def _times(self, start_ns: int, end_ns: int) -> tuple[int, int | None, int | None, int]:
+        """Whether late, first, last, minute of activity."""
         now = self.received_ns
-        # A record without a plausible time counts as active when it arrived, but dates nothing.
-        seen_ns = min(end_ns, now + AHEAD_NS) if is_plausible(start_ns) else now
-        sums = Sums(
-            activity=seen_ns // MINUTE_NS, late=int(is_plausible(start_ns) and now - end_ns > LATE_NS)
-        )
-        if is_plausible(start_ns):
-            sums.first_ns, sums.last_ns = start_ns, end_ns
-        return sums
+        if not is_plausible(start_ns):
+            # Counts as active when it arrived, but dates nothing.
+            return 0, None, None, now // MINUTE_NS
+        seen_ns = min(end_ns, now + AHEAD_NS)
+        return int(now - end_ns > LATE_NS), start_ns, end_ns, seen_ns // MINUTE_NS
+
+    def _places(self, mentions: tuple[Mention, ...], trace_id: bytes, service: str, day: int) -> list[_Place]:
+        """The rows that mentions add to. The spans of a trace follow each other, so the last ones are kept at hand."""
+        name = (mentions, trace_id, service, day)
+        if name != self._last_name:
+            self._last_name = name
+            # Two rules may lead one record to one flow: it counts once.
+            counted: set[bytes] = set()
+            self._last_places = []
+            for flow, rule_id in mentions:
+                counts = flow.flow_id not in counted
+                counted.add(flow.flow_id)
+                self._last_places.append(self._place(flow, rule_id, trace_id, service, day, counts))
+        return self._last_places
+
+    def _place(
+        self, flow: Flow, rule_id: int, trace_id: bytes, service: str, day: int, counts: bool
+    ) -> _Place:
+        member_key = MemberKey(day, flow.flow_id, trace_id, service, rule_id)
+        member = self.members.get(member_key)
+        if member is None:
+            member = self.members[member_key] = MemberIds()
+        chapter = ChapterKey(flow.flow_id, trace_id, service, day)
+        return _Place(member, self._flow(flow, rule_id), chapter, counts)
 
     def _mention(
         self,
-        reading: Reading,
-        trace_id: bytes,
-        service: str,
-        day: int,
-        ids: tuple[bytes | None, bytes | None],
-        sums: Sums,
+        place: _Place,
+        counted: Counted,
         step: Said | None,
+        told: Sequence[bytes],
         known: Container[bytes],
-    ) -> Iterable[ChapterKey]:
-        chapters: dict[ChapterKey, None] = {}
-        for flow, rule_id in reading.mentions:
-            member_key = MemberKey(day, flow.flow_id, trace_id, service, rule_id)
-            member = self.members.get(member_key)
-            if member is None:
-                member = self.members[member_key] = MemberIds()
-            member.span_ids += ids[0] or b""
-            member.log_ids += ids[1] or b""
-            if flow.flow_id in known:
-                continue
-            row = self._flow(flow, rule_id)
-            key = ChapterKey(flow.flow_id, trace_id, service, day)
-            if key not in chapters:  # two rules may lead one record to one flow: it counts once
-                chapters[key] = None
-                row.add(sums)
-                row.step = later(row.step, step)
-                self.chapters.setdefault(key, Sums()).add(sums)
-        return chapters
+    ) -> None:
+        key = place.chapter
+        if not place.counts or key.flow_id in known:
+            return
+        sums = self.chapters.get(key)
+        if sums is None:
+            sums = self.chapters[key] = Sums()
+        sums.count(counted)
+        if step:
+            place.flow.step = later(place.flow.step, step)
+        if told:
+            self._tell(key.flow_id, told, key)
 
     def _flow(self, flow: Flow, rule_id: int) -> FlowSums:
         row = self.flows.get(flow.flow_id)
@@ -372,6 +415,12 @@ def _choose_root(row: RequestSums, span: Span) -> None:
     )
     if row.root is None or order < row.root.order:
         row.root = Root(order, span.span_id, span.name, span.resource.service, span.status)
+
+
+def _log_step(log: Log) -> Said | None:
+    if not log.event_name:
+        return None
+    return Said(order_of(log.time_ns, log.digest), log.event_name, log.time_ns)
 
 
 def _span_step(span: Span) -> Said | None:

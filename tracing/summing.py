@@ -82,33 +82,31 @@ ON CONFLICT (flow_id) DO UPDATE SET
     activity = greatest(f.activity, excluded.activity), xid = excluded.xid
 """
 
+# A chapter is a trace, whatever days it spans, or the traceless logs of one service and day. The flows' rows are
+# locked by now and this statement's snapshot is younger, so a chapter that another transaction added for the same
+# trace on another day is seen, and not counted again.
 _CHAPTERS = """
-INSERT INTO chapter AS c (flow_id, trace_id, service, day, spans, events, logs, errors, retries, resent, late,
-    first_ns, last_ns, xid)
-SELECT flow_id, trace_id, service, day, spans, events, logs, errors, retries, 0, late, first_ns, last_ns, %s::xid8
-FROM unnest(%s::bytea[], %s::bytea[], %s::text[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
-    %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
-    AS n(flow_id, trace_id, service, day, spans, events, logs, errors, retries, late, first_ns, last_ns)
-ORDER BY flow_id, trace_id, service, day
-ON CONFLICT (flow_id, trace_id, service, day) DO UPDATE SET
-    spans = c.spans + excluded.spans, events = c.events + excluded.events, logs = c.logs + excluded.logs,
-    errors = c.errors + excluded.errors, retries = c.retries + excluded.retries,
-    late = c.late + excluded.late,
-    first_ns = least(c.first_ns, excluded.first_ns), last_ns = greatest(c.last_ns, excluded.last_ns),
-    xid = excluded.xid
-RETURNING flow_id, trace_id, (xmax = 0) AS inserted
-"""
-
-# A chapter is a trace, whatever days it spans. The flows' rows are locked by now, so a chapter that another
-# transaction added for the same trace on another day is seen here.
-_COUNT_CHAPTERS = """
-UPDATE flow SET chapters = flow.chapters + fresh.chapters FROM (
-    SELECT flow_id, sum(CASE
-        WHEN trace_id = ''::bytea THEN mine
-        WHEN (SELECT count(*) FROM chapter c WHERE c.flow_id = m.flow_id AND c.trace_id = m.trace_id) = mine THEN 1
-        ELSE 0 END) AS chapters
-    FROM unnest(%s::bytea[], %s::bytea[], %s::int[]) AS m(flow_id, trace_id, mine) GROUP BY flow_id
-) AS fresh WHERE flow.flow_id = fresh.flow_id AND fresh.chapters > 0
+WITH fresh AS (
+    INSERT INTO chapter AS c (flow_id, trace_id, service, day, spans, events, logs, errors, retries, resent, late,
+        first_ns, last_ns, xid)
+    SELECT flow_id, trace_id, service, day, spans, events, logs, errors, retries, 0, late, first_ns, last_ns, %s::xid8
+    FROM unnest(%s::bytea[], %s::bytea[], %s::text[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
+        %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+        AS n(flow_id, trace_id, service, day, spans, events, logs, errors, retries, late, first_ns, last_ns)
+    ORDER BY flow_id, trace_id, service, day
+    ON CONFLICT (flow_id, trace_id, service, day) DO UPDATE SET
+        spans = c.spans + excluded.spans, events = c.events + excluded.events, logs = c.logs + excluded.logs,
+        errors = c.errors + excluded.errors, retries = c.retries + excluded.retries, late = c.late + excluded.late,
+        first_ns = least(c.first_ns, excluded.first_ns), last_ns = greatest(c.last_ns, excluded.last_ns),
+        xid = excluded.xid
+    RETURNING flow_id, trace_id, service, CASE WHEN trace_id = ''::bytea THEN day END AS day, (xmax = 0) AS inserted
+), added AS (
+    SELECT flow_id, count(DISTINCT (trace_id, service, day)) AS chapters FROM fresh
+    WHERE inserted AND (trace_id = ''::bytea OR NOT EXISTS (
+        SELECT 1 FROM chapter c WHERE c.flow_id = fresh.flow_id AND c.trace_id = fresh.trace_id))
+    GROUP BY flow_id
+)
+UPDATE flow SET chapters = flow.chapters + added.chapters FROM added WHERE flow.flow_id = added.flow_id
 """
 
 _LOCK_REQUESTS = """
@@ -149,6 +147,7 @@ WHERE excluded.state_order > s.state_order
 def add(cursor: Cursor, fold: Fold, xid: int) -> None:
     """Write all of a fold, inside the caller's transaction."""
     _count_exceptions(cursor, fold)
+    fold.total_flows()
     _add_requests(cursor, fold, xid)
     _add_flows(cursor, fold, xid)
     _add_chapters(cursor, fold, xid)
@@ -167,7 +166,6 @@ def _count_exceptions(cursor: Cursor, fold: Fold) -> None:
         row = fold.told[ToldKey(*first)]
         if isinstance(row, ChapterKey):
             fold.chapters[row].errors += 1
-            fold.flows[row.flow_id].errors += 1
         else:
             fold.requests[row].errors += 1
 
@@ -228,12 +226,6 @@ def _add_chapters(cursor: Cursor, fold: Fold, xid: int) -> None:
     ]
     # fmt: on
     cursor.execute(_CHAPTERS, [str(xid), *_columns(rows)])
-    mine: dict[tuple[bytes, bytes], int] = {}
-    for flow_id, trace_id, inserted in cursor.fetchall():
-        if inserted:
-            mine[flow_id, trace_id] = mine.get((flow_id, trace_id), 0) + 1
-    if mine:
-        cursor.execute(_COUNT_CHAPTERS, _columns((*key, count) for key, count in sorted(mine.items())))
 
 
 def _add_again(cursor: Cursor, fold: Fold) -> None:
