@@ -57,7 +57,7 @@ def reindexed(shop: Shop, job: str, spans: int) -> Headers:
             last = min(first + chunk, spans - 1)
             with shop.catalog.span("index chunk", {"chunk.first": first, "chunk.size": last - first}) as span:
                 for document in range(first + 1, last):
-                    with shop.catalog.client("PUT document", {"document.id": document}):
+                    with shop.catalog.client("PUT document", {"index.position": document}):
                         shop.scene.spend(1, 6)
                 if first % 4_000 == 3_800:
                     span.set_status(Status(StatusCode.ERROR, full.message))

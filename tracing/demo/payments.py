@@ -89,6 +89,8 @@ def _call(shop: Shop, order: Order, resend: int, failure: Failure | None) -> Non
         "http.request.method": "POST",
         "server.address": "api.psp.example",
         "url.full": "https://api.psp.example/v1/charges",
+        "payment.id": order.payment,
+        "order.id": order.key,
     }
     if resend:
         about["http.request.resend_count"] = resend
