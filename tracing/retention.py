@@ -41,6 +41,7 @@ def drop_old(
         _finish_interrupted(connection)
         rows = connection.execute(_PAST, (first_kept, first_kept * DAY_NS)).fetchall()
         days = [row[0] for row in rows]
+        days = [day for day in days if _close(connection, day, first_kept * DAY_NS)]
         for day in days:
             _drop(connection, day)
     finally:
@@ -49,9 +50,13 @@ def drop_old(
     return days
 
 
+def _close(connection: psycopg.Connection, day: int, before_ns: int) -> bool:
+    """Close a day: whoever stores a record of it from now on creates it anew. False where one came just now."""
+    question = "UPDATE day SET dropped_ns = %s WHERE day = %s AND last_received_ns < %s RETURNING day"
+    return connection.execute(question, (now_ns(), day, before_ns)).fetchone() is not None
+
+
 def _drop(connection: psycopg.Connection, day: int) -> None:
-    # The day is closed first: whoever stores a record of it from now on creates it anew.
-    connection.execute("UPDATE day SET dropped_ns = %s WHERE day = %s", (now_ns(), day))
     for table in TABLES:
         names = {"parent": sql.Identifier(table), "name": partition(table, day)}
         connection.execute(

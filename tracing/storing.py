@@ -6,6 +6,7 @@ turned away alone. `tracing.writing` is the transaction itself.
 """
 
 import queue
+import struct
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from tracing import partitions
 from tracing.clock import now_ns
 from tracing.partitions import is_catch_all
 from tracing.records import Batch, Log, Refusal, Span
-from tracing.writing import Writer, all_records
+from tracing.writing import DayClosed, Writer, all_records
 
 # Measured: 1,000 to 5,000 rows a transaction are best.
 ROWS_A_TRANSACTION = 4_000
@@ -25,6 +26,8 @@ WRITERS = 2
 # A batch that waits longer than this is given back as unavailable: exporters give up after ten seconds.
 PATIENCE_S = 8.0
 DEADLOCK_TRIES = 5
+# Classes of SQLSTATE: data exception, integrity (no partition), program limit (too deep, too wide).
+RECORD_FAULTS = ("22", "23", "54")
 
 
 class Unavailable(Exception):
@@ -160,8 +163,8 @@ class Store:
                     again = self._write(link, spans, logs)
                     _answer(jobs, again)
                     return
-            except psycopg.Error as error:
-                if _is_outage(error, link):
+            except Exception as error:
+                if not _is_fault_of_a_record(error):
                     raise
         for job in jobs:
             self._store_alone(link, job)
@@ -179,8 +182,8 @@ class Store:
             return
         try:
             outcome.resent += self._write(link, spans, logs)
-        except psycopg.Error as error:
-            if _is_outage(error, link):
+        except Exception as error:
+            if not _is_fault_of_a_record(error):
                 raise
             if len(spans) + len(logs) == 1:
                 record = next(all_records(spans, logs))
@@ -200,7 +203,7 @@ class Store:
             except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
                 if attempt == DEADLOCK_TRIES - 1:
                     raise
-            except psycopg.errors.CheckViolation:
+            except (psycopg.errors.CheckViolation, DayClosed):
                 # Retention dropped a day between our look and our write: look again.
                 self._days = set()
                 self._missing(link, spans, logs)
@@ -273,16 +276,14 @@ class _Link:
             self._writer = None
 
 
-def _is_outage(error: psycopg.Error, link: _Link) -> bool:
-    """Whether the trouble is the database's, not a record's: connection, resources, operator, system."""
-    state = error.sqlstate or ""
-    if state.startswith("54"):  # a value too deep or too wide for the database: one record's fault
-        return False
-    return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) or state[:2] in (
-        "53",
-        "57",
-        "58",
-    )
+def _is_fault_of_a_record(error: Exception) -> bool:
+    """Whether a value is to blame: odd data, a limit exceeded, no place for it. All else is the database's trouble.
+
+    Read-only after a failover, not migrated, no rights: senders must keep such batches, not drop them.
+    """
+    if isinstance(error, psycopg.Error) and error.sqlstate:
+        return error.sqlstate[:2] in RECORD_FAULTS
+    return isinstance(error, psycopg.DataError | ValueError | OverflowError | struct.error)
 
 
 def _give_back(jobs: list[_Job], error: Exception) -> None:
@@ -314,5 +315,5 @@ def _halves(spans: Sequence[Span], logs: Sequence[Log]) -> list[tuple[Sequence[S
     return [((), logs[:middle]), ((), logs[middle:])]
 
 
-def _first_line(error: psycopg.Error) -> str:
+def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or ["no reason given"])[0]

@@ -16,6 +16,7 @@ Cursor = psycopg.Cursor[tuple[Any, ...]]
 
 KINDS = {"entity": 1, "workflow": 2}
 
+# Text is ordered as Python orders it (COLLATE "C"): the database's own order would give another row by another way.
 # An exception's first teller inserts the row, and counts it.
 _TELL = """
 INSERT INTO told_exception (scope_id, exception_id, day)
@@ -47,8 +48,8 @@ ON CONFLICT (trace_id, day) DO UPDATE SET
     root_service = CASE WHEN excluded.root < r.root OR r.root IS NULL THEN excluded.root_service ELSE r.root_service END,
     root_status = CASE WHEN excluded.root < r.root OR r.root IS NULL THEN excluded.root_status ELSE r.root_status END,
     services = CASE WHEN r.services @> excluded.services THEN r.services ELSE ARRAY(
-        SELECT DISTINCT name FROM unnest(r.services || excluded.services) AS s(name) ORDER BY name) END,
-    environment = least(r.environment, excluded.environment),
+        SELECT DISTINCT name COLLATE "C" AS name FROM unnest(r.services || excluded.services) AS s(name) ORDER BY 1) END,
+    environment = least(r.environment COLLATE "C", excluded.environment),
     activity = greatest(r.activity, excluded.activity), xid = excluded.xid
 """
 
@@ -71,7 +72,7 @@ ON CONFLICT (flow_id) DO UPDATE SET
     errors = f.errors + excluded.errors, retries = f.retries + excluded.retries,
     first_ns = least(f.first_ns, excluded.first_ns), last_ns = greatest(f.last_ns, excluded.last_ns),
     services = CASE WHEN f.services @> excluded.services THEN f.services ELSE ARRAY(
-        SELECT DISTINCT name FROM unnest(f.services || excluded.services) AS s(name) ORDER BY name) END,
+        SELECT DISTINCT name COLLATE "C" AS name FROM unnest(f.services || excluded.services) AS s(name) ORDER BY 1) END,
     state = CASE WHEN excluded.state_order > f.state_order OR f.state_order IS NULL THEN excluded.state ELSE f.state END,
     state_since_ns = CASE WHEN excluded.state_order > f.state_order OR f.state_order IS NULL
         THEN excluded.state_since_ns ELSE f.state_since_ns END,
@@ -151,7 +152,6 @@ def add(cursor: Cursor, fold: Fold, xid: int) -> None:
     _add_requests(cursor, fold, xid)
     _add_flows(cursor, fold, xid)
     _add_chapters(cursor, fold, xid)
-    _add_again(cursor, fold)
     _add_members(cursor, fold, xid)
     _add_states(cursor, fold, xid)
 
@@ -228,8 +228,12 @@ def _add_chapters(cursor: Cursor, fold: Fold, xid: int) -> None:
     cursor.execute(_CHAPTERS, [str(xid), *_columns(rows)])
 
 
-def _add_again(cursor: Cursor, fold: Fold) -> None:
-    # Rows are locked first, in order: an UPDATE … FROM locks in the order of its plan.
+def add_again(cursor: Cursor, fold: Fold) -> None:
+    """Count what arrived again, in a transaction after the one that stored.
+
+    In the same one its locks would come out of order: two batches that each repeat what the other brings would
+    wait for each other. Rows are locked first, in order: an UPDATE … FROM locks in the order of its plan.
+    """
     if fold.again_requests:
         rows = [(*key, count) for key, count in sorted(fold.again_requests.items())]
         cursor.execute(_LOCK_REQUESTS, (*_columns(row[:2] for row in rows),))

@@ -5,6 +5,7 @@ and only what came back is folded. `tracing.storing` decides what shares a trans
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any, LiteralString
 
 import psycopg
@@ -14,15 +15,14 @@ from tracing import copying, rulebook, summing
 from tracing.correlation import Rulebook
 from tracing.flows import Fold
 from tracing.partitions import is_catch_all
-from tracing.records import Log, Resource, Scope, Span
+from tracing.records import Log, Resource, Scope, Span, day_of
 
 Cursor = psycopg.Cursor[tuple[Any, ...]]
 HOUR_NS = 3_600_000_000_000
 
-_BEGIN = """
-SELECT pg_advisory_xact_lock_shared(%s), pg_current_xact_id()::text::bigint,
-       (SELECT rule_version FROM installation)
-"""
+# Two statements: one that waits for the lock would read the version of a moment before it had it.
+_LOCK = "SELECT pg_advisory_xact_lock_shared(%s)"
+_BEGIN = "SELECT pg_current_xact_id()::text::bigint, rule_version FROM installation"
 _RESOURCES = """
 INSERT INTO resource (resource_id, attributes, dropped, schema_url, service, environment)
 VALUES (%s, %s::jsonb, %s, %s, %s, %s) ON CONFLICT DO NOTHING
@@ -32,13 +32,18 @@ INSERT INTO scope (scope_id, name, version, attributes, dropped, schema_url)
 VALUES (%s, %s, %s, %s::jsonb, %s, %s) ON CONFLICT DO NOTHING
 """
 _INSERT_ABSENT = """
-INSERT INTO {table} ({columns}) SELECT {columns} FROM {stage} ORDER BY {key} ON CONFLICT DO NOTHING RETURNING {key}
+INSERT INTO {table} ({columns}) SELECT {columns} FROM {stage} ORDER BY day, {key} ON CONFLICT DO NOTHING RETURNING {key}
 """
 # `day.last_received_ns` keeps a late day from being dropped; an hour's precision is enough for that.
 _DAYS = """
 INSERT INTO day (day, last_received_ns) SELECT n, %s FROM unnest(%s::int[]) AS n ORDER BY n
 ON CONFLICT (day) DO UPDATE SET last_received_ns = greatest(day.last_received_ns, excluded.last_received_ns)
+WHERE day.dropped_ns IS NULL RETURNING day
 """
+
+
+class DayClosed(Exception):
+    """Retention closed a day between our look and our write: what was written of it would go with it."""
 
 
 class Writer:
@@ -52,11 +57,11 @@ class Writer:
         self._day_hours: dict[int, int] = {}
 
     def write(self, spans: Sequence[Span], logs: Sequence[Log], received_ns: int) -> int:
-        """Store records whose days exist; returns how many were there already. Raises psycopg's errors."""
+        """Store records whose days exist; returns how many were there already. Raises psycopg's errors and DayClosed."""
         fresh_ids: set[bytes] = set()
         with self.connection.transaction(), self.connection.cursor() as cursor:
-            cursor.execute(_BEGIN, (rulebook.RULES_LOCK,))
-            _, xid, version = cursor.fetchone() or (None, 0, 0)
+            cursor.execute(_LOCK, (rulebook.RULES_LOCK,))
+            xid, version = cursor.execute(_BEGIN).fetchone() or (0, 0)
             rules = self._rules_at(version)
             fresh_ids = self._write_senders(cursor, spans, logs)
             fold = Fold(self._environment, received_ns)
@@ -67,7 +72,14 @@ class Writer:
             days = self._note_days(cursor, spans, logs, received_ns)
         self._known |= fresh_ids
         self._day_hours |= days
+        if again:
+            self._note_again(fold)
         return again
+
+    def _note_again(self, fold: Fold) -> None:
+        """Count the repeats. They are for people to see: what was stored stays stored if this cannot be."""
+        with suppress(psycopg.Error), self.connection.transaction(), self.connection.cursor() as cursor:
+            summing.add_again(cursor, fold)
 
     def _rules_at(self, version: int) -> Rulebook:
         if self._rules is None or self._rules.version != version:
@@ -92,7 +104,7 @@ class Writer:
         self, cursor: Cursor, spans: Sequence[Span], rules: Rulebook, fold: Fold, stamp: tuple[int, int, int]
     ) -> int:
         by_key = {(span.trace_id, span.span_id, span.start_ns, span.digest): span for span in spans}
-        rows = [copying.span_row(span, *stamp) for _, span in sorted(by_key.items())]
+        rows = [copying.span_row(by_key[key], *stamp) for key in sorted(by_key, key=_span_order)]
         new = self._insert(cursor, "span", copying.SPAN_COLUMNS, "trace_id, span_id, start_ns, digest", rows)
         fresh = list(by_key.values()) if new is None else [by_key[key] for key in new]
         self._write_links(cursor, fresh)
@@ -106,7 +118,7 @@ class Writer:
         self, cursor: Cursor, logs: Sequence[Log], rules: Rulebook, fold: Fold, stamp: tuple[int, int, int]
     ) -> int:
         by_key = {(log.log_id, log.day): log for log in logs}
-        rows = [copying.log_row(log, *stamp) for _, log in sorted(by_key.items())]
+        rows = [copying.log_row(by_key[key], *stamp) for key in sorted(by_key, key=_log_order)]
         new = self._insert(cursor, "log", copying.LOG_COLUMNS, "log_id, day", rows)
         fresh = list(by_key.values()) if new is None else [by_key[key] for key in new]
         for log in fresh:
@@ -166,7 +178,9 @@ class Writer:
         days = {record.day for record in all_records(spans, logs)}
         moved = sorted(day for day in days if not is_catch_all(day) and self._day_hours.get(day, -1) < hour)
         if moved:
-            cursor.execute(_DAYS, (received_ns, moved))
+            open_days = cursor.execute(_DAYS, (received_ns, moved)).fetchall()
+            if len(open_days) < len(moved):
+                raise DayClosed
         return dict.fromkeys(moved, hour)
 
 
@@ -180,6 +194,15 @@ def _copy(cursor: Cursor, statement: sql.SQL | sql.Composed, rows: list[bytes]) 
 def all_records(spans: Sequence[Span], logs: Sequence[Log]) -> Iterator[Span | Log]:
     yield from spans
     yield from logs
+
+
+# By day first: COPY fills one partition after the other, and two transactions must meet every key in one order.
+def _span_order(key: tuple[bytes, bytes, int, bytes]) -> tuple[int, tuple[bytes, bytes, int, bytes]]:
+    return day_of(key[2]), key
+
+
+def _log_order(key: tuple[bytes, int]) -> tuple[int, bytes]:
+    return key[1], key[0]
 
 
 def _others(records: Sequence[Any], taken: Sequence[Any]) -> list[Any]:
