@@ -21,8 +21,9 @@ NO_RETRY_STATUS = {401, *range(300, 400)}
 
 def declared_attempt(attributes: dict[str, Any]) -> int | None:
     """The attempt's number, 1 for the first; None where nothing declares one."""
-    for name in DECLARED.keys() & attributes.keys():
-        number = _whole(attributes[name])
+    # In the table's order: a record that declares two counts says the same in every process.
+    for name in DECLARED:
+        number = _whole(attributes.get(name))
         if number is not None:
             return max(1, number - DECLARED[name] + 1)
     return None

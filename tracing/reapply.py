@@ -53,6 +53,10 @@ def work(connection: psycopg.Connection, environment: str = "production") -> boo
     except psycopg.OperationalError:
         raise
     except Exception as error:
+        if job_id is None:
+            raise
+        if isinstance(error, psycopg.errors.UndefinedTable):
+            return True  # retention took the partition in the middle; the next try passes it by
         # A job that cannot go on says so on the page; the loop and the other jobs live on.
         connection.execute(_FAILED, (str(error)[:500], job_id))
     return True
@@ -95,7 +99,8 @@ def _undo_chunk(connection: psycopg.Connection, cursor: Any, job: tuple[Any, ...
 
 def _position(connection: psycopg.Connection, saved: Any) -> tuple[str, str, tuple[Any, ...] | None]:
     """Where the next chunk begins: table, partition, key after which; no partition when all is done."""
-    if saved and not saved["done"]:
+    # A partition that retention took since the last chunk is done.
+    if saved and not saved["done"] and saved["name"] in reading.partition_names(connection, saved["table"]):
         return saved["table"], saved["name"], _from_json(saved["after"])
     for table in ("span", "log"):
         if saved and saved["table"] == "log" and table == "span":
