@@ -38,7 +38,7 @@ class Receiving:
         from tracing.otlp import http
         from tracing.storing import Store
 
-        self.store = Store(conninfo(settings.DATABASES["default"]), settings.ENVIRONMENT)
+        self.store = Store(conninfo(settings.DATABASES["default"]), settings.ENVIRONMENT, settings.MAX_DAYS)
         return http.application(self.store)
 
 

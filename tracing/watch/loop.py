@@ -32,12 +32,15 @@ class Duty:
 
 
 def duties() -> list[Duty]:
+    from django.conf import settings
+
     from tracing import partitions, reapply, retention
 
+    days, flow_days = settings.RETENTION_DAYS, settings.FLOW_RETENTION_DAYS
     return [
-        Duty("partitions", 600.0, lambda connection: partitions.keep_ahead(connection)),
-        Duty("retention", 600.0, lambda connection: retention.drop_old(connection)),
-        Duty("rules", 1.0, reapply.work),
+        Duty("partitions", 600.0, lambda connection: partitions.keep_ahead(connection, settings.MAX_DAYS)),
+        Duty("retention", 600.0, lambda connection: bool(retention.drop_old(connection, days, flow_days))),
+        Duty("rules", 1.0, lambda connection: reapply.work(connection, settings.ENVIRONMENT)),
     ]
 
 

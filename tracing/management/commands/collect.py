@@ -30,7 +30,7 @@ class Command(BaseCommand):
         from tracing.storing import Store
 
         stop = stopping.event()
-        store = Store(conninfo(settings.DATABASES["default"]), settings.ENVIRONMENT)
+        store = Store(conninfo(settings.DATABASES["default"]), settings.ENVIRONMENT, settings.MAX_DAYS)
         application = health.around(http.application(store), store.ready)
         host = options["host"]
         over_http = server.in_thread((host, options["otlp_port"]), application, THREADS)
