@@ -3,7 +3,7 @@
 `layout` says where a moment lies; this says which shape stands there. Attributes only: the content policy forbids `style`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from timeline.layout.axis import Axis
@@ -27,6 +27,7 @@ class LaneBand:
 @dataclass(frozen=True, slots=True)
 class DrawnLane:
     system: str
+    hue: str
     state: str
     bands: list[LaneBand]
 
@@ -55,8 +56,11 @@ def percent(value: float) -> str:
     return f"{value:.2f}%"
 
 
-def draw_lanes(axis: Axis, lanes: Iterable[Lane]) -> list[DrawnLane]:
-    return [DrawnLane(lane.system, lane.bands[-1].state, _bands(axis, lane)) for lane in lanes]
+def draw_lanes(axis: Axis, lanes: Iterable[Lane], hues: Mapping[str, str]) -> list[DrawnLane]:
+    return [
+        DrawnLane(lane.system, hues.get(lane.system, ""), lane.bands[-1].state, _bands(axis, lane))
+        for lane in lanes
+    ]
 
 
 def _bands(axis: Axis, lane: Lane) -> list[LaneBand]:

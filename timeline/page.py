@@ -1,6 +1,6 @@
 """A reading as what `templates/flow/` draws: links that keep the view, shapes, words in the reader's zone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta, tzinfo
 from typing import Any
@@ -10,16 +10,17 @@ from django.http import HttpRequest
 
 from timeline import moments, sentences
 from timeline.drawing import bar, draw_lanes, draw_overview, percent, point
-from timeline.layout.axis import Axis, domain, folded, straight
+from timeline.layout.axis import Axis, domain, folded, is_sound, straight
 from timeline.layout.moves import lanes
 from timeline.layout.overview import overview
 from timeline.layout.story import CHAPTER
 from timeline.layout.ticks import ticks
+from timeline.layout.tree import extent
 from timeline.queries.related import read_neighbours
 from timeline.reading import Reading
 from timeline.rows import Row
 from timeline.summaries import FlowSummary
-from timeline.templatetags.threadline import hue, reader_zone
+from timeline.templatetags.threadline import HUES, hue, reader_zone
 from timeline.views.record import record_context
 from tracing.clock import now_ns
 
@@ -48,6 +49,10 @@ class Drawn:
     twist: str = ""
     deep: int = 0
     at: str = ""
+    # Where a chapter's note stands: beside its bar, on the side with room.
+    note_at: str = ""
+    note_dx: str = ""
+    note_anchor: str = ""
 
 
 @dataclass(slots=True)
@@ -66,8 +71,8 @@ class Painter:
     axis: Axis
     zone: tzinfo
     now_ns: int
+    hues: dict[str, str]
     _base: str = field(default="")
-    _hues: dict[str, str] = field(default_factory=dict)
 
     def draw(self, row: Row) -> Drawn:
         asked = self.reading.asked
@@ -82,7 +87,7 @@ class Painter:
             indent=f"d{min(row.depth, DEEPEST)}",
             level=row.depth + 1,
             href=self._record_href(row),
-            hue=self._hue(row.service),
+            hue=self.hues.get(row.service) or (hue(row.service) if row.service else ""),
             left=left,
             width=width,
             told=self._told(row, lasts),
@@ -94,10 +99,17 @@ class Painter:
             drawn.deep = row.depth
         if row.row == "chapter":
             drawn.at = moments.short(row.start, self.zone, self.now_ns)
+            drawn.note_at, drawn.note_dx, drawn.note_anchor = self._note(row)
         if row.open is not None:
             drawn.toggle = asked.toggled(self.path, row.id, row.open)
             drawn.twist = OPEN if row.open else SHUT
         return drawn
+
+    def _note(self, row: Row) -> tuple[str, str, str]:
+        left, right = self.axis.at(row.start), self.axis.at(row.start + (row.duration or 0))
+        if right < 66 or left < 34:
+            return percent(max(right, left + 0.4)), "6", ""
+        return percent(left), "-6", ' text-anchor="end"'
 
     def _css(self, row: Row) -> str:
         css = row.row
@@ -114,12 +126,6 @@ class Painter:
             told = self.reading.asked.address(self.path, ("record",))
             self._base = f"{told}{'&' if '?' in told else '?'}record="
         return self._base + quote(row.id, safe="-._~")
-
-    def _hue(self, service: str) -> str:
-        found = self._hues.get(service)
-        if found is None:
-            found = self._hues[service] = hue(service) if service else ""
-        return found
 
     def _told(self, row: Row, lasts: bool) -> str:
         if lasts:
@@ -151,7 +157,8 @@ def context(request: HttpRequest, reading: Reading, others: Sequence[FlowSummary
     zone, now = reader_zone(request), now_ns()
     flow, asked = reading.flow, reading.asked
     axis = _axis(reading)
-    painter = Painter(reading, request.path, axis, zone, now)
+    hues = distinct_hues(flow.services)
+    painter = Painter(reading, request.path, axis, zone, now, hues)
     answer, evidence = sentences.answer(flow, reading.first_error, zone, now)
     sign, word = sentences.mark_of(flow)
     return {
@@ -165,9 +172,9 @@ def context(request: HttpRequest, reading: Reading, others: Sequence[FlowSummary
         "others": others,
         "neighbours": _neighbours(reading),
         "chips": list(_chips(reading, request.path)),
-        "services": list(_services(reading, request.path)),
+        "services": list(_services(reading, request.path, hues)),
         "facts": _facts(reading, request.path),
-        "lanes": draw_lanes(axis, lanes(reading.story.moves)),
+        "lanes": draw_lanes(axis, lanes(reading.story.moves), hues),
         "bins": draw_overview(overview(axis, reading.story.trees)) if reading.total > 1 else [],
         "window": asked.sieve.start is not None or asked.sieve.end is not None,
         "whole_href": asked.address(request.path, ("from", "to", "cursor")),
@@ -175,7 +182,8 @@ def context(request: HttpRequest, reading: Reading, others: Sequence[FlowSummary
         "gaps": _gaps(axis),
         "axis": axis,
         "axis_start": moments.full(axis.start, zone),
-        "rows": [painter.draw(row) for row in reading.rows],
+        "drawn": [painter.draw(row) for row in reading.rows],
+        "shown": len(reading.rows),
         "reading": reading,
         "first_place": reading.first + 1,
         "last_place": reading.first + len(reading.rows),
@@ -188,9 +196,24 @@ def context(request: HttpRequest, reading: Reading, others: Sequence[FlowSummary
     }
 
 
+def distinct_hues(services: Iterable[str]) -> dict[str, str]:
+    """The usual class of each service; the next free one where two would share it."""
+    found: dict[str, str] = {}
+    taken: set[int] = set()
+    for name in sorted(services):
+        place = int(hue(name)[1:]) - 1
+        free = next((step for step in range(HUES) if (place + step) % HUES not in taken), 0)
+        place = (place + free) % HUES
+        taken.add(place)
+        found[name] = f"s{place + 1}"
+    return found
+
+
 def _axis(reading: Reading) -> Axis:
     sieve = reading.asked.sieve
-    extents = list(_extents(reading))
+    extents = [extent(tree) for tree in reading.story.trees if tree.times]
+    if sieve or reading.flow.kind != "request" or not all(is_sound(*told) for told in extents):
+        extents = list(_extents(reading))
     start, end = domain(extents)
     start = sieve.start if sieve.start is not None else start
     end = sieve.end if sieve.end is not None else end
@@ -261,7 +284,7 @@ def _chips(reading: Reading, path: str) -> Iterator[Chip]:
         yield Chip(f"logs · {flow.logs:,}", asked.address(path, ("cursor",), only="logs"), only == "logs")
 
 
-def _services(reading: Reading, path: str) -> Iterator[tuple[Chip, str]]:
+def _services(reading: Reading, path: str, hues: dict[str, str]) -> Iterator[tuple[Chip, str]]:
     asked = reading.asked
     for name in reading.flow.services:
         pressed = name in asked.sieve.services
@@ -270,7 +293,7 @@ def _services(reading: Reading, path: str) -> Iterator[tuple[Chip, str]]:
             if pressed
             else asked.address(path, ("cursor",), service=name)
         )
-        yield Chip(name, href, pressed), hue(name)
+        yield Chip(name, href, pressed), hues[name]
 
 
 def _facts(reading: Reading, path: str) -> list[tuple[int, str, str]]:

@@ -6,8 +6,8 @@ from typing import Any
 
 from timeline.asked import Asked
 from timeline.layout.ids import node_id
-from timeline.layout.sieve import is_failed
 from timeline.layout.story import Chapter, Plan
+from timeline.layout.tree import failed_nodes
 from timeline.queries.details import read_log_details, read_span_details
 from timeline.queries.story import Story
 from timeline.rows import Row, key_of
@@ -57,14 +57,11 @@ def _failures(chapter: Chapter) -> list[tuple[int, int, str, int]]:
     tree = chapter.tree
     if tree is None:
         return []
-    spans = [
-        (tree.end(node), -bone.start, chapter.id, node)
-        for node, bone in enumerate(tree.spans)
-        if bone.status == 2 and bone.span_id not in chapter.context
+    return [
+        (tree.end(node), -tree.times[node], chapter.id, node)
+        for node in failed_nodes(tree)
+        if node >= len(tree.spans) or tree.spans[node].span_id not in chapter.context
     ]
-    base = len(tree.spans) + len(tree.events)
-    logs = range(base, base + len(tree.logs))
-    return spans + [(tree.times[node], 0, chapter.id, node) for node in logs if is_failed(tree, node, "log")]
 
 
 def _described(chapter: Chapter, node: int, time: int) -> FirstError | None:

@@ -40,12 +40,22 @@ class Axis:
     def end(self) -> int:
         return self.segments[-1].end
 
+    @property
+    def right(self) -> float:
+        """Where the axis ends, in percent."""
+        return self.segments[-1].left + self.segments[-1].width
+
+    def time_at(self, place: float) -> int:
+        """The moment drawn there: the reverse of `at`."""
+        part = next((part for part in self.segments if place < part.left + part.width), self.segments[-1])
+        return part.start + int((part.end - part.start) * max(0.0, place - part.left) / part.width)
+
     def at(self, time: int) -> float:
         """Where a moment is drawn; moments outside are drawn at the edge they passed."""
         if time <= self.start:
             return self.segments[0].left
         if time >= self.end:
-            return self.segments[-1].left + self.segments[-1].width
+            return self.right
         index = bisect_right(self.segments, time, key=lambda segment: segment.start) - 1
         segment = self.segments[index]
         return segment.left + segment.width * (time - segment.start) / (segment.end - segment.start)
@@ -59,6 +69,11 @@ def domain(extents: Iterable[tuple[int, int]]) -> tuple[int, int]:
             first = min(first, start)
             last = max(last, end if start <= end < min(LAST_NS, start + LONGEST_NS) else start)
     return (first, max(last, first + 1_000)) if first < LAST_NS else (0, 1_000)
+
+
+def is_sound(start: int, end: int) -> bool:
+    """Whether an extent can be drawn as it is."""
+    return FIRST_NS <= start <= end < LAST_NS and end - start <= LONGEST_NS
 
 
 def straight(start: int, end: int) -> Axis:

@@ -10,35 +10,37 @@ NO_SPAN = bytes(8)  # "no parent", "no span": OTLP allows no id of zeros
 
 
 class SpanBone(NamedTuple):
-    trace_id: bytes
-    span_id: bytes
-    parent_id: bytes  # NO_SPAN for a root
+    """Fields stand in the order by which spans are sorted, so that sorting needs no key."""
+
     start: int
+    span_id: bytes
+    tie: int  # hash of the name: orders versions that share a start the same way in every installation
+    digest: bytes  # 8 bytes, tells versions apart
+    trace_id: bytes
+    parent_id: bytes  # NO_SPAN for a root
     end: int
     status: int  # OTLP: 2 is an error
-    tie: int  # hash of the name: orders versions that share start and end the same way in every installation
-    digest: bytes  # 8 bytes, tells versions apart
     dropped: int
     redacted: int
     marked: bool  # matches the filter on services
 
 
 class EventBone(NamedTuple):
-    trace_id: bytes
-    span_id: bytes
-    digest: bytes  # of its span
-    ordinal: int
     time: int
+    span_id: bytes
+    ordinal: int
+    digest: bytes  # of its span
+    trace_id: bytes
     failed: bool  # an exception; known only while errors are filtered
 
 
 class LogBone(NamedTuple):
-    trace_id: bytes
-    span_id: bytes  # NO_SPAN where it has none
-    log_id: bytes
     time: int  # 0 where it has none
+    tie: int  # hash of what it says
+    log_id: bytes
+    trace_id: bytes  # zeros where it has none
+    span_id: bytes  # NO_SPAN where it has none
     severity: int
-    tie: int
     dropped: int
     redacted: int
     marked: bool

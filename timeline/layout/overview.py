@@ -1,11 +1,12 @@
 """The strip above the rows: how much happened when, and where it failed."""
 
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from timeline.layout.axis import Axis
-from timeline.layout.sieve import is_failed
-from timeline.layout.tree import Tree
+from timeline.layout.tree import Tree, failed_nodes
 
 BINS = 64
 
@@ -20,23 +21,36 @@ class Bin:
 
 def overview(axis: Axis, trees: Iterable[Tree]) -> list[Bin]:
     """Counts of records by start, as heights over the axis's width; empty stretches have no bin."""
-    counts, failed = [0] * BINS, [False] * BINS
-    right = axis.segments[-1].left + axis.segments[-1].width
+    width = axis.right / BINS
+    edges = [axis.time_at(slot * width) for slot in range(BINS)] + [axis.end + 1]
+    counts, failed = [0] * BINS, [0] * BINS
     for tree in trees:
-        for node, slot in enumerate(_slots(axis, tree.times, right)):
-            counts[slot] += 1
-            if not failed[slot] and is_failed(tree, node, tree.kind(node)):
-                failed[slot] = True
-    most, width = max(counts), right / BINS
+        for times in _sorted_times(tree):
+            _count(times, edges, counts)
+        _count(sorted(tree.times[node] for node in failed_nodes(tree)), edges, failed)
+    most = max(counts) or 1
     return [
-        Bin(slot * width, width * 0.75, (count / most) ** 0.5, failed[slot])
+        Bin(slot * width, width * 0.75, (count / most) ** 0.5, bool(failed[slot]))
         for slot, count in enumerate(counts)
         if count
     ]
 
 
-def _slots(axis: Axis, times: list[int], right: float) -> Iterable[int]:
-    if len(axis.segments) == 1:
-        start, length = axis.start, axis.end - axis.start
-        return (min(BINS - 1, max(0, (time - start) * BINS // length)) for time in times)
-    return (min(BINS - 1, int(axis.at(time) / right * BINS)) for time in times)
+def _sorted_times(tree: Tree) -> Iterable[list[int]]:
+    """The times of spans, events, logs and transitions: each part is sorted."""
+    bounds = [
+        0,
+        len(tree.spans),
+        len(tree.spans) + len(tree.events),
+        len(tree.times) - len(tree.moves),
+        len(tree.times),
+    ]
+    return (tree.times[low:high] for low, high in pairwise(bounds) if high > low)
+
+
+def _count(times: Sequence[int], edges: Sequence[int], counts: list[int]) -> None:
+    if not times:
+        return
+    places = [bisect_left(times, edge) for edge in edges]
+    for slot in range(len(counts)):
+        counts[slot] += places[slot + 1] - places[slot]

@@ -116,20 +116,26 @@ def _walk(chapter: Chapter, fold: Fold, sieve: Sieve) -> Walked:
     closed = set() if fold.expand else {span_node(tree, row_id) for row_id in fold.folded}
     hidden = _hidden_versions(tree, fold)
     nodes: list[int] = []
-    depths: list[int] = []
-    first = 1 if chapter.has_row else 0
-    stack = [(node, first) for node in reversed(tree.tops)]
+    stack = tree.tops[::-1]
+    children = tree.children.get
     while stack:
-        node, depth = stack.pop()
+        node = stack.pop()
         if node in hidden or (flags is not None and not flags[node]):
             continue
         nodes.append(node)
-        depths.append(depth)
-        below = tree.children.get(node)
+        below = children(node)
         if below and node not in closed:
-            depth += 1
-            stack += [(child, depth) for child in reversed(below)]
-    return Walked(nodes, depths, flags)
+            stack.extend(below[::-1])
+    return Walked(nodes, _depths(tree, nodes, 1 if chapter.has_row else 0), flags)
+
+
+def _depths(tree: Tree, nodes: list[int], first: int) -> list[int]:
+    """How deep each node lies; parents come before their children."""
+    depths = [first - 1] * (len(tree.times) + 1)  # the last one is what TOP, -1, points at
+    parents = tree.parents
+    for node in nodes:
+        depths[node] = depths[parents[node]] + 1
+    return [depths[node] for node in nodes]
 
 
 def _hidden_versions(tree: Tree, fold: Fold) -> set[int]:

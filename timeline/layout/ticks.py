@@ -38,7 +38,10 @@ def ticks(axis: Axis, offset_ns: int = 0) -> list[Tick]:
     for segment in axis.segments:
         if not segment.idle:
             found += _in_segment(segment, offset_ns, since)
-    return _spaced(found)
+    labels = [part.left + part.width / 2 for part in axis.segments if part.idle]
+    return _spaced(
+        [(at, told) for at, told in found if not any(-ROOM * 0.6 < at - middle < 5 for middle in labels)]
+    )
 
 
 def _in_segment(segment: Segment, offset_ns: int, since: bool) -> list[tuple[float, str]]:

@@ -7,11 +7,10 @@ A record is a number, a node: spans first, then events, logs and transitions, ea
 so comparing numbers settles ties.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from operator import itemgetter
 
-from timeline.layout.bones import NO_SPAN, EventBone, LogBone, Move, SpanBone
+from timeline.layout.bones import NO_SPAN, EventBone, LogBone, Move, SpanBone, is_failed_log
 
 TOP = -1
 
@@ -60,21 +59,13 @@ def grow(
     logs: Iterable[LogBone] = (),
     moves: Iterable[Move] = (),
 ) -> Tree:
-    ordered = sorted(spans, key=itemgetter(3, 1, 4, 6, 7))
-    tree = Tree(
-        ordered,
-        sorted(events, key=itemgetter(4, 1, 3, 2)),
-        sorted(logs, key=itemgetter(3, 5, 2)),
-        sorted(moves, key=itemgetter(0, 1, 2)),
-        [],
-        [],
-    )
-    tree.times = [bone.start for bone in ordered]
+    tree = Tree(sorted(spans), sorted(events), sorted(logs), sorted(moves), [], [])
+    tree.times = [bone.start for bone in tree.spans]
     tree.times += [bone.time for bone in tree.events]
     tree.times += [bone.time for bone in tree.logs]
     tree.times += [move.time for move in tree.moves]
     _choose_heads(tree)
-    tree.parents = _span_parents(tree)
+    _find_parents(tree)
     _cut_cycles(tree)
     mixed = _attach_events(tree) | _attach_logs(tree) | _attach_moves(tree)
     _hang(tree, mixed)
@@ -83,41 +74,35 @@ def grow(
 
 def _choose_heads(tree: Tree) -> None:
     """Of several records under one id the one with the latest end is shown, the others fold under it."""
-    heads = tree.heads
+    tree.heads = dict(zip((bone.span_id for bone in tree.spans), range(len(tree.spans)), strict=True))
+    if len(tree.heads) == len(tree.spans):
+        return
     groups: dict[bytes, list[int]] = {}
     for node, bone in enumerate(tree.spans):
-        first = heads.setdefault(bone.span_id, node)
-        if first != node:
-            groups.setdefault(bone.span_id, [first]).append(node)
+        groups.setdefault(bone.span_id, []).append(node)
     for span_id, nodes in groups.items():
-        nodes.sort(key=lambda node: (tree.spans[node].end, node), reverse=True)
-        heads[span_id] = nodes[0]
-        tree.versions[nodes[0]] = nodes[1:]
-        tree.older.update((node, rank) for rank, node in enumerate(nodes[1:], 2))
+        if len(nodes) > 1:
+            nodes.sort(key=lambda node: (tree.spans[node].end, node), reverse=True)
+            tree.heads[span_id] = nodes[0]
+            tree.versions[nodes[0]] = nodes[1:]
+            tree.older.update((node, rank) for rank, node in enumerate(nodes[1:], 2))
 
 
-def _span_parents(tree: Tree) -> list[int]:
-    heads, orphans, parents = tree.heads, tree.orphans, []
-    for node, bone in enumerate(tree.spans):
-        parent = bone.parent_id
-        if parent == NO_SPAN:
-            parents.append(TOP)
-            continue
-        above = heads.get(parent, TOP)
-        if above == TOP:
-            orphans.add(node)
-        parents.append(above)
+def _find_parents(tree: Tree) -> None:
+    head = tree.heads.get
+    tree.parents = [head(bone.parent_id, TOP) for bone in tree.spans]
     for node in tree.older:
-        parents[node] = heads[tree.spans[node].span_id]
-        orphans.discard(node)
-    return parents
+        tree.parents[node] = tree.heads[tree.spans[node].span_id]
+    tops = (node for node, above in enumerate(tree.parents) if above == TOP)
+    tree.orphans = {node for node in tops if tree.spans[node].parent_id != NO_SPAN}
 
 
 def _cut_cycles(tree: Tree) -> None:
     """Cut each circle of parents above its earliest span, which then stands at the top."""
     parents = tree.parents
     settled = bytearray(len(parents))
-    for start in range(len(parents)):
+    # A circle has at least one parent that does not come before its child.
+    for start in [node for node, above in enumerate(parents) if above >= node]:
         path: list[int] = []
         node = start
         while node != TOP and not settled[node]:
@@ -184,8 +169,14 @@ def _hang(tree: Tree, mixed: set[int]) -> None:
         (tops if parent == TOP else children[parent]).sort(key=tree.times.__getitem__)
 
 
-def extent(tree: Tree, nodes: Sequence[int]) -> tuple[int, int] | None:
-    """From the first start to the last end of these nodes."""
-    if not nodes:
-        return None
-    return min(tree.times[node] for node in nodes), max(tree.end(node) for node in nodes)
+def extent(tree: Tree) -> tuple[int, int]:
+    """From the first start to the last end of everything in a tree; of an empty one, nothing at all."""
+    spans = max((max(bone.end, bone.start) for bone in tree.spans), default=0)
+    return min(tree.times, default=0), max([spans, *tree.times[len(tree.spans) :]])
+
+
+def failed_nodes(tree: Tree) -> list[int]:
+    """Spans with the status ERROR and logs at ERROR or above."""
+    base = len(tree.spans) + len(tree.events)
+    spans = [node for node, bone in enumerate(tree.spans) if bone.status == 2]
+    return spans + [node for node, bone in enumerate(tree.logs, base) if is_failed_log(bone.severity)]

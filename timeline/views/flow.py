@@ -17,7 +17,9 @@ from timeline.asked import Asked, Cursor, read_asked
 from timeline.layout.story import plan
 from timeline.queries.skeleton import current_snapshot
 from timeline.queries.story import read_story
+from timeline.quiet import collector_held
 from timeline.reading import Reading
+from timeline.rowhtml import rows_html
 from timeline.rows import read_rows
 from timeline.summaries import FlowSummary, find_flows
 from timeline.templatetags.threadline import reader_zone
@@ -41,6 +43,7 @@ def flow(request: HttpRequest, kind: str, type: str = "", key: str = "") -> Http
     if form in ("txt", "md"):
         return text_answer(text.write(reading, form, reader_zone(request)), form)
     context = page.context(request, reading, flows[1:])
+    context["rows_html"] = rows_html(context["drawn"])
     part = request.headers.get("HX-Target") == "timeline"
     return render(request, "flow/timeline.html" if part else "flow/flow.html", context)
 
@@ -57,6 +60,11 @@ def trace(request: HttpRequest, trace_id: str) -> HttpResponse:
 
 def read(flow: FlowSummary, asked: Asked) -> Reading:
     """The window of the flow that was asked for."""
+    with collector_held():
+        return _read(flow, asked)
+
+
+def _read(flow: FlowSummary, asked: Asked) -> Reading:
     snapshot = asked.cursor.snapshot if asked.cursor else current_snapshot()
     story = read_story(flow, snapshot, asked.fold, asked.sieve)
     told = plan(story.chapters, asked.fold, asked.sieve)
