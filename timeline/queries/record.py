@@ -10,7 +10,7 @@ from tracing.values import plain
 
 SPAN = """
     SELECT span.trace_id, span.span_id, parent_span_id, start_ns, end_ns, kind, status, flags, dropped_attributes,
-           dropped_events, dropped_links, redacted, received_ns, name, span.service, status_message, trace_state,
+           dropped_events, dropped_links, redacted, received_ns, span.name, span.service, status_message, trace_state,
            span.attributes, events, links, exact, resource.attributes, resource.dropped, resource.schema_url,
            scope.name, scope.version, scope.attributes, scope.schema_url, resource.environment
     FROM span LEFT JOIN resource USING (resource_id) LEFT JOIN scope USING (scope_id)
