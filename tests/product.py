@@ -4,7 +4,9 @@ The fixtures in `conftest` share one; tests that kill things start their own.
 """
 
 import contextlib
+import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -51,7 +53,10 @@ class Running:
                 fields = path.read_text().rpartition(")")[2].split()
                 words = (path.parent / "cmdline").read_bytes().decode(errors="replace").split("\0")
                 if int(fields[1]) == self.process.pid and fields[0] != "Z":
-                    name = words[2] if len(words) > 2 and words[1].endswith("manage.py") else "database"
+                    script = next(
+                        (place for place, word in enumerate(words) if word.endswith("manage.py")), None
+                    )
+                    name = "database" if script is None else words[script + 1]
                     found[name] = int(path.parent.name)
         return found
 
@@ -84,7 +89,7 @@ def start(
     """`manage.py up`, not waited for."""
     web, otlp, grpc = ports or free_ports(3)
     flags = (f"--port={web}", f"--otlp-port={otlp}", f"--grpc-port={grpc}")
-    log = home / "up.log"
+    log = home / f"up-{web}.log"
     with log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, str(ROOT / "manage.py"), "up", *flags, *arguments],
@@ -136,6 +141,23 @@ def forget(home: Path) -> None:
         tempfile.gettempdir()
     ):
         shutil.rmtree(cluster.sockets, ignore_errors=True)
+
+
+def one_span(trace_id: str | None = None, span_id: str | None = None) -> bytes:
+    """An OTLP/JSON request with one span of now, under new ids where none are given."""
+    span = {
+        "traceId": trace_id or secrets.token_hex(16),
+        "spanId": span_id or secrets.token_hex(8),
+        "name": "place order",
+        "startTimeUnixNano": str(time.time_ns() - 1_000_000),
+        "endTimeUnixNano": str(time.time_ns()),
+    }
+    return json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}).encode()
+
+
+def send(running: Running, body: bytes | None = None) -> int:
+    """The status with which a request (one new span, unless given) was answered; 0 where nobody answered."""
+    return status(f"{running.otlp}/v1/traces", body or one_span(), {"Content-Type": "application/json"})
 
 
 def status(url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> int:
