@@ -5,7 +5,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import tzinfo
 
+from timeline.moments import full
 from timeline.queries.chart import Chart
 
 WIDTH, HEIGHT = 1000.0, 56.0
@@ -26,12 +28,14 @@ class Bar:
     from_ns: int
     to_ns: int
     href: str
+    title: str
 
 
-def bars(chart: Chart, href: Callable[[int, int], str]) -> list[Bar]:
+def bars(chart: Chart, href: Callable[[int, int], str], zone: tzinfo) -> list[Bar]:
     """Bars that stand on the base line, the tallest as high as the canvas; an empty stretch has no height."""
     slot = WIDTH / len(chart.counts)
     most = max(chart.counts) or 1
+    about = "about " if chart.estimated else ""
     drawn = []
     for index, count in enumerate(chart.counts):
         height = max(LEAST_HEIGHT, (HEIGHT - 2) * count / most) if count else 0.0
@@ -47,6 +51,7 @@ def bars(chart: Chart, href: Callable[[int, int], str]) -> list[Bar]:
             from_ns=from_ns,
             to_ns=to_ns,
             href=href(from_ns, to_ns),
+            title=f"{about}{count:,} last active from {full(from_ns, zone)} to {full(to_ns, zone)}",
         )
         drawn.append(bar)
     return drawn

@@ -85,6 +85,7 @@ def ago(time_ns: int, now_ns: int) -> str:
     age_ns = now_ns - time_ns
     if abs(age_ns) < 10 * SECOND_NS:
         return "just now"
+    age_ns = age_ns // SECOND_NS * SECOND_NS if abs(age_ns) < MINUTE_NS else age_ns
     return f"{took(age_ns)} ago" if age_ns > 0 else f"in {took(-age_ns)}"
 
 

@@ -12,8 +12,8 @@ from timeline.queries.clauses import Clauses, Conditions, flow_clauses, request_
 from timeline.question import Question
 
 MAX_BARS = 60
-EXACT_ROWS = 40_000
-SAMPLE_PAGES = 1_200
+EXACT_ROWS = 20_000
+SAMPLE_PAGES = 600
 DEFAULT_MINUTES = 7 * 1_440
 WIDTHS = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1_440, 2_880, 10_080, 20_160, 43_200, 525_600)
 
@@ -70,7 +70,7 @@ def _counts(
     inside.add("activity >= %s AND activity < %s", *limits)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT count(*) FROM (SELECT 1 FROM {clauses.table} {inside.where} LIMIT %s) AS some",
+            f"SELECT count(*) FROM (SELECT 1 FROM {clauses.table} {inside.where} LIMIT %s) AS few",
             [*inside.values, EXACT_ROWS + 1],
         )
         (few,) = cursor.fetchone()

@@ -58,7 +58,9 @@ def flow_clauses(question: Question) -> Clauses:
     if question.state:
         picky.add("coalesce(state, step) = %s", question.state)
     for word in question.words:
-        picky.add("(type || ' ' || key) ILIKE %s", f"%{escaped(word)}%")
+        # In collation "C" the same comparison takes half the time, but it folds the case of ASCII letters only.
+        collation = 'COLLATE "C"' if word.isascii() else ""
+        picky.add(f"(type || ' ' || key) {collation} ILIKE %s", f"%{escaped(word)}%")
     return Clauses("flow", "flow_id", indexed, picky)
 
 

@@ -4,6 +4,7 @@
 whose colours stand in `threadline.css`.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, tzinfo
 from typing import Any
 from urllib.parse import urlencode
@@ -11,15 +12,18 @@ from zlib import crc32
 
 from django.http import HttpRequest
 from django.template import Context, Library
-from django.utils.html import format_html
+from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 
 from timeline import moments
+from timeline.summaries import FlowSummary
 from tracing.clock import now_ns
 from tracing.models import Sender
 
 register = Library()
 HUES = 12
+SHOWN = 6  # services in a row
+SIGNS = {"ok": "●", "error": "■", "open": "◌"}
 
 
 def reader_zone(request: HttpRequest | None) -> tzinfo:
@@ -32,9 +36,20 @@ def reader_zone(request: HttpRequest | None) -> tzinfo:
 @register.simple_tag(takes_context=True)
 def when(context: Context, time_ns: int | None) -> SafeString:
     """A `<time>`: short in the text, complete with offset and UTC on hover."""
+    return _time(time_ns, reader_zone(context.get("request")))
+
+
+@register.simple_tag(takes_context=True)
+def between(context: Context, first_ns: int | None, last_ns: int | None) -> SafeString:
+    """Two such times with a dash."""
+    zone = reader_zone(context.get("request"))
+    return format_html('{} <span class="soft">–</span> {}', _time(first_ns, zone), _time(last_ns, zone))
+
+
+def _time(time_ns: int | None, zone: tzinfo) -> SafeString:
     if time_ns is None:
         return SafeString("–")
-    zone, now = reader_zone(context.get("request")), now_ns()
+    now = now_ns()
     at = moments.moment(time_ns, UTC)
     title = moments.full(time_ns, zone)
     if zone is not UTC:
@@ -117,6 +132,46 @@ def typed(context: Context, text: str | None) -> str:
 def href(path: str, **query: str) -> str:
     """A path that may have a query, with more of it."""
     return f"{path}{'&' if '?' in path else '?'}{urlencode(query)}"
+
+
+# The parts of a list's row are made here and not in its template: a page of 500 rows draws each a thousand times.
+
+
+@register.filter
+def mark(status: str) -> SafeString:
+    """A status as shape, word and colour."""
+    return SafeString(f'<span class="mark {status}">{SIGNS[status]} {status}</span>')
+
+
+@register.filter
+def swatches(services: Sequence[str]) -> SafeString:
+    """Services with their hues, at most six."""
+    shown = [
+        f'<span class="serv"><i class="{hue(name)}"></i>{escape(name)}</span>' for name in services[:SHOWN]
+    ]
+    if len(services) > SHOWN:
+        shown.append(f'<span class="soft">and {len(services) - SHOWN} more</span>')
+    return SafeString(" ".join(shown))
+
+
+@register.filter
+def counts(flow: FlowSummary) -> SafeString:
+    """The cells of a flow's numbers, each a link to what it counts."""
+    path = escape(flow.path)
+    join = "&amp;" if "?" in path else "?"
+    cells = (
+        (flow.spans, "spans", path),
+        (flow.logs, "logs", f"{path}{join}only=logs"),
+        (flow.errors, "errors", f"{path}{join}only=errors"),
+        (flow.retries, "retries", path),
+    )
+    return SafeString("".join(_count(*cell) for cell in cells))
+
+
+def _count(value: int, word: str, address: str) -> str:
+    if not value:
+        return f'<td class="n num zero" data-word="{word}">–</td>'
+    return f'<td class="n num" data-word="{word}"><a href="{address}">{value:,}</a></td>'
 
 
 @register.filter

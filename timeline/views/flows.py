@@ -70,7 +70,9 @@ def _context(
         "clear": with_query("/flows", {"kind": question.kind}),
         "all_times": href(**{"from": "", "to": ""}),
         "chart": drawn,
-        "bars": bars(drawn, lambda a, b: href(**{"from": str(a), "to": str(b)})) if drawn else [],
+        "bars": bars(drawn, lambda a, b: href(**{"from": str(a), "to": str(b)}), reader_zone(request))
+        if drawn
+        else [],
         "first": href(),
         "following": href(cursor=str(page.next)) if page.next else "",
         "is_later": question.after is not None,

@@ -91,7 +91,7 @@ def _as_json(told: dict[str, Any]) -> dict[str, Any]:
             }
             for group in told["motion"].groups
         ],
-        "complete": not told["motion"].is_cut,
+        "complete": not told["motion"].cut_types,
         "quiet": [
             {
                 "service": sender.service,

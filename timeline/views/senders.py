@@ -80,7 +80,7 @@ def _clock(off_ns: int | None) -> str:
     """Our clock minus the newest record's time at its arrival: delay where positive, a clock ahead where negative."""
     if off_ns is None:
         return "unknown"
-    return f"{moments.took(-off_ns)} ahead of ours" if off_ns < 0 else f"{moments.took(off_ns)} to arrive"
+    return f"{moments.took(-off_ns)} ahead" if off_ns < 0 else f"{moments.took(off_ns)} behind"
 
 
 def _as_json(sender: Sender) -> dict[str, Any]:
