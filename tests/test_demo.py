@@ -148,7 +148,7 @@ def test_what_cannot_be_delivered_is_said() -> None:
     post.close()
 
 
-def demo(running: Running, *arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+def demo(running: Running, *arguments: str, timeout: float = 240) -> subprocess.CompletedProcess[str]:
     http_port, grpc_port = running.otlp.rpartition(":")[2], running.grpc.rpartition(":")[2]
     more = {
         "THREADLINE_OTLP_PORT": http_port,
@@ -240,6 +240,7 @@ def test_a_second_run_adds_nothing(running: Running, told: dict[str, str]) -> No
             page = as_json(running.url, headers.get("location", path).removeprefix(running.url))
             page.get("trust", {}).pop("resent", None)
             page.get("trust", {}).pop("late", None)
+            page.pop("next", None)  # a cursor holds the watermark, which moves with every transaction
             kept.append(page)
         return kept
 
