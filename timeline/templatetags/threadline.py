@@ -22,6 +22,7 @@ from tracing.models import Sender
 
 register = Library()
 HUES = 12
+HUE_SALT = "16776"  # chosen so that names services often have fall on different hues
 SHOWN = 6  # services in a row
 SIGNS = {"ok": "●", "error": "■", "open": "◌"}
 
@@ -76,6 +77,12 @@ def ago(time_ns: int | None) -> str:
 
 
 @register.filter
+def age(time_ns: int) -> str:
+    """How long ago, without the word."""
+    return moments.ago(time_ns, now_ns()).removesuffix(" ago")
+
+
+@register.filter
 def took(duration_ns: int | None) -> str:
     return moments.took(duration_ns)
 
@@ -89,7 +96,7 @@ def number(value: Any) -> str:
 @register.filter
 def hue(name: str) -> str:
     """`s1` … `s12`, the same for the same service everywhere."""
-    return f"s{crc32(name.encode('utf-8', 'replace')) % HUES + 1}"
+    return f"s{crc32((HUE_SALT + name).encode('utf-8', 'replace')) % HUES + 1}"
 
 
 @register.simple_tag(takes_context=True)
@@ -160,18 +167,21 @@ def counts(flow: FlowSummary) -> SafeString:
     path = escape(flow.path)
     join = "&amp;" if "?" in path else "?"
     cells = (
-        (flow.spans, "spans", path),
-        (flow.logs, "logs", f"{path}{join}only=logs"),
-        (flow.errors, "errors", f"{path}{join}only=errors"),
-        (flow.retries, "retries", path),
+        (flow.spans, "span", "spans", path),
+        (flow.logs, "log", "logs", f"{path}{join}only=logs"),
+        (flow.errors, "error", "errors", f"{path}{join}only=errors"),
+        (flow.retries, "retry", "retries", path),
     )
     return SafeString("".join(_count(*cell) for cell in cells))
 
 
-def _count(value: int, word: str, address: str) -> str:
+def _count(value: int, one: str, many: str, address: str) -> str:
+    """A cell; its word is shown beside the number where the page is narrow."""
     if not value:
-        return f'<td class="n num zero" data-word="{word}">–</td>'
-    return f'<td class="n num" data-word="{word}"><a href="{address}">{value:,}</a></td>'
+        return '<td class="n num zero">–</td>'
+    return (
+        f'<td class="n num" data-word="{one if value == 1 else many}"><a href="{address}">{value:,}</a></td>'
+    )
 
 
 @register.filter
