@@ -67,7 +67,7 @@ def _bands(axis: Axis, lane: Lane) -> list[LaneBand]:
     found = []
     for told in lane.bands:
         left = axis.at(told.start)
-        right = axis.at(told.end if told.end is not None else axis.end)
+        right = axis.at(told.end) if told.end is not None else 100.0
         width = max(LEAST, right - left - 0.2)
         found.append(LaneBand(percent(left), percent(width), told.tone % TONES, told.state, width > 3))
     return found

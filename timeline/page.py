@@ -45,6 +45,8 @@ class Drawn:
     when: str  # on hover: the whole time, in the reader's zone and UTC
     label: str  # a tag before the name
     label_css: str
+    name: str = ""
+    note: str = ""
     toggle: str = ""
     twist: str = ""
     deep: int = 0
@@ -95,6 +97,7 @@ class Painter:
             label=label,
             label_css=label_css,
         )
+        drawn.name, drawn.note = _words(row)
         if row.depth > DEEPEST:
             drawn.deep = row.depth
         if row.row == "chapter":
@@ -142,6 +145,13 @@ class Painter:
         return utc if local == utc else f"{local} = {utc}"
 
 
+def _words(row: Row) -> tuple[str, str]:
+    """The name in a row, and the note after it. An exception is known by what it says."""
+    if row.row == "event" and row.status == "error" and row.text:
+        return row.text, ""
+    return row.name, row.text or "" if row.row in ("transition", "event") else ""
+
+
 def _label(row: Row) -> tuple[str, str]:
     if row.row == "log":
         warns = row.severity.upper().startswith("WARN")
@@ -149,7 +159,7 @@ def _label(row: Row) -> tuple[str, str]:
     if row.row == "transition":
         return "state", "st"
     if row.row == "event":
-        return "event", "err" if row.status == "error" else "log"
+        return ("exception", "err") if row.status == "error" else ("event", "log")
     return "", ""
 
 
@@ -168,7 +178,8 @@ def context(request: HttpRequest, reading: Reading, others: Sequence[FlowSummary
         "answer": answer,
         "evidence": evidence,
         "first_error_href": _error_href(reading, request.path),
-        "trust": sentences.trust_notes(reading.trust, flow),
+        "doubts": sentences.doubts(reading.trust, flow),
+        "remarks": sentences.remarks(reading.trust),
         "others": others,
         "neighbours": _neighbours(reading),
         "chips": list(_chips(reading, request.path)),
@@ -247,18 +258,17 @@ def _offset_ns(axis: Axis, zone: tzinfo) -> int:
     return int((shift or timedelta()).total_seconds()) * 1_000_000_000
 
 
-def _gaps(axis: Axis) -> list[tuple[str, str, str, str]]:
-    """Folded stretches: left edge, width, middle, and how long they are."""
-    return [
-        (
-            percent(part.left),
-            percent(part.width),
-            percent(part.left + part.width / 2),
-            moments.took(part.end - part.start),
-        )
-        for part in axis.segments
-        if part.idle
-    ]
+def _gaps(axis: Axis) -> list[tuple[str, str, str, str, int]]:
+    """Folded stretches: left edge, width, middle, how long they are, and 1 where narrow screens have no room for that."""
+    found, before = [], -100.0
+    for part in axis.segments:
+        if part.idle:
+            middle = part.left + part.width / 2
+            rank = int(middle - before < 26)
+            before = before if rank else middle
+            told = moments.took(part.end - part.start)
+            found.append((percent(part.left), percent(part.width), percent(middle), told, rank))
+    return found
 
 
 def _error_href(reading: Reading, path: str) -> str:

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from timeline.page import Drawn
 
 MARK_LENGTH = 44  # characters of a message beside a name
+NAME_LENGTH = 200
 
 
 def rows_html(rows: Iterable[Drawn]) -> SafeString:
@@ -21,10 +22,11 @@ def rows_html(rows: Iterable[Drawn]) -> SafeString:
 def _row(drawn: Drawn) -> str:
     row = drawn.row
     expanded = "" if not drawn.toggle else f' aria-expanded="{"true" if row.open else "false"}"'
+    name = escape(_cut(drawn.name, NAME_LENGTH))
     return (
         f'<div class="band row {drawn.css}" role="row" id="{escape(row.id)}" aria-level="{drawn.level}"{expanded}'
         f' title="{escape(drawn.when)}"><div class="cell {drawn.indent}" role="rowheader">{_twist(drawn)}{_tags_before(drawn)}'
-        f'<a class="name" href="{escape(drawn.href)}"{_target(drawn)}>{escape(row.name)}</a>{_tags_after(drawn)}'
+        f'<a class="name" href="{escape(drawn.href)}"{_target(drawn)}>{name}</a>{_tags_after(drawn)}'
         f'{_service(drawn)}</div><svg aria-hidden="true" class="{drawn.hue}">{_shape(drawn)}</svg>'
         f'<div role="gridcell">{escape(drawn.told)}</div></div>'
     )
@@ -56,7 +58,7 @@ def _tags_after(drawn: Drawn) -> str:
         said = f"✕ {_cut(row.text)}" if row.text and row.row == "span" else "✕"
         tags.append(tag("err" if len(said) > 1 else "err sole", said))
     tags += [tag("warn", mark) for mark in row.marks]
-    note = {"chapter": drawn.at, "transition": row.text, "event": row.text}.get(row.row)
+    note = drawn.at or drawn.note
     if note:
         tags.append(f'<span class="faint">{escape(_cut(note, 90))}</span>')
     return "".join(tags)

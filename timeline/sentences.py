@@ -76,19 +76,13 @@ def _redacted(tree: Tree) -> int:
     return sum([bone.redacted for bone in tree.spans]) + sum([bone.redacted for bone in tree.logs])
 
 
-def trust_notes(told: Trust, flow: FlowSummary, loose_are_missing: bool = True) -> list[str]:
-    """Each doubt in words; empty when nothing is known to be missing."""
-    wordings = (
+def doubts(told: Trust, flow: FlowSummary) -> list[str]:
+    """What is missing, in words; empty when the flow is complete as far as known."""
+    notes = _counted(
         (told.orphans, "span whose parent never came", "spans whose parents never came"),
         (told.cycles, "circle of parents, cut", "circles of parents, cut"),
-        (told.versions, "further version of a span", "further versions of spans"),
-        (told.unattached_logs, "log without a span", "logs without a span"),
-        (told.dropped, "value dropped by the sender", "values dropped by the sender"),
-        (told.redacted, "value redacted", "values redacted"),
-        (told.late, "record came late", "records came late"),
-        (told.resent, "record sent again", "records sent again"),
+        (told.dropped, "value dropped by its sender", "values dropped by their senders"),
     )
-    notes = [f"{count:,} {one if count == 1 else many}" for count, one, many in wordings if count]
     if flow.kind == "request" and not flow.has_root:
         notes.insert(0, "no root span has come")
     if told.truncated:
@@ -98,6 +92,21 @@ def trust_notes(told: Trust, flow: FlowSummary, loose_are_missing: bool = True) 
             0, f"{'all' if flow.retained == 'summary' else 'some'} of its records are past retention"
         )
     return notes
+
+
+def remarks(told: Trust) -> list[str]:
+    """What is worth knowing and takes nothing away."""
+    return _counted(
+        (told.unattached_logs, "log without a span", "logs without a span"),
+        (told.versions, "further version of a span", "further versions of spans"),
+        (told.redacted, "value redacted", "values redacted"),
+        (told.late, "record came late", "records came late"),
+        (told.resent, "record sent again", "records sent again"),
+    )
+
+
+def _counted(*wordings: tuple[int, str, str]) -> list[str]:
+    return [f"{count:,} {one if count == 1 else many}" for count, one, many in wordings if count]
 
 
 def mark_of(flow: FlowSummary) -> tuple[str, str]:

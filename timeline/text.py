@@ -54,8 +54,9 @@ def _head(reading: Reading, zone: tzinfo) -> Iterator[str]:
         (flow.retries, "retry", "retries"),
     ]
     yield " · ".join(f"{count:,} {one if count == 1 else many}" for count, one, many in counts if count)
-    notes = sentences.trust_notes(reading.trust, flow)
-    yield "missing or odd: " + " · ".join(notes) if notes else "complete as far as known"
+    missing = sentences.doubts(reading.trust, flow)
+    told = "missing: " + " · ".join(missing) if missing else "complete as far as known"
+    yield " · ".join([told, *sentences.remarks(reading.trust)])
 
 
 def _line(row: Row, zone: tzinfo) -> str:

@@ -9,6 +9,7 @@ import re
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
 
 from timeline import page, text
 from timeline.addresses import flow_asked, flow_url
@@ -29,6 +30,13 @@ TRACE = re.compile(r"[0-9a-f]{32}|[0-9a-f]{16}")
 
 
 def flow(request: HttpRequest, kind: str, type: str = "", key: str = "") -> HttpResponse:
+    """The page, or the part of it that htmx asks for; hence one address has several answers."""
+    response = _answer(request, kind, type, key)
+    patch_vary_headers(response, ("HX-Target", "Cookie"))
+    return response
+
+
+def _answer(request: HttpRequest, kind: str, type: str, key: str) -> HttpResponse:
     form = asked_format(request)
     kind, type, key = flow_asked(request, kind, type, key)
     asked = read_asked(request.GET, reader_zone(request))

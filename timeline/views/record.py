@@ -43,7 +43,9 @@ def log(request: HttpRequest, log_id: str) -> HttpResponse:
 
 def record_part(request: HttpRequest, row_id: str) -> HttpResponse:
     """The drawer alone, for a page that is open already."""
-    context = record_context(request, row_id) if row_id else None
+    if not row_id:
+        return HttpResponse()
+    context = record_context(request, row_id)
     query = request.GET.copy()
     query.pop("record", None)
     close = f"{request.path}?{query.urlencode()}" if query else request.path

@@ -1,0 +1,33 @@
+// What a flow's page does beyond its links: the opened row stays marked, Esc closes the record.
+// Rows, folds and records are links that htmx follows in place; without scripts they load as pages.
+
+const drawer = () => document.getElementById("record");
+
+function markOpened(link) {
+  document.querySelectorAll(".row.open").forEach((row) => row.classList.remove("open"));
+  link?.closest(".row")?.classList.add("open");
+}
+
+function follow(event) {
+  if (event.defaultPrevented && event.type === "click") return;
+  const link = event.target.closest?.(".row a.name, .drawer a.shut");
+  if (link) markOpened(link.matches(".shut") ? null : link);
+}
+
+function close(event) {
+  if (event.key !== "Escape" || event.target.closest?.("input, textarea, select")) return;
+  const menu = document.querySelector("details.menu[open]");
+  if (menu) menu.open = false;
+  else drawer()?.querySelector("a.shut")?.click();
+}
+
+function showDrawer(event) {
+  // On a narrow screen the record stands below the rows: go there, where motion is allowed.
+  if (event.detail.target?.id !== "record" || !drawer().firstElementChild) return;
+  const below = drawer().getBoundingClientRect().top > window.innerHeight;
+  if (below) drawer().scrollIntoView({ block: "start" });
+}
+
+document.addEventListener("click", follow, true);
+document.addEventListener("keydown", close);
+document.addEventListener("htmx:afterSwap", showDrawer);
