@@ -29,6 +29,20 @@ _TOLD = """
 DELETE FROM told_exception t WHERE day = %s AND NOT EXISTS (SELECT 1 FROM flow WHERE flow_id = t.scope_id)
 """
 
+# The catch-all ranges hold records with absurd clocks, or none: their days say nothing, so receipt alone decides.
+_CATCH_ALL: tuple[LiteralString, ...] = tuple(
+    statement
+    for name in ("ancient", "future")
+    for statement in (
+        f"DELETE FROM span_{name} WHERE received_ns < %(before_ns)s",
+        f"DELETE FROM log_{name} WHERE received_ns < %(before_ns)s",
+        f"DELETE FROM request_{name} WHERE activity < %(before_ns)s / 60000000000",
+        f"DELETE FROM link_{name} l WHERE NOT EXISTS (SELECT 1 FROM span_{name} s WHERE s.trace_id = l.trace_id"
+        " AND s.span_id = l.span_id)",
+        f"DELETE FROM member_{name} m WHERE NOT EXISTS (SELECT 1 FROM flow f WHERE f.flow_id = m.flow_id)",
+    )
+)
+
 
 def drop_old(
     connection: psycopg.Connection, retention_days: int = 14, flow_retention_days: int = 400
@@ -46,6 +60,8 @@ def drop_old(
             _drop(connection, day)
     finally:
         connection.execute("SELECT pg_advisory_unlock(%s)", (SHAPE_LOCK,))
+    for statement in _CATCH_ALL:
+        connection.execute(statement, {"before_ns": first_kept * DAY_NS})
     _forget_flows(connection, (now - flow_retention_days * DAY_NS) // 60_000_000_000)
     return days
 
