@@ -72,13 +72,7 @@ class _Pairs(dict[bytes, tuple[str, Any]]):
         self._memory = memory
 
     def __missing__(self, raw: bytes) -> tuple[str, Any]:
-        try:
-            pair = KeyValue.FromString(raw)
-        except DecodeError:
-            found = _lenient_pair(raw)
-        else:
-            text = pair.value.string_value
-            found = (pair.key, text) if text and "\x00" not in text else (pair.key, _scalar(pair.value, raw))
+        found = self._short_text(raw) or _read_pair(raw)
         key, value = found
         if type(value) not in _PLAIN_TYPES or key not in self._memory.ordinary:
             self._memory.note(key, value)
@@ -86,7 +80,33 @@ class _Pairs(dict[bytes, tuple[str, Any]]):
             self[raw] = found
         return found
 
+    def _short_text(self, raw: bytes) -> tuple[str, Any] | None:
+        """A key with a short text, the usual pair, read off its bytes: half the time of a message."""
+        length = len(raw)
+        if not 6 < length < 128 or raw[0] != _KEY:
+            return None
+        end = raw[1] + 2
+        if end + 4 >= length or raw[end] != _VALUE or raw[end + 1] != length - end - 2:
+            return None
+        if raw[end + 2] != _TEXT or raw[end + 3] != length - end - 4:
+            return None
+        try:
+            text = raw[end + 4 :].decode()
+        except UnicodeDecodeError:
+            return None
+        return None if "\x00" in text else (self._memory.texts[raw[2:end]], text)
 
+
+def _read_pair(raw: bytes) -> tuple[str, Any]:
+    try:
+        pair = KeyValue.FromString(raw)
+    except DecodeError:
+        return _lenient_pair(raw)
+    return pair.key, _scalar(pair.value, raw)
+
+
+# Tags of a KeyValue's key and value, and of a text in it.
+_KEY, _VALUE, _TEXT = 0x0A, 0x12, 0x0A
 _PLAIN_TYPES = {str, int, bool, float, type(None)}
 
 

@@ -23,7 +23,9 @@ logger = logging.getLogger(__name__)
 
 THREADS = 16
 # No export request begins with these: wire type 7 does not exist, and there is no field 15.
-PACKED = {b"\x1f\x8b": "gzip", b"\x78\x01": "deflate", b"\x78\x9c": "deflate", b"\x78\xda": "deflate"}
+PACKED = {b"\x1f\x8b": "gzip"} | {
+    b"\x78" + level: "deflate" for level in (b"\x01", b"\x5e", b"\x9c", b"\xda")
+}
 SERVICES: dict[str, Signal] = {
     "opentelemetry.proto.collector.trace.v1.TraceService": "traces",
     "opentelemetry.proto.collector.logs.v1.LogsService": "logs",

@@ -34,8 +34,9 @@ def digest(key: bytes, *parts: bytes) -> bytes:
 
 def span_digest(key: bytes, span: Span, links: bytes, scope: bytes) -> bytes:
     """Over every field of an unfinished span (exact times, texts as sent); the resource is left out."""
-    name, message = raw_text(span.name), raw_text(span.status_message)
-    state, events = raw_text(span.trace_state), span.events_json or b""
+    name, message, state = span.name, span.status_message, span.trace_state
+    texts = f"{name}{message}{state}".encode("utf-8", "surrogatepass")
+    events = span.events_json or b""
     fixed = _SPAN.pack(
         span.start_ns,
         span.end_ns,
@@ -52,8 +53,9 @@ def span_digest(key: bytes, span: Span, links: bytes, scope: bytes) -> bytes:
         len(span.attributes_json),
         len(events),
     )
-    parts = (fixed, span.trace_id, span.span_id, scope, span.parent_span_id, name, message, state)
-    return blake2b(b"".join((*parts, span.attributes_json, events, links)), digest_size=16, key=key).digest()
+    ids = span.trace_id + span.span_id + span.parent_span_id
+    whole = b"".join((fixed, ids, scope, texts, span.attributes_json, events, links))
+    return blake2b(whole, digest_size=16, key=key).digest()
 
 
 def log_digest(key: bytes, log: Log, sender: bytes, time_ns: int) -> bytes:
