@@ -16,6 +16,7 @@ import pytest
 from tests import product
 
 if TYPE_CHECKING:
+    import psycopg
     from pytest_django import DjangoDbBlocker
 
     from tracing.storing import Store
@@ -129,6 +130,15 @@ def store(conninfo: str) -> Iterator["Store"]:
     made = Store(conninfo, settings.ENVIRONMENT)
     yield made
     made.close()
+
+
+@pytest.fixture
+def worker(conninfo: str) -> Iterator["psycopg.Connection"]:
+    """A connection such as the watcher has."""
+    import psycopg
+
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        yield connection
 
 
 @pytest.fixture

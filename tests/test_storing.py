@@ -1,11 +1,11 @@
 """The store under real PostgreSQL: the same thing twice, at once, in pieces, and what it refuses."""
 
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 
 from tests import tables
+from tests.at_once import at_once
 from tests.builders import MS, T1, T2, Service, batch, event, trace_id
 from tracing.partitions import stored_days
 from tracing.records import DAY_NS, Batch, Log, Span
@@ -30,27 +30,6 @@ def story() -> list[Span | Log]:
     again = BILLING.span("charge", 5000, 200, trace=T2, kind=5, attributes=ORDER | {"order.state": "paid"})
     outside = SHOP.log("packed", 9000, attributes=ORDER)
     return [place, pay, told, again, outside]
-
-
-def at_once(*works: Callable[[], object]) -> None:
-    """Run all works in threads of their own that start together; the first error is raised."""
-    gate = threading.Barrier(len(works))
-    errors: list[BaseException] = []
-
-    def run(work: Callable[[], object]) -> None:
-        gate.wait()
-        try:
-            work()
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=run, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    if errors:
-        raise errors[0]
 
 
 def test_a_story_is_counted(store: Store, conninfo: str) -> None:

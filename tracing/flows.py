@@ -19,6 +19,7 @@ AHEAD_NS = 5 * 60 * 1_000_000_000  # a sender's clock further ahead than this do
 MINUTE_NS = 60_000_000_000
 ERROR_SEVERITY = 17
 SERVER, CONSUMER = 2, 5
+MARK = 4
 
 
 @dataclass(slots=True)
@@ -108,6 +109,8 @@ class FlowSums(Sums):
 @dataclass(slots=True)
 class MemberIds:
     span_ids: bytearray = field(default_factory=bytearray)
+    # The first bytes of each one's digest: versions of a span share its id, and each is a member of its own.
+    span_marks: bytearray = field(default_factory=bytearray)
     log_ids: bytearray = field(default_factory=bytearray)
 
 
@@ -204,6 +207,7 @@ class Fold:
             step = _span_step(span)
             for place in self._places(reading.mentions, span.trace_id, "", day):
                 place.member.span_ids += span.span_id
+                place.member.span_marks += span.digest[:MARK]
                 self._mention(place, counted, step, told, known)
             if reading.assertions:
                 record = (span.digest, span.trace_id, span.span_id, day)

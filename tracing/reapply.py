@@ -31,7 +31,7 @@ UPDATE tracing_rulejob SET state = 'running', cursor = %s, processed = processed
 _DONE = "UPDATE tracing_rulejob SET state = 'done', total = processed, finished_at = now() WHERE id = %s"
 _FAILED = "UPDATE tracing_rulejob SET state = 'failed', message = %s, finished_at = now() WHERE id = %s"
 _MEMBERS = """
-SELECT flow_id, rule_id, day, trace_id, span_ids, log_ids FROM member
+SELECT flow_id, rule_id, day, trace_id, span_ids, span_marks, log_ids FROM member
 WHERE flow_id = ANY(%s) AND trace_id = ANY(%s)
 """
 
@@ -70,22 +70,12 @@ def _apply_chunk(connection: psycopg.Connection, cursor: Any, job: tuple[Any, ..
         return
     rows = reading.chunk(connection, table, name, after, version)
     more = len(rows) == reading.CHUNK
-    if more:
-        rows = _whole_spans(table, rows)
     records = list(reading.values(table, rows, stored.Resources(connection)))
     rule = rulebook.as_rule(*cursor.execute(_RULE, (rule_id,)).fetchone())
     grouped = _fold(connection, cursor, Rulebook([rule], environment, version), records, environment)
     last = reading.key_of(table, rows[-1]) if more else None
     saved = {"table": table, "name": name, "after": _as_json(last), "done": last is None}
     cursor.execute(_SAVE, (Jsonb(saved), len(rows), grouped, rule_id, job_id))
-
-
-def _whole_spans(table: str, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """A full chunk without its last span id: versions of one span are never split over two chunks."""
-    if table == "log":
-        return rows
-    last = reading.key_of(table, rows[-1])[:2]
-    return [row for row in rows if reading.key_of(table, row)[:2] != last] or rows
 
 
 def _undo_chunk(connection: psycopg.Connection, cursor: Any, job: tuple[Any, ...], environment: str) -> None:
@@ -128,8 +118,7 @@ def _fold(
     fold = Fold(environment, 0)
     grouped = 0
     for record, received, said in speaking:
-        record_id = record.span_id if isinstance(record, Span) else record.log_id
-        where = (record.day, record.trace_id, record_id)
+        where = (record.day, record.trace_id, stored.member_id(record))
         new = [one for one in said.mentions if (one.flow.flow_id, *where) not in by_rule]
         if not new:
             continue
@@ -155,24 +144,17 @@ _Memberships = set[tuple[bytes, int, bytes, bytes]]
 def _memberships(
     connection: psycopg.Connection, speaking: list[tuple[Span | Log, int, Reading]], rule_id: int
 ) -> tuple[_Memberships, _Memberships]:
-    """(flow, day, trace, record) that are members already: under this rule, and under any."""
+    """(flow, day, trace, member id) that are members already: under this rule, and under any."""
     flows = list({one.flow.flow_id for _, _, said in speaking for one in said.mentions})
     traces = list({record.trace_id for record, _, _ in speaking})
     by_rule: _Memberships = set()
     by_any: _Memberships = set()
-    for flow_id, made_by, day, trace_id, span_ids, log_ids in connection.execute(
-        _MEMBERS, (flows, traces)
-    ).fetchall():
-        ids = {(flow_id, day, trace_id, one) for one in (*split(span_ids, 8), *split(log_ids, 16))}
+    for flow_id, made_by, day, trace_id, *packed in connection.execute(_MEMBERS, (flows, traces)).fetchall():
+        ids = {(flow_id, day, trace_id, one) for one in stored.member_ids(*packed)}
         by_any |= ids
         if made_by == rule_id:
             by_rule |= ids
     return by_rule, by_any
-
-
-def split(ids: bytes, size: int) -> list[bytes]:
-    """Ids stored one after the other."""
-    return [ids[at : at + size] for at in range(0, len(ids), size)]
 
 
 def _as_json(key: tuple[Any, ...] | None) -> list[Any] | None:

@@ -8,7 +8,8 @@ from typing import Any, LiteralString
 
 import psycopg
 
-from tracing.records import Event, Log, Resource, Scope, Span
+from tracing.flows import MARK
+from tracing.records import MAX_NS, Event, Log, Resource, Scope, Span
 
 NO_SCOPE = Scope(b"", "", "", b"{}", 0, "")
 
@@ -97,8 +98,26 @@ def logs(rows: list[tuple[Any, ...]], resources: Resources) -> Iterator[tuple[Lo
         # fmt: on
 
 
+def member_id(record: Span | Log) -> bytes:
+    """What names a record among a flow's members: a log's id; a span's id and mark, because versions share the id."""
+    return record.span_id + record.digest[:MARK] if isinstance(record, Span) else record.log_id
+
+
+def member_ids(span_ids: bytes, span_marks: bytes, log_ids: bytes) -> list[bytes]:
+    """The `member_id`s of one row of `member`."""
+    spans = zip(split(span_ids, 8), split(span_marks, MARK), strict=True)
+    return [span_id + mark for span_id, mark in spans] + split(log_ids, 16)
+
+
+def split(ids: bytes, size: int) -> list[bytes]:
+    """Ids stored one after the other."""
+    return [ids[at : at + size] for at in range(0, len(ids), size)]
+
+
 def _event(event: dict[str, Any]) -> Event:
-    return Event(int(event["time"]), event["name"], _map(event.get("attributes") or {}))
+    # Stored as sent, and cut as on arrival to what a bigint holds.
+    time_ns = min(int(event["time"]), MAX_NS)
+    return Event(time_ns, event["name"], _map(event.get("attributes") or {}))
 
 
 def _map(value: Any) -> dict[str, Any]:

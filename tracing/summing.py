@@ -131,7 +131,8 @@ SELECT flow_id, valid_ns, system, digest, state, received_ns, trace_id, record_i
 FROM unnest(%s::bytea[], %s::bigint[], %s::text[], %s::bytea[], %s::text[], %s::bytea[], %s::bytea[], %s::int[], %s::int[],
     %s::bigint[]) AS n(flow_id, valid_ns, system, digest, state, trace_id, record_id, day, rule_id, received_ns)
 ORDER BY flow_id, valid_ns, system, digest, state
-ON CONFLICT DO NOTHING
+ON CONFLICT (flow_id, valid_ns, system, digest, state) DO UPDATE SET rule_id = excluded.rule_id
+WHERE excluded.rule_id < assertion.rule_id
 """
 
 _STATES = """
@@ -258,6 +259,7 @@ def _add_members(cursor: Cursor, fold: Fold, xid: int) -> None:
                     key.service,
                     key.rule_id,
                     bytes(ids.span_ids),
+                    bytes(ids.span_marks),
                     bytes(ids.log_ids),
                     xid,
                 )
@@ -269,7 +271,9 @@ def _add_members(cursor: Cursor, fold: Fold, xid: int) -> None:
 
 def _add_states(cursor: Cursor, fold: Fold, xid: int) -> None:
     if fold.assertions:
-        cursor.execute(_ASSERTIONS, [str(xid), *_columns(sorted(fold.assertions))])
+        # Through two rules, or told by equal log lines, a statement is made once: the lowest stands.
+        once = {row[:5]: row for row in sorted(fold.assertions, reverse=True)}
+        cursor.execute(_ASSERTIONS, [str(xid), *_columns(once.values())])
     if fold.states:
         rows = [
             (flow_id, system, said.text, said.at_ns, said.order)

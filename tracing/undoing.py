@@ -1,15 +1,18 @@
 """Takes back what a rule grouped: the flows it touched are counted anew from the members other rules left them.
 
+Members decide who counts, not the rules as they read today: a rule may have changed since it grouped.
+
 `tracing.reapply` calls this in chunks once the rule is switched off. Chapters of days that retention took keep
 their sums, because their records can no longer be asked.
 """
 
+from collections.abc import Iterable
 from typing import Any, LiteralString
 
 import psycopg
 
 from tracing import rulebook, stored, summing
-from tracing.correlation import Reading, Rulebook
+from tracing.correlation import Flow, Mention, Reading, Rulebook
 from tracing.flows import Fold
 from tracing.records import Log, Span
 
@@ -28,16 +31,22 @@ _CLEAR: tuple[LiteralString, ...] = (
 # What the chapters of dropped days still say; zero where there are none.
 _RESET = """
 UPDATE flow f SET spans = k.spans, events = k.events, logs = k.logs, errors = k.errors, retries = k.retries,
-    chapters = k.chapters, first_ns = k.first_ns, last_ns = k.last_ns, services = '{}', activity = 0, rule_id = 2147483647,
+    chapters = k.chapters, first_ns = k.first_ns, last_ns = k.last_ns,
+    services = CASE WHEN k.chapters = 0 THEN '{}' ELSE f.services END,
+    activity = CASE WHEN k.chapters = 0 THEN 0 ELSE coalesce(k.last_ns / 60000000000, f.activity) END,
+    rule_id = CASE WHEN k.chapters = 0 THEN 2147483647 ELSE f.rule_id END,
     state = NULL, state_order = NULL, state_since_ns = NULL, step = NULL, step_order = NULL, step_ns = NULL
 FROM (
     SELECT n.flow_id, coalesce(sum(c.spans), 0) AS spans, coalesce(sum(c.events), 0) AS events,
         coalesce(sum(c.logs), 0) AS logs, coalesce(sum(c.errors), 0) AS errors, coalesce(sum(c.retries), 0) AS retries,
-        count(DISTINCT (c.trace_id, c.service)) FILTER (WHERE c.trace_id IS NOT NULL) AS chapters, min(c.first_ns) AS first_ns, max(c.last_ns) AS last_ns
-    FROM unnest(%s::bytea[]) AS n(flow_id) LEFT JOIN chapter c USING (flow_id) GROUP BY n.flow_id
+        count(DISTINCT (c.trace_id, c.service, CASE WHEN c.trace_id = ''::bytea THEN c.day END))
+            FILTER (WHERE c.flow_id IS NOT NULL) AS chapters,
+        min(c.first_ns) AS first_ns, max(c.last_ns) AS last_ns
+    FROM unnest(%s::bytea[]) AS n(flow_id) LEFT JOIN chapter c ON c.flow_id = n.flow_id GROUP BY n.flow_id
 ) AS k WHERE f.flow_id = k.flow_id
 """
-_MEMBERS = "SELECT day, trace_id, span_ids, log_ids FROM member WHERE flow_id = ANY(%s)"
+_MEMBERS = "SELECT flow_id, rule_id, day, trace_id, span_ids, span_marks, log_ids FROM member WHERE flow_id = ANY(%s)"
+_FLOWS = "SELECT flow_id, kind, type, key, environment FROM flow WHERE flow_id = ANY(%s)"
 _SPANS: LiteralString = f"""
 SELECT {stored.SPAN_COLUMNS} FROM span
 WHERE (trace_id, span_id, day) IN (SELECT * FROM unnest(%s::bytea[], %s::bytea[], %s::int[]))
@@ -73,18 +82,37 @@ def _count_anew(connection: psycopg.Connection, cursor: Any, flows: list[bytes],
     book = Rulebook(rules, environment)
     row = cursor.execute("SELECT pg_current_xact_id()::text::bigint").fetchone()
     members = cursor.execute(_MEMBERS, (flows,)).fetchall()
-    wanted = set(flows)
+    mentions = _mentions(members, _flows(cursor, flows))
     fold = Fold(environment, 0)
     for record, received in _records(connection, cursor, members):
-        said = book.read_span(record) if isinstance(record, Span) else book.read_log(record)
-        mentions = tuple(one for one in said.mentions if one.flow.flow_id in wanted)
-        if mentions:
+        left = mentions.get((record.day, record.trace_id, stored.member_id(record)))
+        if left:
             fold.received_ns = received
-            about = tuple(one for one in said.assertions if one.flow.flow_id in wanted)
-            _take(fold, record, Reading(mentions, about))
+            said = book.read_span(record) if isinstance(record, Span) else book.read_log(record)
+            about = tuple(one for one in said.assertions if Mention(one.flow, one.rule_id) in left)
+            _take(fold, record, Reading(tuple(sorted(left)), about))
     # The members that are left stand already.
     fold.members.clear()
     summing.add(cursor, fold, row[0])
+
+
+def _flows(cursor: Any, flows: list[bytes]) -> dict[bytes, Flow]:
+    kinds = {number: name for name, number in summing.KINDS.items()}
+    return {
+        row[0]: Flow(row[0], kinds[row[1]], *row[2:]) for row in cursor.execute(_FLOWS, (flows,)).fetchall()
+    }
+
+
+def _mentions(
+    members: list[tuple[Any, ...]], flows: dict[bytes, Flow]
+) -> dict[tuple[int, bytes, bytes], set[Mention]]:
+    """What each member record still mentions, by day, trace and member id."""
+    found: dict[tuple[int, bytes, bytes], set[Mention]] = {}
+    for flow_id, rule_id, day, trace_id, *packed in members:
+        # A flow that retention forgot may have members left in the catch-all ranges.
+        for one in stored.member_ids(*packed) if flow_id in flows else ():
+            found.setdefault((day, trace_id, one), set()).add(Mention(flows[flow_id], rule_id))
+    return found
 
 
 def _take(fold: Fold, record: Span | Log, reading: Reading) -> None:
@@ -99,20 +127,20 @@ def _records(
 ) -> list[tuple[Span | Log, int]]:
     resources = stored.Resources(connection)
     spans = {
-        (trace_id, span_ids[at : at + 8], day)
-        for day, trace_id, span_ids, _ in members
-        for at in range(0, len(span_ids), 8)
+        (trace_id, one, day)
+        for _, _, day, trace_id, span_ids, _, _ in members
+        for one in stored.split(span_ids, 8)
     }
-    logs = {
-        (log_ids[at : at + 16], day) for day, _, _, log_ids in members for at in range(0, len(log_ids), 16)
-    }
+    logs = {(one, day) for _, _, day, _, _, _, log_ids in members for one in stored.split(log_ids, 16)}
     found: list[tuple[Span | Log, int]] = []
     if spans:
-        rows = cursor.execute(
-            _SPANS, [list(column) for column in zip(*sorted(spans), strict=True)]
-        ).fetchall()
+        rows = cursor.execute(_SPANS, _columns(spans)).fetchall()
         found += stored.spans(rows, resources)
     if logs:
-        rows = cursor.execute(_LOGS, [list(column) for column in zip(*sorted(logs), strict=True)]).fetchall()
+        rows = cursor.execute(_LOGS, _columns(logs)).fetchall()
         found += stored.logs(rows, resources)
     return found
+
+
+def _columns(keys: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*sorted(keys), strict=True)]

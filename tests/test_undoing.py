@@ -1,0 +1,121 @@
+"""A rule undone leaves what the other rules made, as if it had never been."""
+
+import psycopg
+import pytest
+
+from tests import tables
+from tests.builders import batch
+from tests.conftest import empty_tables
+from tests.oddities import SHOP, numbered, pool
+from tests.ruling import order_numbers, parcels, work_off
+from tracing import reapply, retention, rules, undoing
+from tracing.models import Rule, RuleJob
+from tracing.records import DAY_NS
+from tracing.storing import Store
+
+
+@pytest.mark.parametrize("arrival", ["applied", "ingested"])
+def test_undone_leaves_no_trace(
+    store: Store, conninfo: str, worker: psycopg.Connection, arrival: str
+) -> None:
+    store.put(batch(*pool(), *numbered()))
+    never = tables.everything(conninfo)
+    empty_tables()
+    for rule in (parcels(), order_numbers()):
+        if arrival == "ingested":
+            rules.publish(rule)
+    store.put(batch(*pool(), *numbered()))
+    for rule in (parcels(), order_numbers()):
+        if arrival == "applied":
+            rules.apply(rule)
+            work_off(worker)
+    assert tables.everything(conninfo) != never
+    for pk in (900, 5):
+        rules.undo(Rule.objects.get(pk=pk))
+        assert work_off(worker).state == "done"
+    assert tables.everything(conninfo) == never
+    assert not Rule.objects.get(pk=900).enabled
+
+
+def test_undo_in_small_steps_that_crash(
+    store: Store, conninfo: str, worker: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(undoing, "FLOWS_A_CHUNK", 1)
+    store.put(batch(*pool()))
+    never = tables.everything(conninfo)
+    rules.apply(parcels())
+    work_off(worker)
+    job = rules.undo(Rule.objects.get(pk=900))
+    assert job.total == 3
+    for _ in range(20):
+        with psycopg.connect(conninfo, autocommit=True) as doomed, doomed.transaction(force_rollback=True):
+            reapply.work(doomed, "production")
+        if not reapply.work(worker, "production"):
+            break
+    assert tables.everything(conninfo) == never
+    job.refresh_from_db()
+    assert (job.state, job.processed) == ("done", 3)
+
+
+def test_undone_while_records_come(store: Store, conninfo: str, worker: psycopg.Connection) -> None:
+    """What comes after the rule was switched off is not grouped; what another rule groups meanwhile stays."""
+    rules.publish(order_numbers())
+    store.put(batch(*numbered()))
+    rules.undo(Rule.objects.get(pk=5))
+    late = SHOP.span("late", 9, 1, attributes={"order.id": "A", "shop.order_no": "B"})
+    store.put(batch(late))
+    work_off(worker)
+    undone = tables.everything(conninfo)
+    empty_tables()
+    store.put(batch(*numbered(), late))
+    assert tables.everything(conninfo) == undone
+
+
+def test_another_rule_that_changed_since_keeps_what_it_grouped(
+    store: Store, conninfo: str, worker: psycopg.Connection
+) -> None:
+    """Members decide, not the rules as they read today."""
+    store.put(batch(*numbered()))
+    rules.apply(order_numbers())
+    work_off(worker)
+    orders = Rule.objects.get(name="order")
+    orders.keys = [["renamed.id"]]
+    rules.publish(orders)
+    rules.undo(Rule.objects.get(pk=5))
+    work_off(worker)
+    flow = tables.flow(conninfo, "A")
+    assert (flow["spans"], flow["logs"], flow["rule_id"]) == (4, 1, orders.pk)
+
+
+def test_applied_undone_applied(store: Store, conninfo: str, worker: psycopg.Connection) -> None:
+    store.put(batch(*pool()))
+    rules.apply(parcels())
+    work_off(worker)
+    first = tables.everything(conninfo)
+    rules.undo(Rule.objects.get(pk=900))
+    work_off(worker)
+    rules.apply(Rule.objects.get(pk=900))
+    work_off(worker)
+    assert tables.everything(conninfo) == first
+    assert set(RuleJob.objects.values_list("state", flat=True)) == {"done"}
+
+
+def test_chapters_of_dropped_days_keep_their_sums(
+    store: Store, conninfo: str, worker: psycopg.Connection
+) -> None:
+    rules.publish(order_numbers())
+    day = 19_100
+    old = SHOP.span("old", 0, 1, start_ns=day * DAY_NS, attributes={"order.id": "A", "shop.order_no": "A"})
+    logs = [SHOP.log(str(n), 0, time_ns=(day + n) * DAY_NS, attributes={"order.id": "A"}) for n in (0, 1)]
+    store.put(batch(old, *logs, *numbered()))
+    before = tables.flow(conninfo, "A")
+    worker.execute("UPDATE day SET last_received_ns = 0 WHERE day <= %s", (day + 1,))
+    assert retention.drop_old(worker, 400, 5_000) == [day, day + 1]
+    rules.undo(Rule.objects.get(pk=5))
+    work_off(worker)
+    after = tables.flow(conninfo, "A")
+    # Two versions and a log carried the undone key alone; the old day's records can no longer be asked.
+    assert (after["spans"], after["logs"]) == (before["spans"] - 2, before["logs"] - 1)
+    assert after["chapters"] == 7
+    assert after["first_ns"] == day * DAY_NS
+    assert after["services"] == ["shop"]
