@@ -1,12 +1,15 @@
 """One command run from the terminal: what goes wrong outside the program is one sentence and exit 2.
 
 Django's own command line prefixes, prints usages and tracebacks; ours are told apart by their application.
-Commands that need the embedded database and find no owner of it own it themselves while they run.
+`up` runs without Django at all. Commands that need the embedded database and find no owner of it own it
+themselves while they run.
 """
 
+import argparse
 import contextlib
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from tracing.sentence import Sentence
 
@@ -37,7 +40,26 @@ def run(argv: Sequence[str]) -> int:
         return 130
 
 
+class Parser(argparse.ArgumentParser):
+    """argparse that complains in a sentence, without repeating the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise Sentence(hint(f"Error: {message}", self.prog.split()[-1]))
+
+
+def without_django(argv: list[str]) -> int:
+    from tracing import up
+
+    parser = Parser(prog="manage.py up", description="Run all of Threadline in one terminal.")
+    up.add_arguments(parser)
+    up.run(vars(parser.parse_args(argv[2:])))
+    return 0
+
+
 def dispatch(argv: list[str]) -> int:
+    name = argv[1] if len(argv) > 1 else "help"
+    if name == "up":
+        return without_django(argv)
     import django
 
     from tracing import settings  # its complaints are sentences; Django's loader would wrap them
@@ -45,7 +67,6 @@ def dispatch(argv: list[str]) -> int:
     django.setup()
     from django.core.management import execute_from_command_line, get_commands
 
-    name = argv[1] if len(argv) > 1 else "help"
     known = get_commands().get(name)
     if known is None and not name.startswith("-") and name != "help":
         raise Sentence(f"There is no command {name!r}; `manage.py help` lists them all.")

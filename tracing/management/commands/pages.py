@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
+from django.urls import get_resolver
 
 from tracing import server, stopping
 
@@ -27,5 +28,6 @@ class Command(BaseCommand):
 
         stop = stopping.event()
         serving = server.in_thread((options["host"], options["port"]), application, THREADS)
+        get_resolver().url_patterns  # noqa: B018  (loads all pages now, not in the first visitor's time)
         stop.wait()
         serving.stop()
