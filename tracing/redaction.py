@@ -45,12 +45,13 @@ DEFAULT_NAMES = (
     "token",
 )
 _CACHED_KEYS = 20_000
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+|[0-9]+|[^\W_]+")
+# Between words: punctuation, a capital after anything else, the last capital of a run before a small letter.
+_BETWEEN = re.compile(r"[\W_]+|(?<=[^\W_A-Z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 def segments(key: str) -> tuple[str, ...]:
     """The lower-case words of a key: `http.request.header.set-cookie`, `cardNumber`, `API_KEY`."""
-    return tuple(word.lower() for word in _WORDS.findall(key))
+    return tuple(word.lower() for word in _BETWEEN.split(key) if word)
 
 
 class Redaction:
