@@ -148,16 +148,27 @@ def test_what_cannot_be_delivered_is_said() -> None:
     post.close()
 
 
-def demo(running: Running, *arguments: str, timeout: float = 240) -> subprocess.CompletedProcess[str]:
-    http_port, grpc_port = running.otlp.rpartition(":")[2], running.grpc.rpartition(":")[2]
+def demo(running: Running, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The demo against the running product, waited for."""
+    with begun(running, *arguments) as process:
+        said, complained = process.communicate(timeout=240)
+    return subprocess.CompletedProcess(process.args, process.returncode, said, complained)
+
+
+def begun(running: Running, *arguments: str) -> subprocess.Popen[str]:
     more = {
-        "THREADLINE_OTLP_PORT": http_port,
-        "THREADLINE_GRPC_PORT": grpc_port,
+        "THREADLINE_OTLP_PORT": running.otlp.rpartition(":")[2],
+        "THREADLINE_GRPC_PORT": running.grpc.rpartition(":")[2],
         "THREADLINE_URL": running.url,
+        "PYTHONUNBUFFERED": "1",
     }
-    command = [sys.executable, str(ROOT / "manage.py"), "demo", *arguments]
-    return subprocess.run(
-        command, cwd=ROOT, env=environ(running.home, more), capture_output=True, text=True, timeout=timeout
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / "manage.py"), "demo", *arguments],
+        cwd=ROOT,
+        env=environ(running.home, more),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
@@ -248,6 +259,27 @@ def test_a_second_run_adds_nothing(running: Running, told: dict[str, str]) -> No
     again = demo(running, f"--orders={ORDERS}", f"--seed={SEED}")
     assert again.returncode == 0, again.stderr
     assert everything() == before
+
+
+def test_live_goes_on_after_the_history_and_ends_when_told(running: Running, told: dict[str, str]) -> None:
+    def newest() -> set[str]:
+        page = as_json(running.url, "/flows?kind=entity&type=order&limit=50")
+        return {flow["key"] for flow in page["flows"]}
+
+    known = newest()
+    process = begun(running, f"--orders={ORDERS}", f"--seed={SEED}", "--live")
+    try:
+        deadline = time.monotonic() + 60
+        while not newest() - known:
+            assert process.poll() is None, process.stderr and process.stderr.read()
+            assert time.monotonic() < deadline, "no new order within a minute"
+            time.sleep(0.5)
+        process.terminate()
+        said, complained = process.communicate(timeout=10)
+    finally:
+        process.kill()
+    assert (process.returncode, complained) == (0, "")
+    assert said.startswith("The shop is open")  # the history was sent before and is not sent again
 
 
 @pytest.mark.parametrize("word", ["--orders=0", "--hours=-1", "--orders=many", "--seed=x"])
