@@ -1,6 +1,6 @@
 """Services in several languages send with their own unmodified SDK; each order is then one timeline.
 
-The services are in `tests.sdks`. What npm and Go install is kept under ~/.cache/threadline-sdks, outside the
+The services are in `tests.sdks`. What npm, Maven and Go install is kept under ~/.cache/threadline-sdks, outside the
 repository; without a toolchain or its registry a language is skipped. Go compiles for a minute the first time:
 `pytest -m slow tests/test_sdks.py`.
 """
@@ -43,6 +43,17 @@ def node(transport: str) -> Sender:
     return command
 
 
+def java(transport: str) -> Sender:
+    def command(running: Running, order: str) -> Command:
+        endpoint = f"http://{running.grpc}" if transport == "grpc" else running.otlp
+        gather = ["mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=lib"]
+        program = installed("java", ("pom.xml",), gather)
+        source = str(SDKS / "java" / "Sender.java")
+        return ["java", "-cp", f"{program}/lib/*", source, transport, endpoint, order]
+
+    return command
+
+
 def golang(running: Running, order: str) -> Command:
     files = ("go.mod", "go.sum", "sender.go")
     return [str(installed("go", files, ["go", "build", "-o", "sender", "."]) / "sender"), running.otlp, order]
@@ -50,8 +61,9 @@ def golang(running: Running, order: str) -> Command:
 
 def installed(language: str, files: tuple[str, ...], install: Command) -> Path:
     """The folder in which a language's service was installed, once for each content of its files."""
-    if not shutil.which(install[0]) or (language == "node" and not shutil.which("node")):
-        pytest.skip(f"{install[0]} is not installed")
+    for tool in {install[0], language}:
+        if not shutil.which(tool):
+            pytest.skip(f"{tool} is not installed")
     digest = hashlib.sha256(b"".join((SDKS / language / name).read_bytes() for name in files)).hexdigest()
     folder = CACHE / f"{language}-{digest[:12]}"
     if not folder.exists():
@@ -73,6 +85,8 @@ SENDERS = [
     pytest.param("sdk-node-http", node("http"), id="node with json"),
     pytest.param("sdk-node-proto", node("proto"), id="node with protobuf, chunked"),
     pytest.param("sdk-node-grpc", node("grpc"), id="node over grpc"),
+    pytest.param("sdk-java-http", java("http"), id="java over http with gzip"),
+    pytest.param("sdk-java-grpc", java("grpc"), id="java over grpc"),
     pytest.param("sdk-go-http", golang, id="go with gzip, chunked", marks=pytest.mark.slow),
 ]
 
