@@ -106,7 +106,11 @@ class Service:
         told = dict(attributes or {})
         in_trace = span.trace_id if span else trace or b""
         in_span = span.span_id if span else span_named
-        digest = _digest(repr((in_trace, in_span, time, body, severity, event_name, told)).encode())
+        digest = _digest(
+            repr(
+                (self.resource.resource_id, in_trace, in_span, time, body, severity, event_name, told)
+            ).encode()
+        )
         return Log(
             digest, in_trace, in_span, time, 0 if time else 2, time, severity, "", event_name, body,
             orjson.dumps(body), told, orjson.dumps(told), 0, 0, self.resource, SCOPE, digest,

@@ -72,7 +72,7 @@ def _described(chapter: Chapter, node: int, time: int) -> FirstError | None:
         bone = tree.log(node)
         log = read_log_details([bone.log_id], [day_of(bone.time)]).get(bone.log_id)
         line = (log.body if log else "").strip().split("\n", 1)[0][:200]
-        return FirstError(log.service, log.event_name or "log", line, time, row_id) if log else None
+        return FirstError(log.service, log.event_name, line, time, row_id) if log else None
     span = tree.spans[node]
     told = read_span_details([(key_of(span), True)], [day_of(span.start)], ()).get(key_of(span))
     if told is None:

@@ -124,11 +124,9 @@ def answer(
     """The sentence that answers, and the evidence after it."""
     first = _request(flow) if flow.kind == "request" else _state(flow, zone, now_ns)
     if error is not None:
-        said = f": {error.text}" if error.text else ""
-        return (
-            first,
-            f"First error: {error.service}, {error.name}{said} at {moments.short(error.time_ns, zone, now_ns)}.",
-        )
+        said = ": ".join(part for part in (error.name, error.text) if part)
+        when = moments.short(error.time_ns, zone, now_ns)
+        return first, f"First error: {error.service}, {said} at {when}."
     return first, "No errors." if not flow.errors else f"{flow.errors} errors."
 
 

@@ -1,0 +1,120 @@
+"""A reader with a browser: an order, a request, the drawer; links that keep the view, Back, and no scripts at all."""
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+
+from tests.builders import T1, Service, batch, trace_id
+from tests.test_flow_page import order_4711
+from tracing.storing import Store
+
+pytestmark = [pytest.mark.browser]
+ORDER = "/flow/entity/order/4711"
+
+
+@pytest.fixture
+def reader(page: Page, served: str, store: Store) -> Page:
+    """A page whose console must stay silent, at a server that knows order 4711."""
+    store.put(batch(*order_4711()))
+    said: list[str] = []
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            said.append(message.text)
+
+    page.on("console", hear)
+    page.goto(served + ORDER)
+    page.said = said  # type: ignore[attr-defined]
+    return page
+
+
+def test_an_order_is_read_and_its_record_opened_in_place(reader: Page) -> None:
+    expect(reader.get_by_role("heading", level=1)).to_contain_text("order 4711")
+    grid = reader.get_by_role("treegrid")
+    expect(grid.get_by_role("row")).to_have_count(19)  # the axis is one
+    before = reader.evaluate("window.marked = 1")
+    assert before == 1
+    grid.get_by_role("link", name="charge card").first.click()
+    drawer = reader.locator("#record")
+    expect(drawer).to_contain_text("CardDeclined")
+    expect(reader).to_have_url(re.compile(r"\?record=s-"))
+    expect(reader.locator(".row.open")).to_contain_text("charge card")
+    assert reader.evaluate("window.marked") == 1  # the page stayed
+    reader.keyboard.press("Escape")
+    expect(drawer).to_be_hidden()
+    expect(reader).not_to_have_url(re.compile("record="))
+    reader.go_back()
+    expect(reader.locator("#record")).to_contain_text("CardDeclined")
+    assert reader.said == []  # type: ignore[attr-defined]
+
+
+def test_chapters_fold_in_place_and_the_address_says_so(reader: Page) -> None:
+    reader.get_by_role("link", name="fold POST /orders").first.click()
+    expect(reader.get_by_role("treegrid").get_by_role("row")).to_have_count(11)
+    expect(reader).to_have_url(re.compile("fold=c-"))
+    reader.reload()
+    expect(reader.get_by_role("treegrid").get_by_role("row")).to_have_count(11)
+    reader.get_by_role("link", name="unfold POST /orders").first.click()
+    expect(reader.get_by_role("treegrid").get_by_role("row")).to_have_count(19)
+
+
+def test_filters_and_ways_on(reader: Page, served: str) -> None:
+    reader.get_by_role("link", name=re.compile("errors with their path")).click()
+    expect(reader.locator(".row.log, .row.event, .row.span")).to_have_count(4)
+    reader.get_by_text("services ▾").click()
+    reader.get_by_role("link", name="wms", exact=True).click()
+    expect(reader.get_by_text("No row matches.")).to_be_visible()
+    reader.get_by_role("link", name="Show everything").click()
+    reader.get_by_role("link", name="payment p-9").click()
+    expect(reader.get_by_role("heading", level=1)).to_contain_text("payment p-9")
+    reader.goto(served + f"/trace/{T1.hex()}")
+    expect(reader.get_by_role("heading", level=1)).to_contain_text("POST /orders")
+    expect(reader.locator(".row.span")).to_have_count(3)
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_nothing_is_wider_than_the_screen_and_no_labels_collide(reader: Page, width: int) -> None:
+    reader.set_viewport_size({"width": width, "height": 900})
+    reader.locator(".row.span a.name").first.click()
+    expect(reader.locator("#record h2")).to_be_visible()
+    assert reader.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    boxes = reader.evaluate(
+        "[...document.querySelectorAll('.axis text')].map(t => t.getBoundingClientRect())"
+        ".filter(b => b.width).map(b => [b.left, b.right, b.top, b.bottom])"
+    )
+    assert boxes
+    for index, one in enumerate(boxes):
+        for other in boxes[index + 1 :]:
+            apart = (
+                one[1] <= other[0] or other[1] <= one[0] or one[3] <= other[2] + 1 or other[3] <= one[2] + 1
+            )
+            assert apart, (one, other)
+
+
+def test_without_scripts_every_link_is_a_page(browser: Browser, served: str, store: Store) -> None:
+    store.put(batch(*order_4711()))
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(served + ORDER)
+    page.locator("a.name", has_text="charge card").first.click()
+    assert "CardDeclined" in page.locator("#record").inner_text()
+    page.locator("a.twist").first.click()
+    assert page.locator(".row.span").count() == 2
+    context.close()
+
+
+def test_a_long_request_is_read_window_by_window(page: Page, served: str, store: Store) -> None:
+    shop, trace = Service("shop"), trace_id("long")
+    root = shop.span("root", 0, 5_000, trace=trace)
+    store.put(
+        batch(root, *(shop.span(f"step {n}", n * 4, 3, trace=trace, parent=root) for n in range(1_100)))
+    )
+    page.goto(f"{served}/flow/request/trace/{trace.hex()}")
+    expect(page.locator(".row")).to_have_count(500)
+    page.get_by_role("link", name="next 500 rows").click()
+    expect(page.locator(".pages")).to_contain_text("rows 501–1,000 of 1,101")
+    page.get_by_role("link", name="next 500 rows").click()
+    expect(page.locator(".row")).to_have_count(101)
+    page.get_by_role("link", name="from the start").click()
+    expect(page.locator(".row").first).to_contain_text("root")

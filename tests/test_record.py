@@ -1,0 +1,150 @@
+"""`/record/…`: one span or log with everything it carries, its versions, its links both ways, beside the rows or alone."""
+
+import json
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tests.builders import BASE_NS, MS, T1, T2, Service, batch, event, span_id
+from timeline import grouping
+from tracing.records import Span
+from tracing.storing import Store
+
+Json = dict[str, Any]
+shop, wms = Service("shop", region="eu"), Service("wms")
+STACK = (
+    'Traceback\n  File "shop/pay.py", line 8, in pay\n    go()\n'
+    '  File "/x/site-packages/gate.py", line 1, in go\nDeclined: no'
+)
+
+
+def path_of(span: Span) -> str:
+    return f"/record/{span.trace_id.hex()}/{span.span_id.hex()}"
+
+
+def get(client: Client, path: str) -> Json:
+    response = client.get(path, {"format": "json"})
+    assert response.status_code == 200, response.content[:300]
+    answer: Json = json.loads(response.content)
+    return answer
+
+
+@pytest.fixture
+def pay(store: Store) -> Span:
+    made = shop.span(
+        "pay", 0, 20, kind=3, status=2, message="declined", id="pay", dropped=2,
+        attributes={
+            "order.id": "1", "http.request.method": "POST", "big": 2**60, "nan": {"$double": "NaN"}, "empty": None,
+            "bytes": {"$bytes": "AAEC"}, "card.number": {"$redacted": True}, "list": [1, "a"], "text": "<b>&",
+        },
+        events=[event("exception", 5, exception__type="Declined", exception__message="no", exception__stacktrace=STACK),
+                event("note", 7, step=3)],
+    )  # fmt: skip
+    consume = wms.span("consume", 30, 5, trace=T2, kind=5, links=[made])
+    store.put(batch(made, consume))
+    return made
+
+
+def test_values_are_exactly_as_sent(client: Client, pay: Span) -> None:
+    told = get(client, path_of(pay))
+    assert told["attributes"] == {
+        "order.id": "1", "http.request.method": "POST", "big": str(2**60), "nan": "NaN", "empty": None, "bytes": "AAEC",
+        "card.number": "[redacted]", "list": [1, "a"], "text": "<b>&",
+    }  # fmt: skip
+    assert (told["name"], told["service"], told["status"], told["status_message"]) == (
+        "pay",
+        "shop",
+        "error",
+        "declined",
+    )
+    assert (told["start"], told["end"], told["flags"]) == (str(BASE_NS), str(BASE_NS + 20 * MS), 0x101)
+    assert told["resource"] == {"service.name": "shop", "region": "eu"}
+    assert told["scope"]["name"] == "tests.builders"
+    assert told["dropped"] == {"attributes": 2, "events": 0, "links": 0}
+    assert [(one["name"], one["time"]) for one in told["events"]] == [
+        ("exception", str(BASE_NS + 5 * MS)), ("note", str(BASE_NS + 7 * MS)),
+    ]  # fmt: skip
+    assert told["versions"] == []
+
+
+def test_the_latest_end_is_shown_and_the_others_are_versions(client: Client, store: Store) -> None:
+    tries = [shop.span("task", n * 10, 5, id="task", status=2 if n < 2 else 1) for n in range(3)]
+    store.put(batch(*tries))
+    told = get(client, path_of(tries[0]))
+    assert told["start"] == str(BASE_NS + 20 * MS)
+    assert [version["start"] for version in told["versions"]] == [str(BASE_NS + 10 * MS), str(BASE_NS)]
+    page = client.get(path_of(tries[0]) + "?version=3").content.decode()
+    assert "3 different records came under these ids" in page
+    assert "▲ error" in page
+
+
+def test_the_page_shows_the_exception_groups_and_links_both_ways(client: Client, pay: Span) -> None:
+    page = client.get(path_of(pay)).content.decode()
+    assert '<span class="own">  File &quot;shop/pay.py&quot;, line 8, in pay</span>' in page
+    assert "&lt;b&gt;&amp;" in page
+    assert "<h3>HTTP</h3>" in page
+    assert "wms, links here" in page
+    consume = client.get(f"/record/{T2.hex()}/{_consume_id(client)}").content.decode()
+    assert f'← <a href="{path_of(pay)}"' in consume
+
+
+def _consume_id(client: Client) -> str:
+    rows = json.loads(client.get(f"/flow/request/trace/{T2.hex()}?format=json").content)["rows"]
+    told: str = rows[0]["span_id"]
+    return told
+
+
+def test_a_log_has_a_page_too(client: Client, store: Store) -> None:
+    said = shop.log("paid\nsecond line", 3, event_name="payment.captured", attributes={"order.id": "1"})
+    store.put(batch(said))
+    told = get(client, f"/record/log/{said.log_id.hex()}")
+    assert (told["body"], told["event_name"], told["trace_id"]) == (
+        "paid\nsecond line",
+        "payment.captured",
+        None,
+    )
+    assert "second line" in client.get(f"/record/log/{said.log_id.hex()}").content.decode()
+
+
+@pytest.mark.usefixtures("clean_store")
+@pytest.mark.parametrize(
+    "path", [f"{T1.hex()}/{span_id('x').hex()}", "zz/yy", f"{T1.hex()}/12", "log/12", "log/" + "0" * 32]
+)
+@pytest.mark.parametrize("form", ["html", "json", "txt"])
+def test_an_unknown_record_is_a_404(client: Client, path: str, form: str) -> None:
+    assert client.get(f"/record/{path}", {"format": form}).status_code == 404
+
+
+def test_the_drawer_is_part_of_the_page_or_comes_alone(client: Client, pay: Span) -> None:
+    flow = "/flow/entity/order/1"
+    row = f"s-{T1.hex()}-{pay.span_id.hex()}"
+    whole = client.get(flow, {"record": row}).content.decode()
+    assert "<!doctype html>" in whole
+    assert 'class="rec"' in whole
+    assert " open" in whole.split(f'id="{row}"')[0].rsplit("<div", 1)[1]
+    alone = client.get(
+        flow, {"record": row}, headers={"HX-Request": "true", "HX-Target": "record"}
+    ).content.decode()
+    assert "<!doctype html>" not in alone
+    assert "Declined" in alone
+    assert client.get(flow, headers={"HX-Request": "true", "HX-Target": "record"}).content == b""
+    timeline = client.get(flow, headers={"HX-Request": "true", "HX-Target": "timeline"}).content.decode()
+    assert timeline.startswith('<div id="timeline"')
+    for gone in (f"e-{T1.hex()}-{pay.span_id.hex()}-0", "l-" + "0" * 32, "t-shop-1", f"c-{T1.hex()}"):
+        assert client.get(flow, {"record": gone}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "name, group",
+    [("order.id", "Attributes"), ("http.route", "HTTP"), ("url.full", "HTTP"), ("db.system", "Database"),
+     ("messaging.system", "Messaging"), ("exception.type", "Error"), ("gen_ai.system", "Models"), ("flow.attempt", "Workflow")],
+)  # fmt: skip
+def test_attributes_are_grouped_by_convention(name: str, group: str) -> None:
+    assert grouping.groups({name: 1})[0][0] == group
+
+
+def test_the_senders_own_attributes_come_first() -> None:
+    assert [name for name, _ in grouping.groups({"http.route": "/", "a": 1, "db.system": "x"})] == [
+        "Attributes", "HTTP", "Database",
+    ]  # fmt: skip
