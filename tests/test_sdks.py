@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,8 @@ from tests.product import Running
 
 SDKS = Path(__file__).parent / "sdks"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "threadline-sdks"
+INSTALL_S = 240
+TROUBLES: dict[str, str] = {}
 Command = list[str]
 Sender = Callable[[Running, str], Command]
 
@@ -36,7 +39,8 @@ def python(transport: str) -> Sender:
 def node(transport: str) -> Sender:
     def command(running: Running, order: str) -> Command:
         endpoint = f"http://{running.grpc}" if transport == "grpc" else running.otlp
-        program = installed("node", ("package.json",), ["npm", "install", "--no-audit", "--no-fund"])
+        install = ["npm", "install", "--no-audit", "--no-fund", "--fetch-retries=0", "--fetch-timeout=20000"]
+        program = installed("node", ("package.json",), install)
         shutil.copy(SDKS / "node" / "sender.mjs", program)
         return ["node", str(program / "sender.mjs"), transport, endpoint, order]
 
@@ -61,22 +65,31 @@ def golang(running: Running, order: str) -> Command:
 
 def installed(language: str, files: tuple[str, ...], install: Command) -> Path:
     """The folder in which a language's service was installed, once for each content of its files."""
-    for tool in {install[0], language}:
+    for tool in (install[0], language):
         if not shutil.which(tool):
             pytest.skip(f"{tool} is not installed")
     digest = hashlib.sha256(b"".join((SDKS / language / name).read_bytes() for name in files)).hexdigest()
     folder = CACHE / f"{language}-{digest[:12]}"
-    if not folder.exists():
-        making = CACHE / f"{language}-{uuid.uuid4().hex}"
-        making.mkdir(parents=True)
-        for name in files:
-            shutil.copy(SDKS / language / name, making)
-        done = subprocess.run(install, cwd=making, capture_output=True, text=True, timeout=400)
-        if done.returncode:
-            shutil.rmtree(making)
-            pytest.skip(f"{' '.join(install)} failed, no registry? {done.stderr[-300:]}")
-        making.rename(folder)
+    if not folder.exists() and (trouble := trouble_installing(language, files, install, folder)):
+        pytest.skip(f"{install[0]} could not install, no registry? {trouble}")
     return folder
+
+
+def trouble_installing(language: str, files: tuple[str, ...], install: Command, folder: Path) -> str:
+    """Install beside `folder` and move there; why not, or nothing. A failure is not tried again by the next test."""
+    if language in TROUBLES:
+        return TROUBLES[language]
+    with tempfile.TemporaryDirectory(prefix="threadline-sdk-") as made:
+        for name in files:
+            shutil.copy(SDKS / language / name, made)
+        try:
+            subprocess.run(install, cwd=made, check=True, capture_output=True, text=True, timeout=INSTALL_S)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copytree(made, folder, symlinks=True)
+        except (subprocess.SubprocessError, OSError) as error:
+            TROUBLES[language] = f"{error}: {getattr(error, 'stderr', '')}"[-400:]
+            shutil.rmtree(folder, ignore_errors=True)
+    return TROUBLES.get(language, "")
 
 
 SENDERS = [
