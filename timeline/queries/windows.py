@@ -28,13 +28,13 @@ class Stretch:
 
 
 def read(
-    clauses: Clauses, columns: str, after: Position | None, limit: int, seconds: float = TIME_LIMIT_S
+    clauses: Clauses, columns: str, after: Position | None, limit: int, seconds: float | None = None
 ) -> Stretch:
     """At most `limit` rows behind `after`, each beginning with activity and identity."""
     if not clauses.picky:
         return Stretch(_select(clauses, columns, _span(clauses, after, None), limit))
     rows: list[Row] = []
-    ends_at = monotonic() + seconds
+    ends_at = monotonic() + (TIME_LIMIT_S if seconds is None else seconds)
     for window in _sizes():
         bound = _bound(clauses, after, window)
         rows += _select(clauses, columns, _span(clauses, after, bound) + clauses.picky, limit - len(rows))

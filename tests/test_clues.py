@@ -1,0 +1,100 @@
+"""What a text typed or pasted into the find box may name."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from timeline.clues import clues, fits
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+SPAN = "00f067aa0ba902b7"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        TRACE,
+        TRACE.upper(),
+        "4bf92f35-77b3-4da6-a3ce-929d0e0e4736",
+        f"0x{TRACE}",
+        f"  {TRACE}\n",
+        f"00-{TRACE}-{SPAN}-01",
+        f"traceparent: 00-{TRACE}-{SPAN}-01",
+        f'{{"trace_id":"{TRACE}","msg":"x"}}',
+        f"http://127.0.0.1:8000/trace/{TRACE}?x=1",
+        f"2026-11-21 ERROR [trace={TRACE}] card declined",
+    ],
+)
+def test_a_trace_id_is_seen_wherever_it_stands(text: str) -> None:
+    assert clues(text).trace_ids == (TRACE,)
+
+
+@pytest.mark.parametrize("text", [SPAN, SPAN.upper(), f"span_id={SPAN}", f"00-{TRACE}-{SPAN}-01"])
+def test_a_span_id_is_seen(text: str) -> None:
+    assert clues(text).span_ids == (SPAN,)
+
+
+@pytest.mark.parametrize("text", [TRACE[:-1], TRACE + "0", f"x{TRACE}", SPAN[:-1], "4711", ""])
+def test_digits_of_another_length_are_no_id(text: str) -> None:
+    assert clues(text).trace_ids == () and clues(text).span_ids == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "value"),
+    [
+        ("order 4711", "order", "4711"),
+        ("order #4711", "order", "4711"),
+        ("order:4711", "order", "4711"),
+        ("order.id=4711", "order.id", "4711"),
+        ('{"order_id": "4711"}', "order_id", "4711"),
+        ("{'orderId': '47 11'}", "orderId", "47 11"),
+        ("2026-11-21T14:02:11Z ERROR wms: order 4711 failed: carrier 503", "order", "4711"),
+        ("msg=late app.order.id=a/b-1, next", "app.order.id", "a/b-1"),
+    ],
+)
+def test_a_key_with_its_name(text: str, name: str, value: str) -> None:
+    assert (name, value) in clues(text).named
+
+
+@pytest.mark.parametrize(
+    ("name", "type", "is_fit"),
+    [
+        ("order", "order", True),
+        ("orders", "order", True),
+        ("Order", "order", True),
+        ("order.id", "order", True),
+        ("app.order_id", "order", True),
+        ("orderId", "order", True),
+        ("crm-sync.run", "crm-sync", True),
+        ("reorder", "order", False),
+        ("status", "order", False),
+        ("", "order", False),
+    ],
+)
+def test_a_name_fits_a_type(name: str, type: str, is_fit: bool) -> None:
+    assert fits(name, type) is is_fit
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        (
+            "http://threadline.example/flow/entity/order/4711?env=staging",
+            "/flow/entity/order/4711?env=staging",
+        ),
+        ("/flow/entity/order/a%2Fb", "/flow/entity/order/a%2Fb"),
+        ("ftp://x/flow/entity/order/1", ""),
+        ("http://x/orders/1", ""),
+        ("see /flow/entity/order/1", ""),
+        ("http://[broken/flow/", ""),
+    ],
+)
+def test_an_address_of_ours(text: str, path: str) -> None:
+    assert clues(text).path == path
+
+
+@given(st.text(max_size=200))
+def test_any_text_has_clues_within_bounds(text: str) -> None:
+    found = clues(text)
+    assert len(found.words) <= 60 and len(found.named) <= 120
+    assert "\x00" not in found.text + "".join(found.words)
