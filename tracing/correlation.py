@@ -10,7 +10,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from tracing.records import ATTRIBUTES, Log, Resource, Span
-from tracing.values import is_storable
+from tracing.values import is_storable, opened
 
 # Never a business key, whatever it ends in: they name machines, not matters.
 INFRASTRUCTURE = frozenset(
@@ -119,39 +119,45 @@ class Rulebook:
     def read_span(self, span: Span) -> Reading:
         """What a span, its resource and its events say."""
         base = self._resource_keys(span.resource)
-        keys = self._keys_in(span.attributes, base) or base
+        attributes = opened(span.attributes)
+        keys = self._keys_in(attributes, base) or base
         if not keys and not span.events:
             return NOTHING
-        layers = (span.attributes, span.resource.attributes)
+        layers = (attributes, opened(span.resource.attributes))
         carried = self._carried(keys, layers, span.resource)
-        assertions = _states(carried.speakers, span.attributes, max(span.start_ns, span.end_ns))
+        assertions = _states(carried.speakers, attributes, max(span.start_ns, span.end_ns))
         if not span.events:
             return Reading(carried.mentions, tuple(assertions)) if carried.mentions else NOTHING
-        return self._with_events(span, keys, carried, assertions)
+        return self._with_events(span, layers, keys, carried, assertions)
 
     def _with_events(
-        self, span: Span, keys: dict[_Hit, str], carried: "_Carried", assertions: list[Assertion]
+        self,
+        span: Span,
+        layers: tuple[ATTRIBUTES, ...],
+        keys: dict[_Hit, str],
+        carried: "_Carried",
+        assertions: list[Assertion],
     ) -> Reading:
         found = list(carried.speakers)
         for event in span.events:
-            layers = (event.attributes, span.attributes, span.resource.attributes)
-            own = self._keys_in(event.attributes, keys)
-            named = self._carried(own, layers, span.resource).speakers if own else ()
+            attributes = opened(event.attributes)
+            own = self._keys_in(attributes, keys)
+            named = self._carried(own, (attributes, *layers), span.resource).speakers if own else ()
             told = [one for one in named if one not in carried.speakers]
             found += told
-            assertions += _states(_about(told, carried.speakers), event.attributes, event.time_ns)
+            assertions += _states(_about(told, carried.speakers), attributes, event.time_ns)
         return _reading(found, assertions)
 
     def read_log(self, log: Log) -> Reading:
         """What a log record, its resource and its map body say."""
-        attributes = log.attributes
+        attributes = opened(log.attributes)
         if isinstance(log.body, dict):
-            attributes = {**flat(log.body), **attributes}
+            attributes = {**flat(opened(log.body)), **attributes}
         base = self._resource_keys(log.resource)
         keys = self._keys_in(attributes, base) or base
         if not keys:
             return NOTHING
-        carried = self._carried(keys, (attributes, log.resource.attributes), log.resource)
+        carried = self._carried(keys, (attributes, opened(log.resource.attributes)), log.resource)
         if not carried.mentions:
             return NOTHING
         return Reading(carried.mentions, tuple(_states(carried.speakers, attributes, log.time_ns)))
@@ -182,7 +188,7 @@ class Rulebook:
         if keys is None:
             if len(self._resources) > 5_000:
                 self._resources.clear()
-            keys = self._resources[resource.resource_id] = self._keys_in(resource.attributes, {})
+            keys = self._resources[resource.resource_id] = self._keys_in(opened(resource.attributes), {})
         return keys
 
     def _keys_in(self, attributes: ATTRIBUTES, inherited: dict[_Hit, str]) -> dict[_Hit, str]:

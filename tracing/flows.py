@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from tracing.attempts import is_retry
 from tracing.correlation import NOTHING, Assertion, Flow, Mention, Reading
 from tracing.records import MAX_NS, Event, Log, Span, is_plausible
+from tracing.values import opened
 
 LATE_NS = 5 * 60 * 1_000_000_000  # stored this long after it happened: late
 AHEAD_NS = 5 * 60 * 1_000_000_000  # a sender's clock further ahead than this does not lead a list
@@ -261,7 +262,7 @@ class Fold:
         if end_ns < start_ns or not is_plausible(end_ns):
             end_ns = start_ns
         late, first_ns, last_ns, activity = self._times(start_ns, end_ns)
-        errors, retries = int(span.status == 2), int(is_retry(span.attributes))
+        errors, retries = int(span.status == 2), int(is_retry(opened(span.attributes)))
         service = span.resource.service
         return (1, len(span.events), 0, errors, retries, late, first_ns, last_ns, activity, service)
 
@@ -391,13 +392,15 @@ def log_exception(log: Log) -> list[bytes] | None:
     """The id of the exception an ERROR log tells, in a list; None where it tells none that a span event could tell too."""
     if log.severity < ERROR_SEVERITY or not log.trace_id:
         return None
-    if "exception.type" not in log.attributes and "exception.message" not in log.attributes:
+    attributes = opened(log.attributes)
+    if "exception.type" not in attributes and "exception.message" not in attributes:
         return None
     return [_exception_id(log.trace_id, log.span_id, _exception_text(log), 0)]
 
 
 def _exception_text(record: Event | Log) -> bytes:
-    said = (record.attributes.get("exception.type"), record.attributes.get("exception.message"))
+    attributes = opened(record.attributes)
+    said = (attributes.get("exception.type"), attributes.get("exception.message"))
     return "\0".join(_text(part) for part in said).encode("utf-8", "surrogatepass")
 
 

@@ -121,7 +121,4 @@ def _event(event: dict[str, Any]) -> Event:
 
 
 def _map(value: Any) -> dict[str, Any]:
-    """Attributes as a dictionary: a map with odd keys is stored as a list of pairs."""
-    if isinstance(value, dict) and "$map" in value and len(value) == 1:
-        return {str(key): item for key, item in value["$map"]}
     return value if isinstance(value, dict) else {}

@@ -48,6 +48,13 @@ def tag_map(value: dict[str, Any]) -> Any:
     return value
 
 
+def opened(value: dict[str, Any]) -> dict[str, Any]:
+    """A tagged map by name again, so that one odd key does not hide the others; keys that are tagged are left out."""
+    if "$map" in value and len(value) == 1:
+        return {key: item for key, item in value["$map"] if isinstance(key, str)}
+    return value
+
+
 def is_storable(text: str) -> bool:
     """Whether PostgreSQL takes this text as it is."""
     return "\x00" not in text and (text.isascii() or _is_unicode(text))
