@@ -35,7 +35,7 @@ def test_an_order_is_read_and_its_record_opened_in_place(reader: Page) -> None:
     expect(grid.get_by_role("row")).to_have_count(19)  # the axis is one
     before = reader.evaluate("window.marked = 1")
     assert before == 1
-    grid.get_by_role("link", name="charge card").first.click()
+    grid.get_by_role("link", name="charge card", exact=True).click()
     drawer = reader.locator("#record")
     expect(drawer).to_contain_text("CardDeclined")
     expect(reader).to_have_url(re.compile(r"\?record=s-"))

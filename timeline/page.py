@@ -128,7 +128,7 @@ class Painter:
         if not self._base:
             told = self.reading.asked.address(self.path, ("record",))
             self._base = f"{told}{'&' if '?' in told else '?'}record="
-        return self._base + quote(row.id, safe="-._~")
+        return self._base + quote(row.record or row.id, safe="-._~")
 
     def _told(self, row: Row, lasts: bool) -> str:
         if lasts:

@@ -22,14 +22,20 @@ def rows_html(rows: Iterable[Drawn]) -> SafeString:
 def _row(drawn: Drawn) -> str:
     row = drawn.row
     expanded = "" if not drawn.toggle else f' aria-expanded="{"true" if row.open else "false"}"'
-    name = escape(_cut(drawn.name, NAME_LENGTH))
     return (
         f'<div class="band row {drawn.css}" role="row" id="{escape(row.id)}" aria-level="{drawn.level}"{expanded}'
         f' title="{escape(drawn.when)}"><div class="cell {drawn.indent}" role="rowheader">{_twist(drawn)}{_tags_before(drawn)}'
-        f'<a class="name" href="{escape(drawn.href)}"{_target(drawn)}>{name}</a>{_tags_after(drawn)}'
+        f"{_name(drawn)}{_tags_after(drawn)}"
         f'{_service(drawn)}</div><svg aria-hidden="true" class="{drawn.hue}">{_shape(drawn)}</svg>'
         f'<div role="gridcell">{escape(drawn.told)}</div></div>'
     )
+
+
+def _name(drawn: Drawn) -> str:
+    name = escape(_cut(drawn.name, NAME_LENGTH))
+    if not drawn.href:
+        return f'<span class="name">{name}</span>'
+    return f'<a class="name" href="{escape(drawn.href)}"{_target(drawn)}>{name}</a>'
 
 
 def _twist(drawn: Drawn) -> str:

@@ -7,7 +7,6 @@ axis, `timeline.text` into lines.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
 
 from timeline.layout.bones import NO_SPAN, SpanBone, is_failed_log
 from timeline.layout.ids import node_id
@@ -45,6 +44,7 @@ class Row:
     dim: bool = False
     severity: str = ""
     href: str = ""  # of the record's own page
+    record: str = ""  # id of the row whose record this one shows, where that is another
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -275,6 +275,7 @@ def _transition_row(tree: Tree, node: int, details: Details) -> Row:
         "transition", "", None, 0, trace or None, span.hex() or None, move.system, move.state, move.time,
         text=f"{move.before} → {move.state}" if move.before is not None else None,
         href=f"/record/{trace}/{span.hex()}" if span else f"/record/log/{move.record_id.hex()}",
+        record=f"s-{trace}-{span.hex()}" if span else f"l-{move.record_id.hex()}",
     )  # fmt: skip
 
 
@@ -292,7 +293,3 @@ def severity_word(severity: int, text: str) -> str:
 def _first_line(body: str) -> str:
     line = body.strip().split("\n", 1)[0]
     return line if len(line) <= NAME_LENGTH else line[: NAME_LENGTH - 1] + "…"
-
-
-def quoted(row_id: str) -> str:
-    return quote(row_id, safe="")
