@@ -1,0 +1,231 @@
+"""Days go out whole, only when date and last receipt are past, beside running ingest and after a crash."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from tests import tables
+from tests.at_once import at_once
+from tests.builders import Service, batch
+from tracing import partitions, retention
+from tracing.clock import now_ns
+from tracing.records import DAY_NS, Span
+from tracing.storing import Store
+
+SHOP = Service("shop")
+ORDER = {"order.id": "1"}
+OLD = 18_000
+
+
+def on(day: int, name: str = "s") -> Span:
+    return SHOP.span(f"{name} {day}", 0, 1, start_ns=day * DAY_NS, attributes=ORDER)
+
+
+def received(worker: psycopg.Connection, day: int, days_ago: int) -> None:
+    worker.execute("UPDATE day SET last_received_ns = %s WHERE day = %s", (now_ns() - days_ago * DAY_NS, day))
+
+
+@pytest.fixture
+def other_days_kept(worker: psycopg.Connection) -> Iterator[None]:
+    """Days of other tests are none of ours: they were received just now."""
+    worker.execute("UPDATE day SET last_received_ns = %s", (now_ns(),))
+    yield
+
+
+def names(worker: psycopg.Connection, day: int) -> set[str]:
+    rows = worker.execute("SELECT relname FROM pg_class WHERE relname ~ %s", (f"_d{day}$",)).fetchall()
+    return {row[0] for row in rows}
+
+
+def test_a_day_goes_when_its_date_and_its_last_receipt_are_past(
+    other_days_kept: None, store: Store, conninfo: str, worker: psycopg.Connection
+) -> None:
+    today = now_ns() // DAY_NS
+    ages = {OLD: 15, OLD + 1: 13, today - 13: 15, today - 15: 15}
+    store.put(batch(*(on(day) for day in ages)))
+    for day, days_ago in ages.items():
+        received(worker, day, days_ago)
+    assert retention.drop_old(worker, 14, 50_000) == [OLD, today - 15]
+    assert names(worker, OLD) == set()
+    assert tables.ask(conninfo, "SELECT day FROM span ORDER BY day") == [(OLD + 1,), (today - 13,)]
+    assert tables.ask(conninfo, "SELECT day FROM request ORDER BY day") == [(OLD + 1,), (today - 13,)]
+    # The order keeps what it was.
+    flow = tables.flow(conninfo, "1")
+    assert (flow["spans"], flow["first_ns"], flow["chapters"]) == (4, OLD * DAY_NS, 1)
+    assert retention.drop_old(worker, 14, 50_000) == []
+
+
+def test_a_dropped_day_begins_anew(
+    other_days_kept: None, store: Store, conninfo: str, worker: psycopg.Connection
+) -> None:
+    store.put(batch(on(OLD)))
+    received(worker, OLD, 20)
+    assert retention.drop_old(worker, 14, 50_000) == [OLD]
+    # This store still believes the day is there.
+    store.put(batch(on(OLD, "late")))
+    assert tables.one(conninfo, "SELECT count(*) FROM span") == 1
+    assert OLD in partitions.stored_days(worker)
+    assert retention.drop_old(worker, 14, 50_000) == []
+
+
+def test_a_record_that_came_just_now_keeps_its_day(
+    other_days_kept: None,
+    store: Store,
+    conninfo: str,
+    worker: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Between retention's look and its close."""
+    store.put(batch(on(OLD), on(OLD + 1)))
+    for day in (OLD, OLD + 1):
+        received(worker, day, 20)
+    look = retention._finish_interrupted
+
+    def close_after_another_arrival(connection: psycopg.Connection) -> None:
+        look(connection)
+        store.put(batch(on(OLD, "late")))
+
+    monkeypatch.setattr(retention, "_finish_interrupted", close_after_another_arrival)
+    closing = retention._close
+
+    def close(connection: psycopg.Connection, day: int, before_ns: int) -> bool:
+        received(connection, OLD, 0)
+        return closing(connection, day, before_ns)
+
+    monkeypatch.setattr(retention, "_close", close)
+    assert retention.drop_old(worker, 14, 50_000) == [OLD + 1]
+    assert tables.one(conninfo, "SELECT count(*) FROM span") == 2
+
+
+def test_a_batch_that_meets_a_closing_day_waits_and_is_kept(
+    other_days_kept: None, store: Store, conninfo: str, worker: psycopg.Connection
+) -> None:
+    """The day is closed, its partitions still there: written into them, the batch would be lost with them."""
+    store.put(batch(on(OLD)))
+    received(worker, OLD, 20)
+    fresh = Store(conninfo, "production")
+    fresh.put(batch(on(OLD + 1)))
+    received(worker, OLD, 20)
+    worker.execute("SELECT pg_advisory_lock(%s)", (partitions.SHAPE_LOCK,))
+    assert retention._close(worker, OLD, now_ns() - 14 * DAY_NS)
+    sending = threading.Thread(target=fresh.put, args=(batch(on(OLD, "late")),))
+    fresh._days.add(OLD)
+    sending.start()
+    time.sleep(0.3)
+    assert sending.is_alive()
+    retention._drop(worker, OLD)
+    worker.execute("SELECT pg_advisory_unlock(%s)", (partitions.SHAPE_LOCK,))
+    sending.join(10)
+    fresh.close()
+    assert tables.ask(conninfo, "SELECT name FROM span WHERE day = %s", OLD) == [(f"late {OLD}",)]
+
+
+INTERRUPTED = {
+    "closed only": [],
+    "one partition detached": ["ALTER TABLE span DETACH PARTITION span_d{day}"],
+    "one dropped, one detached": ["DROP TABLE span_d{day}", "ALTER TABLE log DETACH PARTITION log_d{day}"],
+    "all but one dropped": [f"DROP TABLE {table}_d{{day}}" for table in partitions.TABLES[:-1]],
+}
+
+
+@pytest.mark.parametrize("statements", INTERRUPTED.values(), ids=INTERRUPTED.keys())
+@pytest.mark.parametrize("first", ["retention", "ingest"])
+def test_an_interrupted_drop_is_finished(
+    other_days_kept: None,
+    store: Store,
+    conninfo: str,
+    worker: psycopg.Connection,
+    statements: list[str],
+    first: str,
+) -> None:
+    store.put(batch(on(OLD)))
+    received(worker, OLD, 20)
+    retention._close(worker, OLD, now_ns())
+    for statement in statements:
+        worker.execute(statement.format(day=OLD).encode())
+    if first == "retention":
+        retention.drop_old(worker, 14, 50_000)
+        assert names(worker, OLD) == set()
+    late = Store(conninfo, "production")
+    assert not late.put(batch(on(OLD, "late"))).refusals
+    late.close()
+    assert tables.ask(conninfo, "SELECT name FROM span") == [(f"late {OLD}",)]
+    assert tables.one(conninfo, "SELECT sum(spans) FROM request") == 1
+    assert retention.drop_old(worker, 14, 50_000) == []
+
+
+def test_a_half_detached_partition_is_finished(
+    other_days_kept: None, store: Store, conninfo: str, worker: psycopg.Connection
+) -> None:
+    """DETACH CONCURRENTLY commits twice; a crash between leaves it pending."""
+    store.put(batch(on(OLD)))
+    received(worker, OLD, 20)
+    retention._close(worker, OLD, now_ns())
+    with psycopg.connect(conninfo) as reader:
+        reader.execute("SELECT count(*) FROM span")  # holds the lock that the second half waits for
+        with psycopg.connect(conninfo, autocommit=True) as dying:
+            dying.execute("SET statement_timeout = '300ms'")
+            with pytest.raises(psycopg.errors.QueryCanceled):
+                dying.execute(f"ALTER TABLE span DETACH PARTITION span_d{OLD} CONCURRENTLY".encode())
+    pending = "SELECT count(*) FROM pg_inherits WHERE inhdetachpending"
+    assert tables.one(conninfo, pending) == 1
+    retention.drop_old(worker, 14, 50_000)
+    assert tables.one(conninfo, pending) == 0
+    assert names(worker, OLD) == set()
+
+
+def test_ingest_goes_on_while_days_are_dropped(
+    other_days_kept: None, store: Store, conninfo: str, worker: psycopg.Connection
+) -> None:
+    days = [OLD + n for n in range(4)]
+    store.put(batch(*(on(day) for day in days)))
+    for day in days:
+        received(worker, day, 20)
+    slowest = []
+
+    def send() -> None:
+        for n in range(60):
+            began = time.monotonic()
+            store.put(batch(SHOP.span(f"now {n}", n, 1, attributes=ORDER)))
+            slowest.append(time.monotonic() - began)
+
+    dropped: list[int] = []
+    at_once(send, lambda: dropped.extend(retention.drop_old(worker, 14, 50_000)))
+    assert dropped == days
+    assert tables.one(conninfo, "SELECT count(*) FROM span") == 60
+    assert max(slowest) < 5
+
+
+def test_a_flow_is_forgotten_after_a_retention_of_its_own(
+    other_days_kept: None, store: Store, conninfo: str, worker: psycopg.Connection
+) -> None:
+    ended = SHOP.span(
+        "e", 0, 1, start_ns=OLD * DAY_NS, attributes={"order.id": "old", "order.state": "done"}, status=2
+    )
+    store.put(
+        batch(ended, SHOP.span("n", 0, 1, start_ns=now_ns(), attributes=ORDER | {"order.state": "new"}))
+    )
+    retention.drop_old(worker, 14, 400)
+    assert tables.ask(conninfo, "SELECT key FROM flow") == [("1",)]
+    for table in ("chapter", "assertion", "current_state"):
+        with psycopg.connect(conninfo) as connection:
+            count = connection.execute(f"SELECT count(*) FROM {table}".encode()).fetchone()
+        assert count == (1,), table
+
+
+def test_what_was_told_of_a_request_goes_with_its_day(
+    other_days_kept: None, store: Store, conninfo: str, worker: psycopg.Connection
+) -> None:
+    failing = Service("shop").log(
+        "x", 0, trace=bytes(range(16)), severity=17, time_ns=OLD * DAY_NS,
+        attributes=ORDER | {"exception.type": "E"},
+    )  # fmt: skip
+    store.put(batch(failing))
+    received(worker, OLD, 20)
+    assert tables.one(conninfo, "SELECT count(*) FROM told_exception") == 2
+    retention.drop_old(worker, 14, 50_000)
+    flow_id = tables.one(conninfo, "SELECT flow_id FROM flow")
+    assert tables.ask(conninfo, "SELECT scope_id FROM told_exception") == [(flow_id,)]
