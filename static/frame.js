@@ -3,14 +3,14 @@
 
 const YEAR = 31536000;
 const remember = (name, value) => {
-  document.cookie = `${name}=${encodeURIComponent(value)}; path=/; max-age=${value ? YEAR : 0}; samesite=lax`;
+  document.cookie = `${name}=${value}; path=/; max-age=${value ? YEAR : 0}; samesite=lax`;
 };
 const remembered = (name) =>
   document.cookie.split("; ").find((pair) => pair.startsWith(`${name}=`))?.slice(name.length + 1) ?? "";
 
 function rememberZone() {
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone ?? "";
-  if (zone && decodeURIComponent(remembered("tz")) !== zone) remember("tz", zone);
+  if (zone && remembered("tz") !== zone) remember("tz", zone);
 }
 
 function switchColours(button) {
@@ -31,7 +31,7 @@ function switchColours(button) {
 
 function switchClock(button) {
   const utc = remembered("clock") === "utc";
-  button.hidden = !utc && ["", "UTC"].includes(decodeURIComponent(remembered("tz")));
+  button.hidden = !utc && ["", "UTC"].includes(remembered("tz"));
   button.textContent = utc ? "show local time" : "show UTC";
   button.addEventListener("click", () => {
     remember("clock", utc ? "" : "utc");

@@ -1,0 +1,156 @@
+"""Every page is strict HTML, needs nothing from inside itself, and keeps its promises without JavaScript.
+
+Parsed by html5lib in strict mode; what a sender wrote into a name never becomes markup.
+"""
+
+import re
+from typing import Any
+from xml.etree.ElementTree import Element
+
+import html5lib
+import pytest
+from django.test import Client
+
+from tests.builders import Service, batch, trace_id
+from tests.shop import PLACED, fill
+from tracing import rules
+from tracing.clock import now_ns
+from tracing.models import Rule, Sender
+from tracing.storing import Store
+
+EVIL = "\"><script>alert(1)</script><b title='"
+PAGES = [
+    "/",
+    "/flows",
+    "/flows?kind=request",
+    "/flows?q=order.state%3Dpaid&type=order&status=ok&from=2026-01-01",
+    "/flows?q=nothing",
+    "/flows?limit=1",
+    "/flows?limit=bad",
+    "/find",
+    "/find?q=order",
+    "/find?q=nothing",
+    "/find?q=evil",
+    "/settings/",
+    "/settings/senders",
+    "/settings/rules",
+    "/settings/rules/new",
+    "/settings/rules/1",
+    "/flow/entity/order/4711",
+    "/flow/entity/order/4711?only=errors",
+    "/flow/workflow/onboarding/run-1",
+    f"/flow/request/trace/{PLACED.hex()}",
+    "/flow/entity/order/unknown",
+    "/nowhere",
+]
+
+
+@pytest.fixture
+def stored(store: Store) -> None:
+    fill(store)
+    evil = Service(f"evil {EVIL}", EVIL)
+    store.put(
+        batch(
+            evil.span(EVIL, 0, 1, trace=trace_id("evil"), status=2, message=EVIL,
+                      attributes={"order.id": f"evil {EVIL}", "order.state": EVIL, "odd.thing_id": EVIL}),
+            evil.log(EVIL, 1, attributes={"order.id": f"evil2 {EVIL}"}),
+        )
+    )  # fmt: skip
+    Sender.objects.create(
+        service=EVIL, environment=EVIL, sdk=EVIL, transport="grpc", first_seen_ns=1, last_seen_ns=now_ns(),
+        refused=1, refusals={EVIL: 1},
+    )  # fmt: skip
+    rule = Rule.objects.get(pk=1)
+    rule.note = EVIL
+    rules.publish(rule)
+    rules.apply(rule)
+
+
+def parsed(text: str) -> Element:
+    parser = html5lib.HTMLParser(
+        html5lib.treebuilders.getTreeBuilder("etree"), strict=True, namespaceHTMLElements=False
+    )
+    root: Element = parser.parse(text)
+    return root
+
+
+def words(element: Element, name: str) -> list[str]:
+    return str(element.get(name, "")).split()
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_is_strict_and_self_contained(client: Client, stored: None, path: str) -> None:
+    answer = client.get(path)
+    root = parsed(answer.content.decode())
+    everything = list(root.iter())
+    assert not [
+        one
+        for one in everything
+        if "style" in one.attrib or any(name.startswith("on") for name in one.attrib)
+    ]
+    assert not [one for one in everything if one.tag == "style"]
+    assert all(one.get("src", "").startswith("/static/") for one in everything if one.tag == "script")
+    assert "alert(1)</script>" not in answer.content.decode()
+    ids = [str(one.get("id")) for one in everything if one.get("id")]
+    assert len(ids) == len(set(ids)), sorted(one for one in ids if ids.count(one) > 1)
+    assert len(root.findall(".//h1")) == 1 and root.find(".//title") is not None
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_what_htmx_asks_for_is_also_a_plain_link(client: Client, stored: None, path: str) -> None:
+    root = parsed(client.get(path).content.decode())
+    for one in root.iter():
+        wanted = one.get("hx-get")
+        if wanted is None:
+            continue
+        links = [inner.get("href") for inner in one.iter("a")]
+        assert wanted in (one.get("href"), one.get("action"), *links), (one.tag, wanted)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_what_can_be_filled_in_has_a_name_for_those_who_listen(
+    client: Client, stored: None, path: str
+) -> None:
+    root = parsed(client.get(path).content.decode())
+    labelled = {one.get("for") for one in root.iter("label")}
+    wrapped = {id(inner) for label in root.iter("label") for inner in label.iter()}
+    for one in root.iter():
+        if one.tag in ("input", "select", "textarea") and one.get("type") != "hidden":
+            assert one.get("aria-label") or one.get("id") in labelled or id(one) in wrapped, one.attrib
+        if one.tag == "button":
+            assert one.get("aria-label") or "".join(one.itertext()).strip(), one.attrib
+
+
+@pytest.mark.parametrize("path", ["/", "/flows", "/settings/", "/settings/rules", "/flow/entity/order/4711"])
+def test_links_inside_lead_somewhere(client: Client, stored: None, path: str) -> None:
+    root = parsed(client.get(path).content.decode())
+    links = {str(one.get("href")) for one in root.iter("a")}
+    assert all(link.startswith(("/", "#")) for link in links), links
+    for link in sorted(links)[:60]:
+        if link.startswith("/"):
+            assert client.get(link).status_code in (200, 302), link
+
+
+def test_colours_and_zone_follow_the_cookies(client: Client, stored: None) -> None:
+    assert 'data-theme="system"' in client.get("/flows").content.decode()
+    client.cookies["theme"] = "dark"
+    client.cookies["tz"] = "Asia/Kolkata"
+    page = client.get("/flows").content.decode()
+    assert 'data-theme="dark"' in page and "Times are +05:30" in page
+    assert re.search(r'title="[^"]*\+05:30 = [^"]* UTC', page)
+    client.cookies["clock"] = "utc"
+    client.cookies["theme"] = EVIL
+    page = client.get("/flows").content.decode()
+    assert "Times are UTC" in page and 'data-theme="system"' in page
+
+
+@pytest.mark.parametrize(("name", "status"), [("bad_request", 400), ("not_found", 404), ("failed", 500)])
+def test_errors_are_told_in_the_asked_form(rf: Any, name: str, status: int) -> None:
+    from timeline.views import errors
+
+    answer = getattr(errors, name)
+    for form in ("json", "txt", "md", "html", "odd"):
+        told = answer(rf.get("/x", {"format": form}))
+        assert told.status_code == status and len(told.content) > 20
+        if form in ("html", "odd"):
+            parsed(told.content.decode())
