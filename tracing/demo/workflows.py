@@ -7,7 +7,7 @@ those of the real instrumentations. `plan` and `stories` say when they run.
 from opentelemetry.trace import SpanKind
 
 from tracing.demo.cast import Shop
-from tracing.demo.failures import mail_refused
+from tracing.demo.failures import Failure, mail_refused, stock_conflict
 from tracing.demo.goods import Order
 from tracing.demo.scene import SECOND
 from tracing.demo.services import Attributes, Headers, headers_here
@@ -88,23 +88,23 @@ def fulfilled(shop: Shop, order: Order, failing_tries: int = 0) -> str:
         inside = headers_here()
     steps = ("AllocateBin", "PrintPickList", "ConfirmPick")
     for index, step in enumerate(steps):
-        _activity(shop, step, {**about, "temporalActivityID": str(index + 1)}, inside, failing_tries)
-        failing_tries = 0
+        failures = [stock_conflict(order.sku)] * (0 if index else failing_tries)
+        _activity(shop, step, {**about, "temporalActivityID": str(index + 1)}, inside, failures)
     with worker.span("CompleteWorkflow:Fulfilment", {**about, "workflow.state": "completed"}, headers=inside):
         worker.log(f"Fulfilment of order {order.number} completed", {"order.id": order.key, **about})
     return workflow
 
 
-def _activity(shop: Shop, step: str, about: Attributes, inside: Headers, failing_tries: int) -> None:
+def _activity(shop: Shop, step: str, about: Attributes, inside: Headers, failures: list[Failure]) -> None:
     worker = shop.fulfilment
     with worker.span(f"StartActivity:{step}", about, SpanKind.CLIENT, inside):
         asked = headers_here()
-    for attempt in range(failing_tries + 1):
+    for attempt, failure in enumerate((*failures, None)):
         shop.scene.spend(5, 60)
         with worker.span(f"RunActivity:{step}", about, SpanKind.SERVER, asked) as running:
             shop.scene.spend(80, 2_500)
-            if attempt < failing_tries:
-                worker.fail(running, mail_refused(), logged=False)
+            if failure:
+                worker.fail(running, failure, logged=False)
         shop.scene.wait(2**attempt)
 
 
