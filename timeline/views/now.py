@@ -122,7 +122,8 @@ def headline(told: dict[str, Any]) -> str:
         return "Nothing was received yet."
     if not count:
         return f"No entity or workflow carries an error in the last {motion.DAYS} days."
-    return f"{count:,} flows carry errors in the last {motion.DAYS} days."
+    subject = "1 flow carries" if count == 1 else f"{count:,} flows carry"
+    return f"{subject} errors in the last {motion.DAYS} days."
 
 
 def _group_line(group: Group, at_ns: int, asked: str) -> str:

@@ -1,0 +1,120 @@
+"""One flow summed up: a request over its days, its status, what retention took, and which environment is meant."""
+
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from tests.builders import BASE_NS, Service, batch, trace_id
+from timeline.summaries import find_flow, find_flows, fold_request
+from tracing.records import day_of
+from tracing.storing import Store
+
+SHOP = Service("shop")
+DAY_MS = 86_400_000
+TRACE = trace_id("fold")
+
+
+def day_row(day: int, **told: Any) -> tuple[Any, ...]:
+    """A row of `REQUEST_COLUMNS`."""
+    known: dict[str, Any] = {
+        "trace_id": TRACE, "environment": "production", "spans": 2, "events": 1, "logs": 0, "errors": 0, "retries": 0,
+        "resent": 0, "late": 0, "first_ns": day * 100, "last_ns": day * 100 + 50, "services": ["shop"], "activity": day,
+        "root": None, "root_span_id": None, "root_name": None, "root_service": None, "root_status": None, "day": day,
+    }  # fmt: skip
+    return tuple((known | told).values())
+
+
+def root(order: bytes, name: str, status: int) -> dict[str, Any]:
+    return {
+        "root": order,
+        "root_span_id": b"12345678",
+        "root_name": name,
+        "root_service": "shop",
+        "root_status": status,
+    }
+
+
+def test_days_are_summed_and_the_first_root_names_it() -> None:
+    rows = [
+        day_row(2, services=["billing"], errors=3, **root(b"b", "second", 2)),
+        day_row(1, logs=4, first_ns=None, last_ns=None, **root(b"a", "first", 1)),
+    ]
+    flow = fold_request(rows)
+    assert flow is not None
+    assert (flow.title, flow.spans, flow.logs, flow.errors, flow.chapters) == ("first", 4, 4, 3, 1)
+    assert (flow.first_ns, flow.last_ns, flow.services, flow.activity) == (200, 250, ("billing", "shop"), 2)
+    assert flow.days == (1, 2)
+    assert flow == fold_request(reversed(rows))
+
+
+@pytest.mark.parametrize(
+    ("told", "status"),
+    [
+        ({}, "open"),
+        ({"errors": 5}, "open"),
+        (root(b"a", "x", 0), "ok"),
+        (root(b"a", "x", 0) | {"errors": 1}, "error"),
+        (root(b"a", "x", 1) | {"errors": 1}, "ok"),
+        (root(b"a", "x", 2), "error"),
+    ],
+)
+def test_status_of_a_request(told: dict[str, Any], status: str) -> None:
+    flow = fold_request([day_row(1, **told)])
+    assert flow is not None and flow.status == status
+
+
+def test_no_rows_are_no_flow() -> None:
+    assert fold_request([]) is None
+
+
+def test_the_default_environment_comes_first_then_the_latest(store: Store) -> None:
+    places = ("qa", "staging", "production", "load")
+    for hours, place in enumerate(places):
+        store.put(batch(Service("shop", place).span("x", hours * 3_600_000, 1, attributes={"order.id": "1"})))
+    found = find_flows("entity", "order", "1")
+    assert [flow.environment for flow in found] == ["production", "load", "staging", "qa"]
+    one = find_flow("entity", "order", "1", "qa")
+    assert one is not None and one.path == "/flow/entity/order/1?env=qa"
+
+
+@pytest.mark.parametrize(
+    ("kind", "type", "key"),
+    [
+        ("entity", "order", "ABC"),
+        ("workflow", "order", "abc"),
+        ("entity", "invoice", "abc"),
+        ("thing", "order", "abc"),
+        ("entity", "order", "abc\x00"),
+        ("request", "trace", "abc"),
+        ("request", "trace", "0" * 32),
+        ("request", "order", "abc"),
+    ],
+)
+def test_only_the_exact_name_is_the_flow(store: Store, kind: str, type: str, key: str) -> None:
+    store.put(batch(SHOP.span("x", 0, 1, attributes={"order.id": "abc"})))
+    assert find_flow("entity", "order", "abc") is not None
+    assert find_flow(kind, type, key) is None
+
+
+@pytest.mark.parametrize(
+    ("gone", "retained"), [((), "all"), ((0,), "partly"), ((0, 1, 2), "summary"), ((1,), "all")]
+)
+def test_what_retention_took_is_told(store: Store, gone: tuple[int, ...], retained: str) -> None:
+    for day in (0, 2):
+        store.put(
+            batch(SHOP.span("x", day * DAY_MS, 1, trace=trace_id(str(day)), attributes={"order.id": "7"}))
+        )
+    with connection.cursor() as cursor:
+        for day in range(3):
+            cursor.execute(
+                "INSERT INTO day (day) VALUES (%s) ON CONFLICT DO NOTHING", [day_of(BASE_NS) + day]
+            )
+        days = [day_of(BASE_NS) + day for day in gone]
+        cursor.execute("UPDATE day SET dropped_ns = 1 WHERE day = ANY(%s)", [days])
+    try:
+        flow = find_flow("entity", "order", "7")
+        assert flow is not None and flow.as_json("")["retained"] == retained
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE day SET dropped_ns = NULL")
