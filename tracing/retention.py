@@ -9,6 +9,7 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 
+from tracing import quarantine
 from tracing.clock import now_ns
 from tracing.partitions import SHAPE_LOCK, TABLES, partition
 from tracing.records import DAY_NS
@@ -62,6 +63,7 @@ def drop_old(
         connection.execute("SELECT pg_advisory_unlock(%s)", (SHAPE_LOCK,))
     for statement in _CATCH_ALL:
         connection.execute(statement, {"before_ns": first_kept * DAY_NS})
+    quarantine.forget(connection, now - retention_days * DAY_NS)
     _forget_flows(connection, (now - flow_retention_days * DAY_NS) // 60_000_000_000)
     return days
 
