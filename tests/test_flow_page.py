@@ -401,3 +401,44 @@ def test_a_page_asks_the_database_a_fixed_number_of_times(
     )
     with django_assert_max_num_queries(15):
         client.get("/flow/entity/order/4711")
+
+
+def test_a_very_large_flow_is_read_chapter_by_chapter(
+    client: Client, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put(batch(*order_4711()))
+    monkeypatch.setattr("timeline.queries.story.HEAVY", 3)
+    folded = get(client, "/flow/entity/order/4711")
+    assert [row["row"] for row in folded["rows"]] == ["chapter"] * 5
+    assert folded["flow"]["related"] is None
+    chapter = folded["rows"][0]["id"]
+    opened = get(client, "/flow/entity/order/4711", open=chapter)
+    assert outline(opened["rows"])[:3] == ["chapter POST /orders", "  span POST /orders", "    span validate"]
+    assert opened["total_rows"] == 5 + 8
+    assert len(every_row(client, "/flow/entity/order/4711", 4, expand="all")) == 18
+    assert client.get("/flow/entity/order/4711").status_code == 200
+
+
+def test_a_version_without_the_key_is_related(client: Client, store: Store) -> None:
+    first = shop.span("task", 0, 5, id="task", attributes=ORDER)
+    store.put(
+        batch(
+            first, shop.span("task", 10, 5, id="task"), shop.span("task", 20, 5, id="task", attributes=ORDER)
+        )
+    )
+    flow = get(client, "/flow/entity/order/4711")["flow"]
+    assert (flow["spans"], flow["related"]) == (2, 1)
+
+
+def test_a_summary_outlives_its_records(client: Client, store: Store) -> None:
+    from django.db import connection
+
+    store.put(batch(*order_4711()))
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE span, log, member, request, link")
+    rows = get(client, "/flow/entity/order/4711")["rows"]
+    assert outline(rows)[:3] == ["chapter trace " + T1.hex()[:8], "  transition paid", "  transition created"]
+    assert len(rows) == 5 + 3
+    assert rows[0]["marks"] == ["its records are no longer kept"]
+    assert rows[0]["duration"] == str(1240 * MS)
+    assert client.get("/flow/entity/order/4711").status_code == 200

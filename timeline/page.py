@@ -167,7 +167,8 @@ def context(request: HttpRequest, reading: Reading, others: Sequence[FlowSummary
     zone, now = reader_zone(request), now_ns()
     flow, asked = reading.flow, reading.asked
     axis = _axis(reading)
-    hues = distinct_hues(flow.services)
+    services = sorted({*flow.services, *(row.service for row in reading.rows if row.service)})
+    hues = distinct_hues(services)
     painter = Painter(reading, request.path, axis, zone, now, hues)
     answer, evidence = sentences.answer(flow, reading.first_error, zone, now)
     sign, word = sentences.mark_of(flow)
@@ -296,7 +297,7 @@ def _chips(reading: Reading, path: str) -> Iterator[Chip]:
 
 def _services(reading: Reading, path: str, hues: dict[str, str]) -> Iterator[tuple[Chip, str]]:
     asked = reading.asked
-    for name in reading.flow.services:
+    for name in hues:
         pressed = name in asked.sieve.services
         href = (
             asked.address(path, ("service", "cursor"))

@@ -7,7 +7,6 @@ from typing import Any
 from timeline.asked import Asked
 from timeline.layout.ids import node_id
 from timeline.layout.story import Chapter, Plan
-from timeline.layout.tree import failed_nodes
 from timeline.queries.details import read_log_details, read_span_details
 from timeline.queries.story import Story
 from timeline.rows import Row, key_of
@@ -59,7 +58,7 @@ def _failures(chapter: Chapter) -> list[tuple[int, int, str, int]]:
         return []
     return [
         (tree.end(node), -tree.times[node], chapter.id, node)
-        for node in failed_nodes(tree)
+        for node in tree.failed
         if node >= len(tree.spans) or tree.spans[node].span_id not in chapter.context
     ]
 

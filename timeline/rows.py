@@ -156,7 +156,7 @@ def _chapter_row(plan: Plan, story: Story, place: Place, details: Details) -> Ro
     row.status = _chapter_status(chapter, story, bool(sums and sums.errors))
     row.open = place.chapter in plan.open if row.count else None
     row.text = _linked_from(chapter, plan, story, details)
-    if tree is not None and not tree.times:
+    if tree is not None and not tree.spans and not tree.logs:
         row.marks.append("its records are no longer kept")
     if chapter.trace_id:
         row.href = f"/flow/request/trace/{row.trace_id}"

@@ -8,7 +8,7 @@ from datetime import UTC, tzinfo
 from typing import Any
 
 from timeline import moments
-from timeline.layout.tree import Tree
+from timeline.layout.tree import dropped, redacted
 from timeline.queries.story import Story
 from timeline.summaries import FlowSummary
 
@@ -57,23 +57,15 @@ def trust(flow: FlowSummary, story: Story) -> Trust:
     trees, sums = story.trees, story.sums.values()
     return Trust(
         orphans=sum(len(tree.orphans) for tree in trees),
-        dropped=sum(_dropped(tree) for tree in trees),
+        dropped=sum(dropped(tree) for tree in trees),
         resent=flow.resent + sum(told.resent for told in sums),
         versions=sum(len(tree.older) for tree in trees),
         unattached_logs=sum(len(tree.loose_logs) for tree in trees),
         late=flow.late + sum(told.late for told in sums),
         truncated=story.truncated,
         cycles=sum(len(tree.cycles) for tree in trees),
-        redacted=sum(_redacted(tree) for tree in trees),
+        redacted=sum(redacted(tree) for tree in trees),
     )
-
-
-def _dropped(tree: Tree) -> int:
-    return sum([bone.dropped for bone in tree.spans]) + sum([bone.dropped for bone in tree.logs])
-
-
-def _redacted(tree: Tree) -> int:
-    return sum([bone.redacted for bone in tree.spans]) + sum([bone.redacted for bone in tree.logs])
 
 
 def doubts(told: Trust, flow: FlowSummary) -> list[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from timeline.layout.axis import Axis
-from timeline.layout.tree import Tree, failed_nodes
+from timeline.layout.tree import Tree
 
 BINS = 64
 
@@ -27,7 +27,7 @@ def overview(axis: Axis, trees: Iterable[Tree]) -> list[Bin]:
     for tree in trees:
         for times in _sorted_times(tree):
             _count(times, edges, counts)
-        _count(sorted(tree.times[node] for node in failed_nodes(tree)), edges, failed)
+        _count(sorted(tree.times[node] for node in tree.failed), edges, failed)
     most = max(counts) or 1
     return [
         Bin(slot * width, width * 0.75, (count / most) ** 0.5, bool(failed[slot]))

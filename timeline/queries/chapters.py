@@ -36,6 +36,9 @@ class Mentions:
     """The records of one chapter that carry the key. `days` says where to look for them."""
 
     span_ids: set[bytes] = field(default_factory=set)
+    versions: set[bytes] = field(
+        default_factory=set
+    )  # span ids, each with the first four bytes of its digest
     log_ids: set[bytes] = field(default_factory=set)
     days: set[int] = field(default_factory=set)
 
@@ -56,15 +59,16 @@ class Trace:
 
 def read_mentions(flow_id: bytes, snapshot: str) -> dict[CHAPTER_KEY, Mentions]:
     rows = _fetch(
-        f"SELECT trace_id, service, day, span_ids, log_ids FROM member"
+        f"SELECT trace_id, service, day, span_ids, span_marks, log_ids FROM member"
         f" WHERE flow_id = %(flow)s AND {VISIBLE}",
         {"flow": flow_id, "snapshot": snapshot},
     )
     found: dict[CHAPTER_KEY, Mentions] = {}
-    for trace_id, service, day, span_ids, log_ids in rows:
+    for trace_id, service, day, span_ids, marks, log_ids in rows:
         told = found.setdefault(_key(trace_id, service, day), Mentions())
         told.days.add(day)
         told.span_ids.update(_cut(span_ids, 8))
+        told.versions.update(map(bytes.__add__, _cut(span_ids, 8), _cut(marks, 4)))
         told.log_ids.update(_cut(log_ids, 16))
     return found
 

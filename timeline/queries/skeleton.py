@@ -4,16 +4,21 @@ A hundred thousand spans come in a fraction of a second this way. Everything is 
 carries from page to page: what commits later does not show until the page is opened anew.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
+from itertools import repeat
 from struct import calcsize, unpack
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 from django.db import connection
 from psycopg import Cursor
 
 from timeline.layout.bones import EventBone, LogBone, SpanBone
 
+Bone = TypeVar("Bone", SpanBone, EventBone, LogBone)
 PARENT = "CASE length(parent_span_id) WHEN 8 THEN parent_span_id ELSE '\\x0000000000000000' END"
+MARKED = "boolsend(service = ANY(%(services)s::text[]))"
 # One expression a field of the bone, and how its bytes unpack: ids by their length, numbers as struct spells them.
 SPAN_COLUMNS = (
     ("int8send(start_ns)", "q"),
@@ -26,7 +31,7 @@ SPAN_COLUMNS = (
     ("int4send(status)", "i"),
     ("int8send(dropped_attributes + dropped_events + dropped_links)", "q"),
     ("int4send(redacted)", "i"),
-    ("boolsend(service = ANY(%(services)s::text[]))", "?"),
+    (MARKED, "?"),
 )
 EVENT_COLUMNS: tuple[tuple[str, int | str], ...] = (
     ("int8send(time)", "q"),
@@ -44,7 +49,7 @@ LOG_COLUMNS = (
     ("int4send(severity)", "i"),
     ("int8send(dropped_attributes)", "q"),
     ("int4send(redacted)", "i"),
-    ("boolsend(service = ANY(%(services)s::text[]))", "?"),
+    (MARKED, "?"),
 )
 EXCEPTION = "coalesce(events -> (place::integer - 1) ->> 'name' = 'exception', false)"
 VISIBLE = "pg_visible_in_snapshot(xid, %(snapshot)s::pg_snapshot)"
@@ -57,14 +62,20 @@ def current_snapshot() -> str:
 
 
 def read_spans(
-    traces: Sequence[bytes], days: Sequence[int], snapshot: str, services: Iterable[str] = (), limit: int = 0
+    traces: Sequence[bytes],
+    days: Sequence[int],
+    snapshot: str,
+    services: Collection[str] = (),
+    limit: int = 0,
 ) -> list[SpanBone]:
     """The spans of these traces; with a limit, the earliest."""
     source = f"span WHERE {_of_traces()}"
     if limit:
         source = f"(SELECT * FROM {source} ORDER BY start_ns, span_id LIMIT %(limit)s) AS span"
-    columns = _columns(SPAN_COLUMNS, source, _asked(traces, days, snapshot, services, limit))
-    return list(map(SpanBone._make, columns))
+    known: dict[str, Any] = {"trace_id": traces[0]} if len(traces) == 1 else {}
+    known |= {} if services else {MARKED: False}
+    asked = _asked(traces, days, snapshot, services, limit)
+    return _bones(SpanBone, _columns(SPAN_COLUMNS, source, asked, known))
 
 
 def read_events(
@@ -77,23 +88,28 @@ def read_events(
         "span, unnest(event_times) WITH ORDINALITY AS told(time, place)"
         f" WHERE event_times IS NOT NULL AND {_of_traces()}"
     )
-    return list(map(EventBone._make, _columns(columns, source, _asked(traces, days, snapshot))))
+    return _bones(EventBone, _columns(columns, source, _asked(traces, days, snapshot)))
 
 
 def read_logs(
-    traces: Sequence[bytes], days: Sequence[int], snapshot: str, services: Iterable[str] = ()
+    traces: Sequence[bytes], days: Sequence[int], snapshot: str, services: Collection[str] = ()
 ) -> list[LogBone]:
     source = f"log WHERE trace_id <> '' AND {_of_traces()}"
-    return list(map(LogBone._make, _columns(LOG_COLUMNS, source, _asked(traces, days, snapshot, services))))
+    return _bones(LogBone, _columns(LOG_COLUMNS, source, _asked(traces, days, snapshot, services)))
 
 
 def read_logs_named(
-    log_ids: Sequence[bytes], days: Sequence[int], snapshot: str, services: Iterable[str] = ()
+    log_ids: Sequence[bytes], days: Sequence[int], snapshot: str, services: Collection[str] = ()
 ) -> list[LogBone]:
     """Logs by id: those without a trace are found no other way."""
     source = f"log WHERE log_id = ANY(%(ids)s::bytea[]) AND day = ANY(%(days)s::integer[]) AND {VISIBLE}"
     asked = _asked((), days, snapshot, services) | {"ids": list(log_ids)}
-    return list(map(LogBone._make, _columns(LOG_COLUMNS, source, asked)))
+    return _bones(LogBone, _columns(LOG_COLUMNS, source, asked))
+
+
+def _bones(kind: type[Bone], rows: Iterable[tuple[Any, ...]]) -> list[Bone]:
+    """What `kind._make` does to each row, at a third of its time."""
+    return list(map(partial(tuple.__new__, kind), rows))
 
 
 def _of_traces() -> str:
@@ -101,7 +117,11 @@ def _of_traces() -> str:
 
 
 def _asked(
-    traces: Sequence[bytes], days: Sequence[int], snapshot: str, services: Iterable[str] = (), limit: int = 0
+    traces: Sequence[bytes],
+    days: Sequence[int],
+    snapshot: str,
+    services: Collection[str] = (),
+    limit: int = 0,
 ) -> dict[str, Any]:
     return {
         "traces": list(traces),
@@ -113,10 +133,17 @@ def _asked(
 
 
 def _columns(
-    columns: Sequence[tuple[str, int | str]], source: str, asked: dict[str, Any]
+    columns: Sequence[tuple[str, int | str]],
+    source: str,
+    asked: dict[str, Any],
+    known: Mapping[str, Any] = MappingProxyType({}),
 ) -> Iterable[tuple[Any, ...]]:
-    """Rows of these columns. Each column comes as one value: a hundred thousand rows as rows take twice as long."""
-    packed = ", ".join(f"string_agg({told}, ''::bytea)" for told, _ in columns)
+    """Rows of these columns. Each comes as one value: a hundred thousand rows as rows take twice as long.
+
+    `known` are columns that hold the same value in every row and need not be read.
+    """
+    wanted = [(told, size) for told, size in columns if told not in known]
+    packed = ", ".join(f"string_agg({told}, ''::bytea)" for told, _ in wanted)
     # A cursor of psycopg's own: Django's asks for text, which doubles the bytes of every id.
     with (
         connection.cursor() as wrapped,
@@ -125,9 +152,8 @@ def _columns(
     ):
         cursor.execute(f"SELECT {packed} FROM {source}", asked, prepare=False, binary=True)
         found = cursor.fetchone() or ()
-    return zip(
-        *(_unpacked(data or b"", size) for data, (_, size) in zip(found, columns, strict=True)), strict=True
-    )
+    read = iter([_unpacked(data or b"", size) for data, (_, size) in zip(found, wanted, strict=True)])
+    return zip(*(repeat(known[told]) if told in known else next(read) for told, _ in columns), strict=False)
 
 
 def _unpacked(data: bytes, size: int | str) -> Iterable[Any]:

@@ -152,7 +152,7 @@ def _closed(key: CHAPTER_KEY) -> Chapter:
 def _set_extent(chapter: Chapter, sums: Sums | None) -> None:
     """From the first to the last record that belongs; a chapter whose records are gone keeps what its row says."""
     tree = chapter.tree
-    if tree is not None and tree.times:
+    if tree is not None and (tree.spans or tree.logs):
         own = [
             node
             for node in range(len(tree.times))
@@ -168,9 +168,13 @@ def _related(chapter: Chapter, told: Mentions) -> int:
     """Spans and logs shown because they descend from what carries the key."""
     if chapter.tree is None:
         return 0
-    without = told.span_ids | chapter.context
-    spans = sum(1 for bone in chapter.tree.spans if bone.span_id not in without)
-    return spans + sum(1 for bone in chapter.tree.logs if bone.log_id not in told.log_ids)
+    tree, context = chapter.tree, chapter.context
+    spans = sum(
+        1
+        for bone in tree.spans
+        if bone.span_id not in context and bone.span_id + bone.digest[:4] not in told.versions
+    )
+    return spans + sum(1 for bone in tree.logs if bone.log_id not in told.log_ids)
 
 
 def _links(chapters: list[Chapter], bones: _Bones) -> dict[str, list[bytes]]:
