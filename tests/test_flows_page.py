@@ -202,7 +202,7 @@ def test_a_rare_match_is_cut_and_can_be_searched_on(
         )
     )
     page = client.get("/flows", {"q": "k0"}).content.decode()
-    assert "Searched back to" in page and "Search on" in page
+    assert "Searched back to" in page and "Search on" in page and ">order k0<" not in page
     cursor: str | None = ""
     found, questions = [], 0
     while cursor is not None:
@@ -210,6 +210,33 @@ def test_a_rare_match_is_cut_and_can_be_searched_on(
         found += [flow["key"] for flow in answer["flows"]]
         cursor, questions = answer["next"], questions + 1
     assert found == ["k0"] and questions > 1
+
+
+def test_a_whole_key_is_shown_at_once_however_old_and_only_once(
+    client: Client, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(windows, "WINDOWS", (3,))
+    monkeypatch.setattr(windows, "TIME_LIMIT_S", 0)
+    shop, keys = (
+        Service("shop"),
+        ["k100", "k1001", "xk100", *(f"new{number}" for number in range(8)), "k100new"],
+    )
+    store.put(
+        batch(
+            *(
+                shop.span("o", number * 60_000, 5, trace=trace_id(key), attributes={"order.id": key})
+                for number, key in enumerate(keys)
+            )
+        )
+    )
+    found: list[list[str]] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        answer = client.get("/flows", {"format": "json", "q": "k100", "cursor": cursor}).json()
+        found.append([flow["key"] for flow in answer["flows"]])
+        cursor = answer["next"]
+    assert found[0] == ["k100new", "k1001", "k100"]
+    assert [key for keys in found[1:] for key in keys] == ["xk100"]
 
 
 def test_the_flow_object_holds_every_field_of_the_contract(client: Client, shop: None) -> None:

@@ -48,12 +48,12 @@ class CursorField(forms.CharField):
 
     def clean(self, value: Any) -> Position | None:
         text = str(super().clean(value))
-        found = re.fullmatch(r"(-?\d{1,9})\.([0-9a-f]{32})", text)
+        found = re.fullmatch(r"(-?\d{1,9})\.([0-9a-f]{32})(\.k)?", text)
         if text and not found:
             raise forms.ValidationError(
                 "This cursor did not come from a page of this list. Start without one."
             )
-        return Position(int(found[1]), bytes.fromhex(found[2])) if found else None
+        return Position(int(found[1]), bytes.fromhex(found[2]), bool(found[3])) if found else None
 
 
 class QueryField(forms.CharField):

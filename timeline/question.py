@@ -14,9 +14,10 @@ class Position(NamedTuple):
 
     activity: int  # Unix minute
     identity: bytes  # 16 bytes
+    keys_told: bool = False  # an earlier page showed the keys that begin with a searched word
 
     def __str__(self) -> str:
-        return f"{self.activity}.{self.identity.hex()}"
+        return f"{self.activity}.{self.identity.hex()}{'.k' if self.keys_told else ''}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Addresses of the viewer."""
 
 from django.urls import URLPattern, path
+from django.views.generic import RedirectView
 
 from timeline.views import find, flow, flows, now, record, rules, senders, settings
 
@@ -8,6 +9,7 @@ urlpatterns: list[URLPattern] = [
     path("", now.now, name="now"),
     path("flows", flows.flows, name="flows"),
     path("find", find.find, name="find"),
+    path("settings", RedirectView.as_view(url="/settings/")),
     path("settings/", settings.overview, name="settings"),
     path("settings/senders", senders.senders, name="senders"),
     path("settings/rules", rules.rules, name="rules"),

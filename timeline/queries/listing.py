@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from django.db import connection
 
-from timeline.queries import attributes, requests
+from timeline.queries import attributes, keys, requests
 from timeline.queries.clauses import flow_clauses
 from timeline.queries.windows import Row, read
 from timeline.question import Position, Question
@@ -45,11 +45,21 @@ def _flows(
     clauses = flow_clauses(question)
     if identities is not None:
         clauses.indexed.add("flow_id = ANY(%s)", identities)
+    told = question.after is not None and question.after.keys_told
+    if told and (begins := keys.beginning(question)):
+        clauses.picky.add(f"NOT {begins.told}", *begins.values)
     stretch = read(clauses, FLOW_COLUMNS, question.after, question.limit + 1)
     shown = stretch.rows[: question.limit]
     flows = [from_row(row[2:]) for row in shown]
-    more = len(stretch.rows) > question.limit
-    return flows, None if more else stretch.cut_at, _place(shown[-1]) if more else None
+    if len(stretch.rows) > question.limit:
+        return flows, None, _place(shown[-1])._replace(keys_told=told)
+    if stretch.cut_at is None:
+        return flows, None, None
+    if not told:
+        rows = keys.behind(question, clauses, FLOW_COLUMNS, stretch.cut_at, question.limit - len(shown))
+        flows += [from_row(row[2:]) for row in rows]
+        told = bool(rows)
+    return flows, stretch.cut_at._replace(keys_told=told), None
 
 
 def _place(row: Row) -> Position:

@@ -15,7 +15,7 @@ from timeline.queries.clauses import Clauses, Conditions
 from timeline.question import Position
 
 WINDOWS = (5_000, 40_000, 200_000)  # rows looked at by the first queries; the last size repeats
-TIME_LIMIT_S = 1.5
+TIME_LIMIT_S = 1.0
 Row = tuple[Any, ...]
 
 
@@ -71,11 +71,15 @@ def _bound(clauses: Clauses, after: Position | None, window: int) -> Position | 
 def _select(clauses: Clauses, columns: str, conditions: Conditions, limit: int, skip: int = 0) -> list[Row]:
     identity = clauses.identity
     wanted = f"activity, {identity}" + (f", {columns}" if columns else "")
+    return rows_of(
+        f"SELECT {wanted} FROM {clauses.table} {conditions.where}"
+        f" ORDER BY activity DESC, {identity} DESC LIMIT %s OFFSET %s",
+        [*conditions.values, limit, skip],
+    )
+
+
+def rows_of(sql: str, values: list[Any]) -> list[Row]:
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {wanted} FROM {clauses.table} {conditions.where}"
-            f" ORDER BY activity DESC, {identity} DESC LIMIT %s OFFSET %s",
-            [*conditions.values, limit, skip],
-        )
+        cursor.execute(sql, values)
         rows: list[Row] = cursor.fetchall()
         return rows

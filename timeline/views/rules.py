@@ -11,7 +11,7 @@ from django.db.models import Max
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from timeline.answers import NotFound, wants_part
 from timeline.forms import RuleForm, rule_form
@@ -29,7 +29,7 @@ class Line:
     job: RuleJob | None
 
 
-@require_GET
+@require_safe
 def rules(request: HttpRequest) -> HttpResponse:
     made = domain.statistics()
     newest = RuleJob.objects.values("rule").annotate(newest=Max("id")).values("newest")
@@ -81,7 +81,7 @@ def undo(request: HttpRequest, rule_id: int) -> HttpResponse:
     return HttpResponseRedirect(_address(rule))
 
 
-@require_GET
+@require_safe
 def job(request: HttpRequest, job_id: int) -> HttpResponse:
     """A job's progress; asked for again every second while it runs, by htmx or by hand."""
     found = RuleJob.objects.select_related("rule").filter(pk=job_id).first()
