@@ -1,12 +1,15 @@
 """The store under real PostgreSQL: the same thing twice, at once, in pieces, and what it refuses."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tests import tables
 from tests.at_once import at_once
 from tests.builders import MS, T1, T2, Service, batch, event, trace_id
+from tests.wire import Wire
 from tracing.partitions import stored_days
 from tracing.records import DAY_NS, Batch, Log, Span
 from tracing.storing import Store, Unavailable
@@ -234,6 +237,66 @@ def test_connections_lost_are_made_anew(conninfo: str) -> None:
     assert store.ready() is None
     store.close()
     assert tables.flow(conninfo, "4711")["spans"] == 3
+
+
+@pytest.fixture
+def wire(conninfo: str) -> Iterator[tuple[Wire, str]]:
+    """A wire to the test database, and the connection string that leads through it."""
+    told = conninfo_to_dict(conninfo)
+    host, port = str(told["host"]), int(str(told.get("port") or 5432))
+    with Wire(f"{host}/.s.PGSQL.{port}" if host.startswith("/") else (host, port)) as wire:
+        yield wire, make_conninfo(conninfo, host="127.0.0.1", port=wire.port)
+
+
+def test_gone_and_back_again(wire: tuple[Wire, str], conninfo: str) -> None:
+    store = Store(wire[1], "production")
+    records = story()
+    store.put(batch(records[0]))
+    assert store.ready() is None
+    wire[0].cut()
+    for _ in range(3):
+        with pytest.raises(Unavailable) as raised:
+            store.put(batch(*records))
+        assert raised.value.sentence.endswith(".")
+    assert store.ready() == "The database cannot be reached."
+    wire[0].mend()
+    assert store.put(batch(*records)).resent == 1
+    assert store.ready() is None
+    store.close()
+    assert tables.flow(conninfo, "4711")["spans"] == 3
+
+
+def test_cut_at_any_moment_what_was_acknowledged_is_there_once(wire: tuple[Wire, str], conninfo: str) -> None:
+    """Four senders that try again, and a wire that is cut again and again in the middle of their batches."""
+    store = Store(wire[1], "production")
+    ended = threading.Event()
+
+    def cutting() -> None:
+        while not ended.wait(0.15):
+            wire[0].cut()
+            wire[0].mend()
+
+    def send(which: int) -> None:
+        for n in range(25):
+            one = batch(*(SHOP.span(f"{which} {n} {m}", m, 1, attributes=ORDER) for m in range(20)))
+            while True:
+                try:
+                    store.put(one)
+                    break
+                except Unavailable:
+                    continue
+
+    cutter = threading.Thread(target=cutting)
+    cutter.start()
+    at_once(*(lambda which=which: send(which) for which in range(4)))
+    ended.set()
+    cutter.join()
+    store.close()
+    assert tables.one(conninfo, "SELECT count(*) FROM span") == 2_000
+    flow = tables.flow(conninfo, "4711")
+    assert (flow["spans"], flow["chapters"]) == (2_000, 1)
+    assert tables.ask(conninfo, "SELECT spans FROM request") == [(2_000,)]
+    assert tables.one(conninfo, "SELECT sum(length(span_ids)) / 8 FROM member") == 2_000
 
 
 def test_a_database_that_only_reads_is_our_trouble_not_the_records(conninfo: str) -> None:
