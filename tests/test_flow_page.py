@@ -416,6 +416,10 @@ def test_a_very_large_flow_is_read_chapter_by_chapter(
     assert outline(opened["rows"])[:3] == ["chapter POST /orders", "  span POST /orders", "    span validate"]
     assert opened["total_rows"] == 5 + 8
     assert len(every_row(client, "/flow/entity/order/4711", 4, expand="all")) == 18
+    monkeypatch.setattr("timeline.queries.story.MOST", 3)
+    cut = get(client, "/flow/entity/order/4711", expand="all")
+    assert cut["trust"]["truncated"]
+    assert "too large to show whole" in client.get("/flow/entity/order/4711?expand=all").content.decode()
     assert client.get("/flow/entity/order/4711").status_code == 200
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.bones import log, span
 from timeline.layout.axis import MARGIN, domain, folded, straight
 from timeline.layout.overview import overview
-from timeline.layout.ticks import MINUTE, ROOM, S, ticks
+from timeline.layout.ticks import MINUTE, S, ticks, wide
 from timeline.layout.tree import grow
 from tracing.records import DAY_NS
 
@@ -77,8 +77,12 @@ def test_any_axis_is_monotonous_within_its_edges_and_its_labels_apart(
         assert left.end == right.start
         assert left.left + left.width == pytest.approx(right.left)
     marks = ticks(axis, hours * H)
-    assert all(right.at - left.at >= ROOM * 0.8 for left, right in pairwise(marks))
+    assert all(right.at - left.at >= wide(left.label) for left, right in pairwise(marks))
     assert all(0 <= mark.at <= 96 for mark in marks)
+    idle = [(part.left, part.left + part.width) for part in axis.segments if part.idle]
+    assert not any(
+        left < mark.at + wide(mark.label) and mark.at < right for mark in marks for left, right in idle
+    )
 
 
 @pytest.mark.parametrize(

@@ -265,7 +265,7 @@ def _gaps(axis: Axis) -> list[tuple[str, str, str, str, int]]:
     for part in axis.segments:
         if part.idle:
             middle = part.left + part.width / 2
-            rank = int(middle - before < 26)
+            rank = int(middle - before < 34 or middle > 88)
             before = before if rank else middle
             told = moments.took(part.end - part.start)
             found.append((percent(part.left), percent(part.width), percent(middle), told, rank))

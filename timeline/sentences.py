@@ -78,7 +78,7 @@ def doubts(told: Trust, flow: FlowSummary) -> list[str]:
     if flow.kind == "request" and not flow.has_root:
         notes.insert(0, "no root span has come")
     if told.truncated:
-        notes.insert(0, "too large to show whole: the earliest spans are shown")
+        notes.insert(0, "too large to show whole: the earliest part is shown")
     if flow.retained != "all":
         notes.insert(
             0, f"{'all' if flow.retained == 'summary' else 'some'} of its records are past retention"

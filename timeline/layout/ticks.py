@@ -7,7 +7,7 @@ fit a narrow screen, `rank` says which go first: 0 stays everywhere, 1 leaves.
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from timeline.layout.axis import Axis, Segment
+from timeline.layout.axis import MARGIN, Axis, Segment
 from timeline.moments import took
 
 S = 1_000_000_000
@@ -19,7 +19,7 @@ STEPS = (
     *(HOUR * count for count in (1, 2, 3, 6, 12)),
     *(DAY * count for count in (1, 2, 7, 14, 30, 90, 365)),
 )
-ROOM = 13.0  # percent of the plot that one label needs on a wide screen
+ROOM = 13.0  # percent of the plot from one label to the next on a wide screen
 NARROW_ROOM = 34.0  # and on one of 390 px
 SINCE_START = MINUTE  # shorter flows are labelled by the time since their start
 
@@ -37,23 +37,37 @@ def ticks(axis: Axis, offset_ns: int = 0) -> list[Tick]:
     found: list[tuple[float, str]] = []
     for segment in axis.segments:
         if not segment.idle:
-            found += _in_segment(segment, offset_ns, since)
-    labels = [part.left + part.width / 2 for part in axis.segments if part.idle]
-    return _spaced(
-        [(at, told) for at, told in found if not any(-ROOM * 0.6 < at - middle < 5 for middle in labels)]
-    )
+            told = _in_segment(segment, offset_ns, since, 0 if len(axis.segments) == 1 else S)
+            edge = segment.left + segment.width + (MARGIN if segment is axis.segments[-1] else 0)
+            # A label may not reach into the zigzag of the next folded stretch.
+            found += [
+                (at, label) for at, label in told if len(axis.segments) == 1 or at + wide(label) <= edge
+            ]
+    return _spaced(found)
 
 
-def _in_segment(segment: Segment, offset_ns: int, since: bool) -> list[tuple[float, str]]:
+def wide(label: str) -> float:
+    """Percent of a wide plot that a label takes."""
+    return 0.75 * len(label) + 0.6
+
+
+def _in_segment(segment: Segment, offset_ns: int, since: bool, least: int) -> list[tuple[float, str]]:
+    """Round moments of a stretch; beside folded ones the clock is told to the second, `least`, at best."""
     length = segment.end - segment.start
     wanted = max(1, int(segment.width / ROOM))
     step = next((step for step in STEPS if step * wanted >= length), STEPS[-1])
     base = segment.start if since else -offset_ns
     first = base - (base - segment.start) // step * step  # the first round moment at or after the start
     moments = range(first, segment.end + 1, step)
-    told = [(_place(segment, time), _label(time, step, segment, offset_ns, since)) for time in moments]
+    told = [
+        (_place(segment, time), _label(time, max(step, least), segment, offset_ns, since)) for time in moments
+    ]
     if not since and (not told or told[0][0] - segment.left > ROOM):
-        told.insert(0, (segment.left, clock(segment.start, offset_ns, step)))
+        fine = clock(segment.start, offset_ns, max(step, least))
+        told.insert(
+            0,
+            (segment.left, fine if wide(fine) <= segment.width else clock(segment.start, offset_ns, MINUTE)),
+        )
     return told
 
 
@@ -81,11 +95,11 @@ def clock(time: int, offset_ns: int, step: int) -> str:
 def _spaced(found: list[tuple[float, str]]) -> list[Tick]:
     """Leave out labels that would stand in another's way, and rank the rest for narrow screens."""
     kept: list[Tick] = []
-    wide = narrow = -1000.0
+    free = narrow = -1000.0
     for at, label in sorted(found):
-        if at - wide < ROOM * 0.8 or at > 96:
+        if at < free or at > 96 or (kept and kept[-1].label == label):
             continue
-        stays = at - narrow >= NARROW_ROOM and at < 72
+        stays = at >= narrow and at < 72
         kept.append(Tick(at, label, 0 if stays else 1))
-        wide, narrow = at, at if stays else narrow
+        free, narrow = at + max(wide(label) + 1.5, 4), at + NARROW_ROOM if stays else narrow
     return kept

@@ -7,6 +7,7 @@ snapshot. Flows beyond `HEAVY` records are read chapter by chapter, only where a
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import TypeVar
 
 from timeline.layout.bones import NO_SPAN, EventBone, LogBone, Move, SpanBone
@@ -22,7 +23,7 @@ from timeline.summaries import FlowSummary
 from tracing.membership import members
 
 HEAVY = 200_000  # spans and logs in a flow's traces beyond which only opened chapters are read
-MOST = 500_000  # spans of one answer; beyond it the earliest are shown and the page says so
+MOST = 300_000  # spans of one answer; beyond it the earliest are shown and the page says so
 TRACES_LINKED = 2_000  # chapters among which links are looked up
 Bone = TypeVar("Bone", SpanBone, EventBone, LogBone)
 
@@ -70,8 +71,10 @@ def _entity(flow: FlowSummary, snapshot: str, fold: Fold, sieve: Sieve) -> Story
     traces = read.read_traces([trace_id for trace_id, _, _ in keys if trace_id])
     heavy = sum(trace.spans + trace.logs for trace in traces.values()) > HEAVY
     wanted = [key for key in keys if not heavy or fold.expand or chapter_id(*key) in fold.opened]
-    bones = _Bones.read(wanted, mentions, traces, snapshot, sieve)
+    readable = _within(wanted, traces)
+    bones = _Bones.read(readable, mentions, traces, snapshot, sieve)
     story = Story([], moves, {chapter_id(*key): told for key, told in sums.items()}, traces)
+    story.truncated = len(readable) < len(wanted)
     related = 0
     for key in keys:
         told = mentions.get(key, Mentions())
@@ -83,6 +86,17 @@ def _entity(flow: FlowSummary, snapshot: str, fold: Fold, sieve: Sieve) -> Story
     story.related = None if heavy else related
     story.links = _links(story.chapters, bones)
     return story
+
+
+def _within(keys: list[CHAPTER_KEY], traces: dict[bytes, Trace]) -> list[CHAPTER_KEY]:
+    """The chapters that one answer has room for, the earliest first."""
+    if sum(trace.spans for trace in traces.values()) <= MOST:
+        return keys
+    keys = sorted(keys, key=lambda key: (traces.get(key[0], Trace()).first_ns or 0, key))
+    sizes = accumulate(traces.get(trace_id, Trace()).spans for trace_id, _, _ in keys)
+    return [
+        key for place, (key, size) in enumerate(zip(keys, sizes, strict=True)) if not place or size <= MOST
+    ]
 
 
 @dataclass(slots=True)
