@@ -141,6 +141,7 @@ def test_a_rule_is_tried_published_and_applied(page: Page, shop: str, store: Sto
     work_off(store)
     # The progress is asked for again by itself.
     expect(page.locator(".job")).to_contain_text("done")
+    expect(page.locator("#made")).to_contain_text("Made 1 flow of 1 record")
     page.goto(f"{shop}/find?q=P-1")
     expect(page.locator("h1")).to_contain_text("parcel P-1")
 

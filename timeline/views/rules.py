@@ -89,7 +89,11 @@ def job(request: HttpRequest, job_id: int) -> HttpResponse:
         raise NotFound("There is no such job.")
     if not wants_part(request):
         return HttpResponseRedirect(_address(found.rule))
-    return render(request, "settings/job.html", {"job": found, "is_running": found.state in RUNNING})
+    context = {"job": found, "is_running": found.state in RUNNING}
+    if found.state not in RUNNING:
+        # The page around it still says what the rule had made before.
+        context |= {"afresh": True, "made": domain.statistics().get(found.rule_id, Statistics())}
+    return render(request, "settings/job.html", context)
 
 
 def _done(request: HttpRequest, rule: Rule, form: RuleForm) -> HttpResponse:
