@@ -10,7 +10,7 @@ from opentelemetry.util.types import AnyValue
 from tracing.demo.cast import Shop
 from tracing.demo.goods import Order
 from tracing.demo.payments import authorise
-from tracing.demo.services import Attributes
+from tracing.demo.services import Attributes, Headers
 
 
 def placed(shop: Shop, order: Order, timeouts: int = 0) -> None:
@@ -55,15 +55,18 @@ def reserved(shop: Shop, order: Order, offset: int | None = None) -> None:
         wms.log(f"Reserved {order.quantity} × {order.sku} in {order.warehouse}", {"product.sku": order.sku})
 
 
-def cancelled(shop: Shop, order: Order, why: str = "customer changed their mind") -> None:
-    """A person cancels in the shop; the CRM is told."""
+def cancelled(shop: Shop, order: Order, told: bool = True) -> None:
+    """A person cancels in the shop. The warehouse puts the goods back, unless the message is lost."""
     web = shop.web
     about = {"http.request.method": "POST", "http.route": "/orders/{id}/cancel", **order.about}
     with web.server("POST /orders/{id}/cancel", {**about, "order.state": "cancelled"}):
         shop.scene.spend(4, 30)
-        web.log(f"Order {order.number} cancelled: {why}", order.about, event="order.cancelled")
+        web.log(f"Order {order.number} cancelled by the customer", order.about, event="order.cancelled")
         with web.client("POST crm/contacts", {"http.request.method": "POST", "server.address": "crm"}):
             shop.scene.spend(10, 80)
+        message = web.publish("cancellations", order.about)
+    if told:
+        _put_back(shop, order, "cancellations", message, "cancelled")
 
 
 def returned(shop: Shop, order: Order) -> None:
@@ -84,6 +87,7 @@ def returned(shop: Shop, order: Order) -> None:
         with shop.billing.client("POST psp/v1/refunds", {"http.request.method": "POST"}):
             shop.scene.spend(80, 400)
         shop.billing.log(f"Refunded {order.cents / 100:.2f} EUR", {"payment.id": order.payment})
+    _put_back(shop, order, "returns", message, "returned")
 
 
 def accounted(shop: Shop, order: Order) -> None:
@@ -105,6 +109,14 @@ def heard(shop: Shop, order: Order, topic: str, state: str) -> None:
         }
         with shop.web.span("UPDATE orders", update, SpanKind.CLIENT):
             shop.scene.spend(1, 12)
+
+
+def _put_back(shop: Shop, order: Order, topic: str, message: Headers, state: str) -> None:
+    """The warehouse hears that goods stay or come back, and agrees on the order's state."""
+    with shop.wms.consume(topic, message, {"order.state": state, **order.about}, lag_ms=1_500):
+        with shop.wms.client("UPDATE stock", {"db.system.name": "postgresql", "db.namespace": "wms"}):
+            shop.scene.spend(2, 30)
+        shop.wms.event("stock.put_back", {"product.sku": order.sku})
 
 
 def _checkout(order: Order, code: int, state: str) -> dict[str, AnyValue]:

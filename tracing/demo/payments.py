@@ -37,7 +37,6 @@ def captured(shop: Shop, order: Order) -> None:
         "http.response.status_code": 204,
         "payment.id": order.payment,
         "payment.state": "captured",
-        "order.state": "paid",
         **order.about,
     }
     with shop.billing.server("POST /webhooks/psp", webhook):

@@ -124,12 +124,15 @@ def troubles(teller: Teller) -> list[Story]:
         f"Where is my order {stuck.number}?", {"ticket.id": ticket, **stuck.about}, event="ticket.opened"
     )
     torn = teller.begun(16, 18)
-    teller.at(torn, "cancelled", 30 * MINUTE, orders.cancelled)
+    teller.at(torn, "cancelled", 30 * MINUTE, lambda s, one: orders.cancelled(s, one, told=False))
     teller.at(torn, "packed", 2 * HOUR, shipping.shipped)
     twice = teller.order(17, 14)
     teller.at(twice, "placed", 0, orders.placed)
     teller.at(twice, "charged", 40 * SECOND, payments.charge_again)
     teller.at(twice, "captured", 2 * MINUTE, payments.captured)
+    teller.at(
+        twice, "heard paid", 2 * MINUTE + 2 * SECOND, lambda s, one: orders.heard(s, one, "payments", "paid")
+    )
     declined = teller.order(23, 5)
     teller.at(declined, "refused", 0, lambda s, one: orders.refused(s, one, "insufficient_funds"))
     return [
