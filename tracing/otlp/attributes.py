@@ -128,7 +128,7 @@ def _lenient_pair(raw: bytes) -> tuple[str, Any]:
     try:
         pair = wire.Pair.FromString(raw)
     except DecodeError as error:
-        raise Malformed("the body is not a valid protobuf message: an attribute cannot be read") from error
+        raise Malformed("an attribute is not valid protobuf") from error
     return text_of(pair.key), value_of(pair.value)
 
 

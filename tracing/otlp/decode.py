@@ -3,17 +3,26 @@
 `protobuf` and `json` read the two encodings, `finishing` makes what is stored; `storing` takes the batch.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from tracing.otlp import json, protobuf
 from tracing.otlp.attributes import Malformed, memory_for
 from tracing.otlp.finishing import Work
+from tracing.otlp.weigh import TooMany
 from tracing.records import Batch
 from tracing.redaction import Redaction
 
-__all__ = ["Decoding", "Malformed", "decode_logs", "decode_traces"]
+__all__ = [
+    "Decoding",
+    "Malformed",
+    "TooMany",
+    "decode_logs",
+    "decode_traces",
+    "logs_in_parts",
+    "traces_in_parts",
+]
 
 
 @dataclass(slots=True, frozen=True)
@@ -29,15 +38,35 @@ class Decoding:
 
 def decode_traces(body: bytes, how: Decoding) -> Batch:
     """Every span of an export request. Raises `Malformed` where the body is no trace request at all."""
-    return _decode(body, how, json.read_spans if how.encoding == "json" else protobuf.read_spans)
+    return _joined(traces_in_parts(body, how), how)
 
 
 def decode_logs(body: bytes, how: Decoding) -> Batch:
     """Every log of an export request. Raises `Malformed` where the body is no logs request at all."""
+    return _joined(logs_in_parts(body, how), how)
+
+
+def traces_in_parts(body: bytes, how: Decoding) -> Iterator[Batch]:
+    """The same as batches of bounded size, each made when it is asked for. Raises `TooMany`, too."""
+    return _decode(body, how, json.read_spans if how.encoding == "json" else protobuf.read_spans)
+
+
+def logs_in_parts(body: bytes, how: Decoding) -> Iterator[Batch]:
     return _decode(body, how, json.read_logs if how.encoding == "json" else protobuf.read_logs)
 
 
-def _decode(body: bytes, how: Decoding, read: Callable[[Work, bytes], None]) -> Batch:
+def _decode(body: bytes, how: Decoding, read: Callable[[Work, bytes], Iterator[None]]) -> Iterator[Batch]:
     batch = Batch(transport=how.transport, received_ns=how.received_ns)
-    read(Work(how.digest_key, memory_for(how.redact), batch), body)
-    return batch
+    work = Work(how.digest_key, memory_for(how.redact), batch)
+    for _ in read(work, body):
+        yield work.next_part()
+    yield work.batch
+
+
+def _joined(parts: Iterator[Batch], how: Decoding) -> Batch:
+    whole = Batch(transport=how.transport, received_ns=how.received_ns)
+    for part in parts:
+        whole.spans += part.spans
+        whole.logs += part.logs
+        whole.refusals += part.refusals
+    return whole

@@ -13,6 +13,8 @@ from tracing.otlp.attributes import Memory, map_value
 from tracing.records import ATTRIBUTES, MAX_NS, Batch, Event, Log, Refusal, Resource, Scope, Span
 from tracing.values import is_storable, plain, storable
 
+# A request beyond these is stored in parts, so that its records are never in memory all at once.
+PART_RECORDS, PART_BYTES = 20_000, 16 * 1024 * 1024
 NO_TRACE_ID, NO_SPAN_ID = bytes(16), bytes(8)
 UNKNOWN_SERVICE = "unknown_service"
 # Service and environment are parts of index rows, which hold 2,704 bytes.
@@ -27,8 +29,21 @@ class Work:
         self.key = key
         self.memory = memory
         self.batch = batch
+        self._bytes = 0
         self._equal_logs: Counter[bytes] = Counter()
         self._refused: dict[tuple[str, str], Refusal] = {}
+
+    def is_full(self, size: int) -> bool:
+        """Whether the batch is a part's worth, now that a record of `size` bytes was read."""
+        self._bytes += size
+        return self._bytes > PART_BYTES or len(self.batch.spans) + len(self.batch.logs) >= PART_RECORDS
+
+    def next_part(self) -> Batch:
+        """Hand over the batch and begin another one of the same request."""
+        done, self._bytes = self.batch, 0
+        self.batch = Batch(transport=done.transport, received_ns=done.received_ns)
+        self._refused = {}
+        return done
 
     def refuse(self, reason: str, resource: Resource | None = None, count: int = 1) -> None:
         """Turn records away with a sentence; equal sentences of one service are counted together."""

@@ -180,6 +180,7 @@ def _length(environ: "WSGIEnvironment") -> int | None:
 
 _STATUSES = {
     INVALID_ARGUMENT: "400 Bad Request",
+    RESOURCE_EXHAUSTED: "413 Content Too Large",
     UNAVAILABLE: "503 Service Unavailable",
 }
 

@@ -5,6 +5,7 @@ A field of the wrong type costs its record, a bad attribute value only itself.
 """
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -89,8 +90,8 @@ def _objects(holder: Any, name: str) -> list[Any]:
     return list_in(holder, name)
 
 
-def read_spans(work: Work, body: bytes) -> None:
-    """Every span of a trace request, into the batch. Raises `Malformed`."""
+def read_spans(work: Work, body: bytes) -> Iterator[None]:
+    """Every span of a trace request, into the batch; stops after each part. Raises `Malformed`."""
     try:
         for resource_spans in _groups(work, body, "resourceSpans"):
             scopes = _objects(resource_spans, "scopeSpans")
@@ -100,6 +101,8 @@ def read_spans(work: Work, body: bytes) -> None:
                 scope = _scope(work, scope_spans)
                 for sent in spans:
                     _read_span(work, sent, resource, scope)
+                    if work.is_full(0):
+                        yield
     except BadField as error:
         raise Malformed(f"the body is no trace request: {error}") from None
 
@@ -175,8 +178,8 @@ def _link(work: Work, sent: Any) -> tuple[Link, dict[str, Any]]:
     return link, row
 
 
-def read_logs(work: Work, body: bytes) -> None:
-    """Every log record of a logs request, into the batch. Raises `Malformed`."""
+def read_logs(work: Work, body: bytes) -> Iterator[None]:
+    """Every log record of a logs request, as `read_spans` does."""
     try:
         for resource_logs in _groups(work, body, "resourceLogs"):
             scopes = _objects(resource_logs, "scopeLogs")
@@ -186,6 +189,8 @@ def read_logs(work: Work, body: bytes) -> None:
                 scope = _scope(work, scope_logs)
                 for sent in logs:
                     _read_log(work, sent, resource, scope, sent_id + scope.scope_id)
+                    if work.is_full(0):
+                        yield
     except BadField as error:
         raise Malformed(f"the body is no logs request: {error}") from None
 

@@ -4,6 +4,7 @@ Values repeat, so attributes and texts come out of a `Memory`; the loops here ru
 kept flat for that reason.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -11,17 +12,24 @@ from google.protobuf.message import DecodeError
 from tracing.otlp import wire
 from tracing.otlp.attributes import Malformed, Memory, text_of, value_of
 from tracing.otlp.finishing import Work, exact_text, finish_log, finish_span, make_resource, make_scope
+from tracing.otlp.weigh import TooMany, check_record, check_request
 from tracing.records import ATTRIBUTES, Event, Link, Log, Resource, Scope, Span
 from tracing.values import is_storable, storable
-
-_MALFORMED = "the body is not a valid protobuf {}"
 
 
 def _parsed(message: Any, body: bytes) -> Any:
     try:
         return message.FromString(body)
     except DecodeError as error:
-        raise Malformed(_MALFORMED.format(message.DESCRIPTOR.name)) from error
+        raise Malformed(f"the body is not a valid protobuf {message.DESCRIPTOR.name}") from error
+
+
+def _record(message: Any, raw: bytes) -> Any:
+    check_record(raw)
+    try:
+        return message.FromString(raw)
+    except DecodeError as error:
+        raise Malformed("it is not valid protobuf") from error
 
 
 def _attributes(memory: Memory, raw: Any) -> ATTRIBUTES:
@@ -46,14 +54,20 @@ def _scope(work: Work, holder: Any) -> Scope:
     )
 
 
-def read_spans(work: Work, body: bytes) -> None:
-    """Every span of a trace request, into the batch. Raises `Malformed`."""
+def read_spans(work: Work, body: bytes) -> Iterator[None]:
+    """Every span of a trace request, into the batch; stops after each. Raises `Malformed` and `TooMany`."""
+    check_request(body)
     for resource_spans in _parsed(wire.TraceRequest, body).resource_spans:
         resource, _ = _resource(work, resource_spans)
         for scope_spans in resource_spans.scope_spans:
             scope = _scope(work, scope_spans)
-            for sent in scope_spans.spans:
-                _read_span(work, sent, resource, scope)
+            for raw in scope_spans.spans:
+                try:
+                    _read_span(work, _record(wire.Span, raw), resource, scope)
+                except (Malformed, TooMany) as error:
+                    work.refuse(f"a span cannot be read: {error}", resource)
+                if work.is_full(len(raw)):
+                    yield
 
 
 def _read_span(work: Work, sent: Any, resource: Resource, scope: Scope) -> None:
@@ -113,15 +127,22 @@ def _link_row(memory: Memory, sent: Any) -> dict[str, Any]:
     return row
 
 
-def read_logs(work: Work, body: bytes) -> None:
-    """Every log record of a logs request, into the batch. Raises `Malformed`."""
+def read_logs(work: Work, body: bytes) -> Iterator[None]:
+    """Every log record of a logs request, as `read_spans` does."""
+    check_request(body)
     for resource_logs in _parsed(wire.LogsRequest, body).resource_logs:
         resource, sent_id = _resource(work, resource_logs)
         for scope_logs in resource_logs.scope_logs:
             scope = _scope(work, scope_logs)
             sender = sent_id + scope.scope_id
-            for sent in scope_logs.log_records:
-                finish_log(work, _log(work.memory, sent, resource, scope), sender)
+            for raw in scope_logs.log_records:
+                try:
+                    sent = _record(wire.LogRecord, raw)
+                    finish_log(work, _log(work.memory, sent, resource, scope), sender)
+                except (Malformed, TooMany) as error:
+                    work.refuse(f"a log record cannot be read: {error}", resource)
+                if work.is_full(len(raw)):
+                    yield
 
 
 def _log(memory: Memory, sent: Any, resource: Resource, scope: Scope) -> Log:

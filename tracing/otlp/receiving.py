@@ -9,10 +9,17 @@ from typing import Literal, Protocol
 
 from tracing.clock import now_ns
 from tracing.otlp import metrics
-from tracing.otlp.answers import INVALID_ARGUMENT, UNAVAILABLE, Failure, Success, sentence_for
+from tracing.otlp.answers import (
+    INVALID_ARGUMENT,
+    RESOURCE_EXHAUSTED,
+    UNAVAILABLE,
+    Failure,
+    Success,
+    sentence_for,
+)
 from tracing.otlp.attributes import Malformed
-from tracing.otlp.decode import Decoding, decode_logs, decode_traces
-from tracing.records import Batch
+from tracing.otlp.decode import Decoding, TooMany, logs_in_parts, traces_in_parts
+from tracing.records import Batch, Refusal
 from tracing.redaction import Redaction
 from tracing.senders import Senders
 from tracing.storing import Outcome, Unavailable
@@ -48,6 +55,8 @@ class Receiver:
             return self._receive(signal, body, encoding, transport)
         except Malformed as error:
             raise self.refused(Failure(INVALID_ARGUMENT, str(error)), transport) from None
+        except TooMany as error:
+            raise self.refused(Failure(RESOURCE_EXHAUSTED, str(error)), transport) from None
         except Unavailable as trouble:
             seconds = min(max(trouble.retry_after_s, 1), 9)
             raise Failure(UNAVAILABLE, trouble.sentence, seconds) from None
@@ -63,10 +72,12 @@ class Receiver:
             points = metrics.count_points(body, encoding)
             return Success("data_points", points, metrics.SENTENCE if points else "")
         how = Decoding(encoding, self._store.digest_key, now_ns(), self._redaction, transport)
-        batch = (decode_traces if signal == "traces" else decode_logs)(body, how)
-        outcome = self._store.put(batch)
-        self._senders.note(batch, outcome)
-        refusals = [*batch.refusals, *outcome.refusals]
+        refusals: list[Refusal] = []
+        # What was stored of a request that fails later is there already when it is sent again.
+        for batch in (traces_in_parts if signal == "traces" else logs_in_parts)(body, how):
+            outcome = self._store.put(batch)
+            self._senders.note(batch, outcome)
+            refusals += [*batch.refusals, *outcome.refusals]
         return Success(_COUNTED[signal], sum(refusal.count for refusal in refusals), sentence_for(refusals))
 
     def refused(self, failure: Failure, transport: str) -> Failure:

@@ -1,8 +1,9 @@
-"""OTLP's protobuf messages with every text and every attribute left as bytes.
+"""OTLP's protobuf messages with every record, attribute and text left as bytes.
 
 upb refuses a whole request for one string that is not UTF-8 and for one value nested too deep. Here each
-attribute is a field of bytes that `attributes` parses alone, so a bad value costs only itself, and equal
-attributes need parsing once. The descriptors are made from the official ones, field by field.
+record and each attribute is a field of bytes that is parsed alone (by `protobuf`, by `attributes`): a bad one
+costs only itself, one record at a time is held, and equal attributes need parsing once. The descriptors are
+made from the official ones, field by field.
 """
 
 from typing import Any
@@ -17,9 +18,12 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 
 _Field = descriptor_pb2.FieldDescriptorProto
 _PACKAGE = "threadline.wire"
-_COMMON = ".opentelemetry.proto.common.v1."
+_OFFICIAL = ".opentelemetry.proto."
 # Parsed one by one, each by a message of its own.
-_LEFT_AS_BYTES = {_COMMON + "KeyValue", _COMMON + "AnyValue"}
+_LEFT_AS_BYTES = {
+    _OFFICIAL + name
+    for name in ("common.v1.KeyValue", "common.v1.AnyValue", "trace.v1.Span", "logs.v1.LogRecord")
+}
 _FILES = (common_pb2, resource_pb2, trace_pb2, logs_pb2, trace_service_pb2, logs_service_pb2)
 
 
@@ -74,5 +78,7 @@ def _message(name: str) -> Any:
 
 TraceRequest = _message("ExportTraceServiceRequest")
 LogsRequest = _message("ExportLogsServiceRequest")
+Span = _message("Span")
+LogRecord = _message("LogRecord")
 Pair = _message("Pair")  # a KeyValue whose value is left as bytes
 AnyValue = _message("AnyValue")

@@ -1,0 +1,77 @@
+"""Parts counted on the wire before anything is built, and large requests decoded in parts."""
+
+import time
+import tracemalloc
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests import otlp_bodies as bodies
+from tests.otlp_bodies import how
+from tracing.otlp import weigh
+from tracing.otlp.decode import TooMany, decode_logs, decode_traces, logs_in_parts, traces_in_parts
+from tracing.otlp.finishing import PART_RECORDS
+
+EMPTY_SCOPE = bodies.field(2, b"")
+EMPTY_RESOURCE = bodies.field(1, b"")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        bodies.raw_traces([b""] * 600_000),
+        EMPTY_RESOURCE * 600_000,
+        bodies.field(1, EMPTY_SCOPE * 600_000),
+        bodies.raw_traces([b""] * 300_000) + bodies.raw_traces([b""] * 300_000),
+    ],
+)
+def test_records_without_end_are_refused_at_once(body: bytes) -> None:
+    tracemalloc.start()
+    began = time.process_time()
+    with pytest.raises(TooMany):
+        decode_traces(body, how())
+    with pytest.raises(TooMany):
+        decode_logs(body, how())
+    took, (_, most) = time.process_time() - began, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert took < 60 and most < 1_000_000
+
+
+@pytest.mark.parametrize("number", [9, 11, 13])
+def test_a_span_of_parts_without_end_is_refused_alone(number: int) -> None:
+    good = bodies.span().SerializeToString()
+    batch = decode_traces(bodies.raw_traces([good + bodies.field(number, b"") * 100_000, good]), how())
+    assert len(batch.spans) == 1
+    assert [refusal.count for refusal in batch.refusals] == [1]
+
+
+def test_many_parts_are_kept() -> None:
+    (span,) = decode_traces(
+        bodies.traces(bodies.span({f"key.{n}": "x" * 10 for n in range(20_000)})).SerializeToString(), how()
+    ).spans
+    assert len(span.attributes) == 20_000
+
+
+def test_a_large_request_comes_in_parts_that_are_the_whole() -> None:
+    count = 2 * PART_RECORDS + 5
+    body = bodies.logs(*[bodies.log()] * count).SerializeToString()
+    parts = list(logs_in_parts(body, how()))
+    assert [len(part.logs) for part in parts] == [PART_RECORDS, PART_RECORDS, 5]
+    # Ordinals of equal logs run on through all parts.
+    ids = [log.log_id for part in parts for log in part.logs]
+    assert len(set(ids)) == count
+    assert ids == [log.log_id for log in decode_logs(body, how()).logs]
+
+
+def test_heavy_records_come_in_parts_too() -> None:
+    spans = [bodies.span({"v": "x" * 5_000_000}, span_id=bytes([n] * 8)) for n in range(1, 8)]
+    parts = list(traces_in_parts(bodies.traces(*spans).SerializeToString(), how()))
+    assert [len(part.spans) for part in parts] == [4, 3]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=200))
+def test_any_bytes_are_counted(body: bytes) -> None:
+    fields = list(weigh._fields(body, 0, len(body)))
+    assert all(begins <= ends <= len(body) for _, begins, ends in fields)
