@@ -59,6 +59,14 @@ def test_chapters_fold_in_place_and_the_address_says_so(reader: Page) -> None:
     expect(reader.get_by_role("treegrid").get_by_role("row")).to_have_count(19)
 
 
+def test_a_bar_of_the_overview_opens_its_stretch_of_time(reader: Page) -> None:
+    reader.locator(".overview a").last.click()
+    expect(reader).to_have_url(re.compile(r"from=\d{19}.*to=\d{19}"))
+    expect(reader.locator(".row.log")).to_have_count(1)
+    reader.locator(".bar-tools a", has_text="✕").click()
+    expect(reader.get_by_role("treegrid").get_by_role("row")).to_have_count(19)
+
+
 def test_filters_and_ways_on(reader: Page, served: str) -> None:
     reader.get_by_role("link", name=re.compile("errors with their path")).click()
     expect(reader.locator(".row.log, .row.event, .row.span")).to_have_count(4)

@@ -3,7 +3,7 @@
 `layout` says where a moment lies; this says which shape stands there. Attributes only: the content policy forbids `style`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from timeline.layout.axis import Axis
@@ -36,9 +36,12 @@ class DrawnLane:
 class DrawnBin:
     left: str
     width: str
+    bar: str  # width of the bar in it
     top: str
     height: str
     failed: bool
+    said: str
+    href: str
 
 
 def bar(axis: Axis, start: int, length: int) -> tuple[str, str]:
@@ -73,14 +76,17 @@ def _bands(axis: Axis, lane: Lane) -> list[LaneBand]:
     return found
 
 
-def draw_overview(bins: Iterable[Bin]) -> list[DrawnBin]:
+def draw_overview(bins: Iterable[Bin], href: Callable[[Bin], str]) -> list[DrawnBin]:
     return [
         DrawnBin(
             percent(told.left),
             percent(told.width),
+            percent(told.width * 0.75),
             f"{23 - told.height * STRIP:.1f}",
             f"{max(2.0, told.height * STRIP):.1f}",
             told.failed,
+            f"{told.count:,} record{'' if told.count == 1 else 's'}{', errors' if told.failed else ''}",
+            href(told),
         )
         for told in bins
     ]

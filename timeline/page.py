@@ -9,10 +9,10 @@ from urllib.parse import quote
 from django.http import HttpRequest
 
 from timeline import moments, sentences
-from timeline.drawing import bar, draw_lanes, draw_overview, percent, point
+from timeline.drawing import DrawnBin, bar, draw_lanes, draw_overview, percent, point
 from timeline.layout.axis import Axis, domain, folded, is_sound, straight
 from timeline.layout.moves import lanes
-from timeline.layout.overview import overview
+from timeline.layout.overview import Bin, overview
 from timeline.layout.story import CHAPTER
 from timeline.layout.ticks import ticks
 from timeline.layout.tree import extent
@@ -187,7 +187,7 @@ def context(request: HttpRequest, reading: Reading, others: Sequence[FlowSummary
         "services": list(_services(reading, request.path, hues)),
         "facts": _facts(reading, request.path),
         "lanes": draw_lanes(axis, lanes(reading.story.moves), hues),
-        "bins": draw_overview(overview(axis, reading.story.trees)) if reading.total > 1 else [],
+        "bins": _overview(reading, axis, request.path),
         "window": asked.sieve.start is not None or asked.sieve.end is not None,
         "whole_href": asked.address(request.path, ("from", "to", "cursor")),
         "ticks": [(percent(tick.at), tick.label, tick.rank) for tick in ticks(axis, _offset_ns(axis, zone))],
@@ -232,6 +232,20 @@ def _axis(reading: Reading) -> Axis:
     if reading.flow.kind == "request":
         return straight(start, max(end, start + 1_000))
     return folded(start, max(end, start + 1_000), extents)
+
+
+def _overview(reading: Reading, axis: Axis, path: str) -> list[DrawnBin]:
+    """The strip; each bar leads to its stretch of time."""
+    if reading.total < 2:
+        return []
+    asked = reading.asked
+
+    def stretch(told: Bin) -> str:
+        return asked.address(
+            path, ("cursor",), **{"from": str(told.start), "to": str(max(told.start, told.end))}
+        )
+
+    return draw_overview(overview(axis, reading.story.trees), stretch)
 
 
 def _extents(reading: Reading) -> Iterator[tuple[int, int]]:

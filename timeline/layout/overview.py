@@ -17,6 +17,9 @@ class Bin:
     width: float
     height: float  # 0..1
     failed: bool
+    count: int
+    start: int
+    end: int
 
 
 def overview(axis: Axis, trees: Iterable[Tree]) -> list[Bin]:
@@ -30,7 +33,15 @@ def overview(axis: Axis, trees: Iterable[Tree]) -> list[Bin]:
         _count(sorted(tree.times[node] for node in tree.failed), edges, failed)
     most = max(counts) or 1
     return [
-        Bin(slot * width, width * 0.75, (count / most) ** 0.5, bool(failed[slot]))
+        Bin(
+            slot * width,
+            width,
+            (count / most) ** 0.5,
+            failed[slot] > 0,
+            count,
+            edges[slot],
+            edges[slot + 1] - 1,
+        )
         for slot, count in enumerate(counts)
         if count
     ]
