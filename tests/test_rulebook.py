@@ -37,10 +37,9 @@ def test_a_store_takes_up_a_change_with_the_next_batch(store: Store, conninfo: s
     assert tables.ask(conninfo, "SELECT name, rule_version FROM span ORDER BY name") == [("s", 1), ("t", 2)]
 
 
-def test_whoever_waits_for_a_change_is_stamped_with_it(
-    store: Store, conninfo: str, worker: psycopg.Connection
-) -> None:
+def test_whoever_waits_for_a_change_is_stamped_with_it(conninfo: str, worker: psycopg.Connection) -> None:
     """A batch that waits while a rule is published counts under it: nothing commits behind a job's cursor."""
+    store = Store(conninfo, "production", writers=1)  # which has the old rules in hand
     store.put(batch(Service("shop").span("before", 0, 1)))
     with worker.transaction():
         worker.execute("SELECT pg_advisory_xact_lock(%s)", (rulebook.RULES_LOCK,))
@@ -52,6 +51,7 @@ def test_whoever_waits_for_a_change_is_stamped_with_it(
             time.sleep(0.01)
         assert waiting(conninfo)
     sending.join(5)
+    store.close()
     assert tables.one(conninfo, "SELECT rule_version FROM span WHERE name = 's'") == 7
 
 

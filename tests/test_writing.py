@@ -1,17 +1,18 @@
 """One transaction: all of a batch or nothing, everything it carries, and one snapshot that never shows half."""
 
 import threading
+import time
 from dataclasses import replace
 
 import psycopg
 import pytest
 
 from tests import tables
-from tests.builders import BASE_NS, SCOPE, T1, T2, Service, batch, event
+from tests.builders import BASE_NS, MS, SCOPE, T1, T2, Service, batch, event
 from tests.oddities import pool
-from tracing import partitions
+from tracing import copying, partitions
 from tracing.clock import now_ns
-from tracing.records import Log, Span, day_of
+from tracing.records import DAY_NS, Log, Span, day_of
 from tracing.storing import Store
 from tracing.writing import DayClosed, Writer
 
@@ -93,6 +94,41 @@ def test_a_day_closed_under_the_batch_takes_it_all_back(
         writer.write([SHOP.span("s", 0, 1, attributes=ORDER)], [], now_ns())
     worker.execute("UPDATE day SET dropped_ns = NULL WHERE day = %s", (day,))
     assert all(rows == [] for rows in tables.everything(conninfo).values())
+
+
+def insert(connection: psycopg.Connection, span: Span) -> None:
+    with connection.cursor() as cursor:
+        target = f"COPY span ({copying.SPAN_COLUMNS}) FROM STDIN (FORMAT binary)"
+        with cursor.copy(target.encode()) as copy:
+            copy.write(copying.HEADER + copying.span_row(span, 1, 0, 1) + copying.TRAILER)
+
+
+@pytest.mark.parametrize("size", [1, 40])
+def test_rows_go_in_by_day_so_that_no_two_batches_wait_for_each_other(
+    writer: Writer, worker: psycopg.Connection, conninfo: str, size: int
+) -> None:
+    """COPY fills one partition after the other, so the order of the keys alone would not do."""
+    partitions.ensure(worker, [day_of(BASE_NS) + 1], 3_000)
+    early = [SHOP.span(f"e{n}", 0, 1, trace=b"\xff" * 15 + bytes([n])) for n in range(size)]
+    late = [SHOP.span(f"l{n}", DAY_NS / MS, 1, trace=b"\x01" * 15 + bytes([n])) for n in range(size)]
+    with psycopg.connect(conninfo) as other:
+        insert(other, early[-1])
+        writing = threading.Thread(target=writer.write, args=([*late, *early], [], now_ns()))
+        writing.start()
+        wait_for_a_waiter(conninfo)
+        other.execute("SET lock_timeout = '3s'")
+        # The writer waits at the earlier day and holds nothing of the later one.
+        insert(other, late[0])
+        other.rollback()
+    writing.join(10)
+    assert tables.one(conninfo, "SELECT count(*) FROM span") == 2 * size
+
+
+def wait_for_a_waiter(conninfo: str) -> None:
+    until = time.monotonic() + 5
+    while not tables.ask(conninfo, "SELECT 1 FROM pg_locks WHERE NOT granted"):
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 def test_the_last_receipt_of_a_day_moves_once_an_hour(writer: Writer, conninfo: str) -> None:
