@@ -53,3 +53,9 @@ rememberZone();
 document.querySelectorAll("[data-theme-switch]").forEach(switchColours);
 document.querySelectorAll("[data-clock-switch]").forEach(switchClock);
 document.addEventListener("keydown", focusFind);
+
+// A filter that says nothing has no place in the address.
+document.addEventListener("htmx:configRequest", (event) => {
+  const parameters = event.detail.parameters;
+  for (const name of Object.keys(parameters)) if (parameters[name] === "") delete parameters[name];
+});

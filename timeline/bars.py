@@ -3,6 +3,7 @@
 `timeline.queries.chart` counts, `templates/flows/chart.html` draws; `static/range.js` adds selecting by dragging.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -24,7 +25,10 @@ class Bar:
     slot: str  # the width of the whole stretch, for the pointer
     y: str
     height: str
+    bad_y: str  # the part with errors stands at the foot
+    bad_height: str
     count: int
+    failing: int
     from_ns: int
     to_ns: int
     href: str
@@ -37,8 +41,10 @@ def bars(chart: Chart, href: Callable[[int, int], str], zone: tzinfo) -> list[Ba
     most = max(chart.counts) or 1
     about = "about " if chart.estimated else ""
     drawn = []
-    for index, count in enumerate(chart.counts):
-        height = max(LEAST_HEIGHT, (HEIGHT - 2) * count / most) if count else 0.0
+    for index, (count, failing) in enumerate(zip(chart.counts, chart.failing, strict=True)):
+        height = _height(count, most)
+        bad_height = _bad_height(height, failing, count)
+        errors = f", {about}{failing:,} with errors" if failing else ""
         from_ns = (chart.first + index * chart.width) * MINUTE_NS
         to_ns = from_ns + chart.width * MINUTE_NS
         bar = Bar(
@@ -47,11 +53,24 @@ def bars(chart: Chart, href: Callable[[int, int], str], zone: tzinfo) -> list[Ba
             slot=f"{slot:.2f}",
             y=f"{HEIGHT - height:.2f}",
             height=f"{height:.2f}",
+            bad_y=f"{HEIGHT - bad_height:.2f}",
+            bad_height=f"{bad_height:.2f}",
             count=count,
+            failing=failing,
             from_ns=from_ns,
             to_ns=to_ns,
             href=href(from_ns, to_ns),
-            title=f"{about}{count:,} last active from {full(from_ns, zone)} to {full(to_ns, zone)}",
+            title=f"{about}{count:,} last active from {full(from_ns, zone)} to {full(to_ns, zone)}{errors}",
         )
         drawn.append(bar)
     return drawn
+
+
+def _height(count: int, most: int) -> float:
+    """By square root, so that one burst does not flatten all else."""
+    return max(LEAST_HEIGHT, (HEIGHT - 2) * math.sqrt(count / most)) if count else 0.0
+
+
+def _bad_height(height: float, failing: int, count: int) -> float:
+    """Its share of the bar."""
+    return min(height, max(LEAST_HEIGHT, height * failing / count)) if failing and count else 0.0

@@ -10,6 +10,8 @@ from typing import Any
 from timeline.question import Question
 from timeline.summaries import KIND_NUMBERS
 
+REQUEST_FAILING = "(root_status = 2 OR errors > 0)"
+
 
 @dataclass(slots=True)
 class Conditions:
@@ -42,6 +44,7 @@ class Conditions:
 class Clauses:
     table: str
     identity: str  # the column that ends the order
+    failing: str  # true for a row that carries an error
     indexed: Conditions
     picky: Conditions
 
@@ -61,7 +64,7 @@ def flow_clauses(question: Question) -> Clauses:
         # In collation "C" the same comparison takes half the time, but it folds the case of ASCII letters only.
         collation = 'COLLATE "C"' if word.isascii() else ""
         picky.add(f"(type || ' ' || key) {collation} ILIKE %s", f"%{escaped(word)}%")
-    return Clauses("flow", "flow_id", indexed, picky)
+    return Clauses("flow", "flow_id", "errors > 0", indexed, picky)
 
 
 def request_clauses(question: Question) -> Clauses:
@@ -72,7 +75,7 @@ def request_clauses(question: Question) -> Clauses:
     _common(question, picky)
     if question.status:
         narrow = {"ok": "root_status IS DISTINCT FROM 2", "open": "root IS NULL"}
-        picky.add(narrow.get(question.status, "(root_status = 2 OR errors > 0)"))
+        picky.add(narrow.get(question.status, REQUEST_FAILING))
     if question.state:
         picky.add("false")
     for word in question.words:
@@ -84,7 +87,7 @@ def request_clauses(question: Question) -> Clauses:
             f"{escaped(word.lower())}%",
             word.lower(),
         )
-    return Clauses("request", "trace_id", indexed, picky)
+    return Clauses("request", "trace_id", REQUEST_FAILING, indexed, picky)
 
 
 def escaped(text: str) -> str:

@@ -81,6 +81,6 @@ def choices() -> dict[str, list[str]]:
         senders = cursor.fetchall()
     return {
         "types": types,
-        "services": sorted({service for service, _ in senders}),
-        "environments": sorted({environment for _, environment in senders}),
+        "services": sorted({service for service, _ in senders if service}),
+        "environments": sorted({environment for _, environment in senders if environment}),
     }
