@@ -69,6 +69,8 @@ def draw_lanes(axis: Axis, lanes: Iterable[Lane], hues: Mapping[str, str]) -> li
 def _bands(axis: Axis, lane: Lane) -> list[LaneBand]:
     found = []
     for told in lane.bands:
+        if told.start > axis.end or (told.end is not None and told.end <= axis.start):
+            continue  # outside the window that is shown
         left = axis.at(told.start)
         right = axis.at(told.end) if told.end is not None else 100.0
         width = max(LEAST, right - left - 0.2)
