@@ -87,6 +87,15 @@ def test_running_out_of_time_is_said_and_no_error(
     assert answer.status_code == 200 and "took longer" in answer.json()["notes"][0]
 
 
+def test_the_flow_that_an_attribute_names_is_found_without_reading_records(
+    client: Client, nightly: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attributes, "TIME_LIMIT_S", 0.0)
+    assert keys(client, "order.id=o1") == ["o1"]
+    assert keys(client, "app.order_id=o1") == ["o1"]
+    assert keys(client, "shelf=o1") == [] and keys(client, "order.id=o1 shelf=s1") == []
+
+
 def test_a_query_that_is_cancelled_leaves_the_connection_usable(clean_store: None) -> None:
     clock = attributes.Clock(0.05)
     with pytest.raises(TimeoutError):

@@ -10,6 +10,8 @@ from xml.etree.ElementTree import Element
 import html5lib
 import pytest
 from django.test import Client
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.builders import Service, batch, trace_id
 from tests.shop import PLACED, fill
@@ -142,6 +144,68 @@ def test_colours_and_zone_follow_the_cookies(client: Client, stored: None) -> No
     client.cookies["theme"] = EVIL
     page = client.get("/flows").content.decode()
     assert "Times are UTC" in page and 'data-theme="system"' in page
+
+
+ODD = st.one_of(
+    st.text(max_size=30),
+    st.sampled_from(
+        [
+            "0",
+            "-1",
+            "9" * 19,
+            "-" + "9" * 19,
+            "9" * 40,
+            "1e9",
+            "0001-01-01",
+            "9999-12-31T23:59:59-23:59",
+            "%00",
+        ]
+    ),
+    st.builds(
+        lambda number, text: f"{number}.{text}", st.integers(), st.sampled_from(["0" * 32, "f" * 32 + ".k"])
+    ),
+)
+FIELDS = (
+    "kind",
+    "type",
+    "env",
+    "service",
+    "status",
+    "state",
+    "from",
+    "to",
+    "q",
+    "limit",
+    "cursor",
+    "format",
+    "key",
+    "only",
+)
+ASKED = (
+    "/",
+    "/flows",
+    "/find",
+    "/settings/senders",
+    "/settings/rules/new",
+    "/flow/entity",
+    "/flow/entity/order/4711",
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(ASKED), st.dictionaries(st.sampled_from(FIELDS), ODD, max_size=4), ODD)
+def test_any_address_gets_an_answer(
+    client: Client, stored: None, path: str, query: dict[str, str], tz: str
+) -> None:
+    client.cookies["tz"] = tz.encode("ascii", "ignore").decode()
+    answer = client.get(path, query)
+    assert answer.status_code in (200, 302, 400, 404)
+
+
+@pytest.mark.parametrize("number", [0, 2**31, 2**63, 10**30])
+def test_numbers_beyond_the_database_are_not_found(client: Client, clean_store: None, number: int) -> None:
+    for path in (f"/settings/rules/{number}", f"/settings/rules/jobs/{number}"):
+        assert client.get(path).status_code == 404
 
 
 @pytest.mark.parametrize(("name", "status"), [("bad_request", 400), ("not_found", 404), ("failed", 500)])

@@ -48,7 +48,7 @@ def rules(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def change(request: HttpRequest, rule_id: int | None = None) -> HttpResponse:
     """A rule's page: its form, its flows, its jobs. Posting previews or publishes it."""
-    rule = _rule(rule_id) if rule_id else _begun(request.GET.get("key", ""))
+    rule = _rule(rule_id) if rule_id is not None else _begun(request.GET.get("key", ""))
     if request.method != "POST":
         return _page(request, rule, rule_form(rule))
     form = rule_form(rule, request.POST)
