@@ -9,7 +9,7 @@ from html import escape
 
 from django.utils.safestring import SafeString
 
-from timeline.page import Drawn
+from timeline.painting import Drawn
 
 MARK_LENGTH = 44  # characters of a message beside a name
 NAME_LENGTH = 200

@@ -20,7 +20,6 @@ from timeline.queries.skeleton import current_snapshot
 from timeline.queries.story import read_story
 from timeline.quiet import collector_held
 from timeline.reading import Reading
-from timeline.rowhtml import rows_html
 from timeline.rows import read_rows
 from timeline.summaries import FlowSummary, find_flows
 from timeline.templatetags.threadline import reader_zone
@@ -51,7 +50,6 @@ def _answer(request: HttpRequest, kind: str, type: str, key: str) -> HttpRespons
     if form in ("txt", "md"):
         return text_answer(text.write(reading, form, reader_zone(request)), form)
     context = page.context(request, reading, flows[1:])
-    context["rows_html"] = rows_html(context["drawn"])
     part = request.headers.get("HX-Target") == "timeline"
     return render(request, "flow/timeline.html" if part else "flow/flow.html", context)
 

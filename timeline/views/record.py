@@ -96,18 +96,7 @@ def _plain(told: dict[str, Any], form: str) -> HttpResponse:
 def _span_context(versions: list[SpanRecord], rank: int) -> dict[str, Any]:
     shown = versions[rank - 1]
     outward, inward = read_linking(shown)
-    events = [
-        {
-            "time": int(event["time"]),
-            "name": event["name"],
-            "after": moments.took(int(event["time"]) - shown.start),
-            "thrown": grouping.thrown(event["attributes"]),
-            "attributes": [grouping.attribute(name, value) for name, value in sorted(event["attributes"].items())
-                           if not name.startswith("exception.")],
-            "dropped": event.get("dropped") or 0,
-        }
-        for event in shown.events
-    ]  # fmt: skip
+    events = [_event(event, shown.start) for event in shown.events]
     own = record_url(shown.trace_id, shown.span_id)
     return {
         "kind": "span",
@@ -130,6 +119,21 @@ def _span_context(versions: list[SpanRecord], rank: int) -> dict[str, Any]:
         "parent_href": record_url(shown.trace_id, shown.parent_span_id) if shown.parent_span_id else "",
         "own_href": own if rank == 1 else f"{own}?version={rank}",
         "raw": orjson.dumps(shown.as_json(), option=orjson.OPT_INDENT_2).decode(),
+    }
+
+
+def _event(event: dict[str, Any], start: int) -> dict[str, Any]:
+    attributes = event["attributes"]
+    return {
+        "name": event["name"],
+        "after": moments.took(int(event["time"]) - start),
+        "thrown": grouping.thrown(attributes),
+        "attributes": [
+            grouping.attribute(name, value)
+            for name, value in sorted(attributes.items())
+            if not name.startswith("exception.")
+        ],
+        "dropped": event.get("dropped") or 0,
     }
 
 

@@ -1,0 +1,162 @@
+"""Rows as they stand on the page: classes, shapes, links that keep the view, words in the reader's zone.
+
+`timeline.rows` says what each row is, `timeline.rowhtml` writes it down.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from urllib.parse import quote
+
+from timeline import moments
+from timeline.drawing import bar, percent, point
+from timeline.layout.axis import Axis
+from timeline.reading import Reading
+from timeline.rows import Row
+from timeline.templatetags.threadline import HUES, hue
+
+DEEPEST = 12  # levels that are indented; deeper rows say their depth
+SINCE_START_NS = 60_000_000_000
+OPEN, SHUT = "▾", "▸"
+
+
+@dataclass(slots=True)
+class Drawn:
+    """One row on the page."""
+
+    row: Row
+    css: str
+    indent: str
+    level: int
+    href: str
+    hue: str
+    left: str
+    width: str
+    told: str  # the right column: how long, or when
+    when: str  # on hover: the whole time, in the reader's zone and UTC
+    label: str  # a tag before the name
+    label_css: str
+    name: str
+    note: str
+    deep: int  # its depth, where that is no longer shown by indenting
+    toggle: str = ""
+    twist: str = ""
+    at: str = ""
+    # Where a chapter's note stands: beside its bar, on the side with room.
+    note_at: str = ""
+    note_dx: str = ""
+    note_anchor: str = ""
+
+
+@dataclass(slots=True)
+class Painter:
+    """Everything the rows of one page share."""
+
+    reading: Reading
+    path: str
+    axis: Axis
+    zone: tzinfo
+    now_ns: int
+    hues: dict[str, str]
+    _base: str = ""
+
+    def draw(self, row: Row) -> Drawn:
+        lasts = row.row in ("span", "chapter")
+        shape = bar(self.axis, row.start, row.duration or 0) if lasts else (point(self.axis, row.start), "")
+        label, label_css = _label(row)
+        name, note = _words(row)
+        drawn = Drawn(
+            row=row,
+            css=self._css(row),
+            indent=f"d{min(row.depth, DEEPEST)}",
+            level=row.depth + 1,
+            href=self._record_href(row),
+            hue=self.hues.get(row.service) or (hue(row.service) if row.service else ""),
+            left=shape[0],
+            width=shape[1],
+            told=self._told(row, lasts),
+            when=self._when(row.start),
+            label=label,
+            label_css=label_css,
+            name=name,
+            note=note,
+            deep=row.depth if row.depth > DEEPEST else 0,
+        )
+        self._add_fold(drawn)
+        return drawn
+
+    def _add_fold(self, drawn: Drawn) -> None:
+        row = drawn.row
+        if row.open is not None:
+            drawn.toggle = self.reading.asked.toggled(self.path, row.id, row.open)
+            drawn.twist = OPEN if row.open else SHUT
+        if row.row == "chapter":
+            drawn.at = moments.short(row.start, self.zone, self.now_ns)
+            drawn.note_at, drawn.note_dx, drawn.note_anchor = self._note(row)
+
+    def _note(self, row: Row) -> tuple[str, str, str]:
+        left, right = self.axis.at(row.start), self.axis.at(row.start + (row.duration or 0))
+        if right < 66 or left < 34:
+            return percent(max(right, left + 0.4)), "6", ""
+        return percent(left), "-6", ' text-anchor="end"'
+
+    def _css(self, row: Row) -> str:
+        css = row.row
+        if row.id == self.reading.asked.record:
+            css += " open"
+        if row.dim:
+            css += " dim"
+        return css + " bad" if row.status == "error" else css
+
+    def _record_href(self, row: Row) -> str:
+        if row.row == "chapter":
+            return row.href
+        if not self._base:
+            told = self.reading.asked.address(self.path, ("record",))
+            self._base = f"{told}{'&' if '?' in told else '?'}record="
+        return self._base + quote(row.record or row.id, safe="-._~")
+
+    def _told(self, row: Row, lasts: bool) -> str:
+        if lasts:
+            return moments.took(row.duration)
+        since = row.start - self.axis.start
+        if 0 <= since < SINCE_START_NS:
+            return f"+{moments.took(since)}"
+        time = moments.moment(row.start, self.zone)
+        return f"{time:%H:%M:%S}" if time and row.start > 0 else "no time"
+
+    def _when(self, time_ns: int) -> str:
+        utc = moments.full(time_ns, UTC)
+        local = moments.full(time_ns, self.zone)
+        return utc if local == utc else f"{local} = {utc}"
+
+
+def _words(row: Row) -> tuple[str, str]:
+    """The name in a row, and the note after it. An exception is known by what it says."""
+    if row.row == "event" and row.status == "error" and row.text:
+        return row.text, ""
+    return row.name, row.text or "" if row.row in ("transition", "event") else ""
+
+
+def _label(row: Row) -> tuple[str, str]:
+    if row.row == "log":
+        warns = row.severity.upper().startswith("WARN")
+        return row.severity or "LOG", "err" if row.status == "error" else "warn" if warns else "log"
+    if row.row == "transition":
+        return "state", "st"
+    if row.row == "event":
+        return ("exception", "err") if row.status == "error" else ("event", "log")
+    return "", ""
+
+
+def distinct_hues(services: Iterable[str]) -> dict[str, str]:
+    """The usual class of each service; the next free one where two would share it."""
+    found: dict[str, str] = {}
+    taken: set[int] = set()
+    for name in sorted(services):
+        place = int(hue(name)[1:]) - 1
+        free = next((step for step in range(HUES) if (place + step) % HUES not in taken), 0)
+        place = (place + free) % HUES
+        taken.add(place)
+        found[name] = f"s{place + 1}"
+    return found
