@@ -225,6 +225,14 @@ ODD = [
     Case("key that is not UTF-8", raw_span(bodies.raw_attribute(b"\xff", bodies.field(1, b"x"))), stored=2),
     Case("array 60 deep", raw_span(bodies.raw_attribute(b"v", bodies.nested_arrays(60))), stored=2),
     Case("array 5000 deep", raw_span(bodies.raw_attribute(b"v", bodies.nested_arrays(5000))), stored=2),
+    Case(
+        "events without end",
+        raw_span(bodies.field(11, b"") * 200_000),
+        stored=1,
+        rejected=1,
+        said="50000 attributes, events and links",
+    ),
+    Case("a span that is no span", raw_span(b"\xff\xff"), stored=1, rejected=1, said="protobuf"),
     Case("unknown protobuf field", raw_span(bodies.field(200, b"new")), stored=2),
     Case("NUL everywhere", spans(bodies.span({"a\0": "b\0"}, name="c\0", trace_state="\0")), stored=1),
     Case("NaN and infinity", spans(bodies.span({"a": float("nan"), "b": [float("inf")]})), stored=1),
@@ -290,6 +298,7 @@ HOSTILE = [
     Case("bomb", plain(BOMB), 413, headers=PROTOBUF | GZIP, said="64 MiB"),
     Case("too large", plain(bytes(65 * MIB)), 413, said="64 MiB"),
     Case("too large in chunks", chunked(plain(bytes(65 * MIB)), MIB), 413, said="64 MiB"),
+    Case("records without end", plain(bodies.raw_traces([b""] * 600_000)), 413, said="500000 records"),
     Case("plain text", ONE, 415, headers={"Content-Type": "text/plain"}, said="application/json"),
     Case(
         "form",
