@@ -8,6 +8,7 @@ import html5lib
 import pytest
 from django.test import Client
 
+from tests.asking import as_json
 from tests.builders import BASE_NS, MS, T1, T2, T3, Service, batch, event, span_id, trace_id
 from tracing.records import DAY_NS, Log, Span
 from tracing.storing import Store
@@ -446,3 +447,23 @@ def test_a_summary_outlives_its_records(client: Client, store: Store) -> None:
     assert rows[0]["marks"] == ["its records are no longer kept"]
     assert rows[0]["duration"] == str(1240 * MS)
     assert client.get("/flow/entity/order/4711").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path, key",
+    [
+        ("order/a/b", "a/b"), ("order/a%2Fb", "a/b"), ("order/a%252Fb", "a%2Fb"), ("order/a.b/", "a.b/"),
+        ("order/%C3%BC+1", "ü+1"), ("order//x", "/x"), ("order/x//y", "x//y"),
+    ],
+)  # fmt: skip
+def test_the_real_server_reads_the_address_as_it_was_sent(
+    served: str, store: Store, path: str, key: str
+) -> None:
+    store.put(batch(shop.span("work", 0, 1, attributes={"order.id": key})))
+    assert as_json(served, f"/flow/entity/{path}")["flow"]["key"] == key
+
+
+def test_a_type_may_hold_a_slash(served: str, store: Store) -> None:
+    told = {"workflow.id": "1", "workflow.type": "import/orders"}
+    store.put(batch(shop.span("work", 0, 1, attributes=told)))
+    assert as_json(served, "/flow/workflow/import%2Forders/1")["flow"]["type"] == "import/orders"
