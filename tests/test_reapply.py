@@ -1,6 +1,7 @@
 """A rule added before, during or after the same traffic gives the same flows; jobs that crash or meet retention."""
 
 import threading
+from typing import Any
 
 import psycopg
 import pytest
@@ -109,6 +110,22 @@ def test_a_second_job_replaces_one_that_waits(
     assert (first.state, first.message) == ("failed", "Replaced by a newer job.")
 
 
+def test_a_change_ends_the_job_of_the_rule_as_it_was(
+    store: Store, conninfo: str, worker: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "CHUNK", 4)
+    store.put(batch(*pool()))
+    job = rules.apply(parcels())
+    for _ in range(3):
+        assert reapply.work(worker, "production")
+    changed = Rule.objects.get(pk=900)
+    changed.keys = [["parcel.number"]]
+    rules.publish(changed)
+    assert not reapply.work(worker, "production")
+    job.refresh_from_db()
+    assert (job.state, job.message) == ("failed", "The rule was changed meanwhile: apply it again.")
+
+
 def test_two_rules_to_one_flow_count_a_record_once(
     store: Store, conninfo: str, worker: psycopg.Connection
 ) -> None:
@@ -171,6 +188,28 @@ def test_a_partition_that_retention_took_is_passed_by(
     assert work_off(worker).state == "done"
     assert tables.flow(conninfo, "2", "parcel")["spans"] == 1
     assert tables.flow(conninfo, "1", "parcel")["spans"] == 1
+
+
+def test_a_partition_that_goes_in_the_middle_of_a_chunk(
+    before: dict[str, tables.Rows],
+    store: Store,
+    conninfo: str,
+    worker: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gone = iter(["SELECT 1 FROM span_d1"])
+    chunk = reading.chunk
+
+    def vanish(connection: psycopg.Connection, *asked: Any) -> list[tuple[Any, ...]]:
+        for question in gone:
+            connection.execute(question.encode())
+        return chunk(connection, *asked)
+
+    store.put(batch(*pool()))
+    rules.apply(parcels())
+    monkeypatch.setattr(reading, "chunk", vanish)
+    assert work_off(worker).state == "done"
+    assert tables.everything(conninfo) == before
 
 
 def test_a_job_that_cannot_go_on_says_so(store: Store, conninfo: str, worker: psycopg.Connection) -> None:

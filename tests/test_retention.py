@@ -82,17 +82,13 @@ def test_a_record_that_came_just_now_keeps_its_day(
     store.put(batch(on(OLD), on(OLD + 1)))
     for day in (OLD, OLD + 1):
         received(worker, day, 20)
-    look = retention._finish_interrupted
-
-    def close_after_another_arrival(connection: psycopg.Connection) -> None:
-        look(connection)
-        store.put(batch(on(OLD, "late")))
-
-    monkeypatch.setattr(retention, "_finish_interrupted", close_after_another_arrival)
     closing = retention._close
 
     def close(connection: psycopg.Connection, day: int, before_ns: int) -> bool:
-        received(connection, OLD, 0)
+        if day == OLD:
+            late = Store(conninfo, "production")
+            late.put(batch(on(OLD, "late")))
+            late.close()
         return closing(connection, day, before_ns)
 
     monkeypatch.setattr(retention, "_close", close)
@@ -174,6 +170,47 @@ def test_a_half_detached_partition_is_finished(
     assert tables.one(conninfo, pending) == 1
     retention.drop_old(worker, 14, 50_000)
     assert tables.one(conninfo, pending) == 0
+    assert names(worker, OLD) == set()
+
+
+def test_a_long_reader_holds_up_neither_ingest_nor_a_new_process(
+    other_days_kept: None, store: Store, conninfo: str, worker: psycopg.Connection
+) -> None:
+    """A dump reads for an hour, and retention waits for it."""
+    store.put(batch(on(OLD), on(OLD + 1)))
+    received(worker, OLD, 20)
+    dropping = threading.Thread(target=retention.drop_old, args=(worker, 14, 50_000))
+    with psycopg.connect(conninfo) as reader:
+        reader.execute("SELECT count(*) FROM span")
+        dropping.start()
+        while not tables.ask(conninfo, "SELECT 1 FROM pg_locks WHERE NOT granted"):
+            time.sleep(0.01)
+        fresh = Store(conninfo, "production")
+        fresh.put(batch(on(OLD + 1, "meanwhile")))
+        fresh.close()
+        assert dropping.is_alive()
+    dropping.join()
+    assert names(worker, OLD) == set()
+    assert tables.one(conninfo, "SELECT count(*) FROM span") == 2
+
+
+def test_retention_gives_up_on_a_long_reader_and_comes_back(
+    other_days_kept: None,
+    store: Store,
+    conninfo: str,
+    worker: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(retention, "PATIENCE_MS", 200)
+    store.put(batch(on(OLD)))
+    received(worker, OLD, 20)
+    with psycopg.connect(conninfo) as reader:
+        reader.execute("SELECT count(*) FROM span")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            retention.drop_old(worker, 14, 50_000)
+    assert worker.execute("SHOW lock_timeout").fetchone() == ("0",)
+    assert tables.one(conninfo, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0
+    assert retention.drop_old(worker, 14, 50_000) == []
     assert names(worker, OLD) == set()
 
 

@@ -15,6 +15,8 @@ from tracing.records import DAY_NS, FIRST_DAY, LAST_DAY
 
 TABLES: tuple[LiteralString, ...] = ("span", "log", "link", "request", "member")
 AHEAD_DAYS = 3
+# Who waits for a table's lock holds up everybody behind: better to fail and be tried again.
+CREATE_PATIENCE_MS = 3_000
 # Of all advisory locks of Threadline this family guards the tables' shape: "TLPA".
 SHAPE_LOCK = 0x544C5041
 
@@ -38,8 +40,13 @@ def ensure(connection: psycopg.Connection, days: Iterable[int], max_days: int) -
     Days beyond `max_days` stored ones are left out: their records are refused by the caller.
     """
     wanted = sorted(day for day in set(days) if not is_catch_all(day))
+    # Whoever needs no new day does not wait for retention, which may hold the lock for as long as someone reads.
+    there = stored_days(connection)
+    if there.issuperset(wanted):
+        return there
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (SHAPE_LOCK,))
+        connection.execute(f"SET LOCAL lock_timeout = {CREATE_PATIENCE_MS}".encode())
         there = stored_days(connection)
         for day in wanted:
             if day not in there and len(there) < max_days:

@@ -80,7 +80,7 @@ def _apply_chunk(connection: psycopg.Connection, cursor: Any, job: tuple[Any, ..
 
 def _undo_chunk(connection: psycopg.Connection, cursor: Any, job: tuple[Any, ...], environment: str) -> None:
     job_id, _, _, position, rule_id = job
-    flows = undoing.undo_some(connection, cursor, rule_id, environment)
+    flows = undoing.undo_some(connection, cursor, rule_id, position["before_xid"], environment)
     if not flows:
         cursor.execute(_DONE, (job_id,))
         return

@@ -14,6 +14,8 @@ from tracing.clock import now_ns
 from tracing.partitions import SHAPE_LOCK, TABLES, partition
 from tracing.records import DAY_NS
 
+PATIENCE_MS = 5_000
+
 _PAST = """
 SELECT day FROM day WHERE dropped_ns IS NULL AND day < %s AND last_received_ns < %s ORDER BY day
 """
@@ -52,6 +54,8 @@ def drop_old(
     now = now_ns()
     first_kept = now // DAY_NS - retention_days
     connection.execute("SELECT pg_advisory_lock(%s)", (SHAPE_LOCK,))
+    # Detaching waits for whoever reads. What is left half done after this is finished by a later run.
+    connection.execute(f"SET lock_timeout = {PATIENCE_MS}".encode())
     try:
         _finish_interrupted(connection)
         rows = connection.execute(_PAST, (first_kept, first_kept * DAY_NS)).fetchall()
@@ -60,6 +64,7 @@ def drop_old(
         for day in days:
             _drop(connection, day)
     finally:
+        connection.execute("RESET lock_timeout")
         connection.execute("SELECT pg_advisory_unlock(%s)", (SHAPE_LOCK,))
     for statement in _CATCH_ALL:
         connection.execute(statement, {"before_ns": first_kept * DAY_NS})

@@ -90,6 +90,8 @@ def publish(rule: Rule) -> Rule:
     with transaction.atomic():
         rule.since_version = _next_version()
         rule.save()
+        # What is left of it would be grouped by a rule that nobody looked at.
+        _end_jobs(rule, ["apply"], "The rule was changed meanwhile: apply it again.")
     return rule
 
 
@@ -105,9 +107,7 @@ def apply(rule: Rule) -> RuleJob:
         rule.since_version = _next_version()
         rule.enabled = True
         rule.save()
-        rule.rulejob_set.filter(state__in=["waiting", "running"]).update(
-            state="failed", message="Replaced by a newer job."
-        )
+        _end_jobs(rule, ["apply", "undo"], "Replaced by a newer job.")
         return RuleJob.objects.create(
             rule=rule, action="apply", version=rule.since_version, total=_stored_records()
         )
@@ -119,11 +119,13 @@ def undo(rule: Rule) -> RuleJob:
         rule.since_version = _next_version()
         rule.enabled = False
         rule.save()
-        rule.rulejob_set.filter(state__in=["waiting", "running"]).update(
-            state="failed", message="Replaced by a newer job."
-        )
+        _end_jobs(rule, ["apply", "undo"], "Replaced by a newer job.")
         total = _one("SELECT count(DISTINCT flow_id) FROM member WHERE rule_id = %s", [rule.pk])
-        return RuleJob.objects.create(rule=rule, action="undo", version=rule.since_version, total=total)
+        # What the rule groups from now on, should it be switched on again, is not this job's to take.
+        before = {"before_xid": _one("SELECT pg_snapshot_xmax(pg_current_snapshot())::text", [])}
+        return RuleJob.objects.create(
+            rule=rule, action="undo", version=rule.since_version, total=total, cursor=before
+        )
 
 
 def preview(rule: Rule) -> Preview:
@@ -198,6 +200,12 @@ def _judged(made: Statistics) -> Statistics:
     elif made.records >= 1_000 and made.largest > made.records * 0.9:
         made.warning = "Nearly everything it groups is one flow: this key names a constant."
     return made
+
+
+def _end_jobs(rule: Rule, actions: list[str], message: str) -> None:
+    """End the rule's open jobs. Waits for the chunk that one may be in the middle of."""
+    open_jobs = rule.rulejob_set.filter(action__in=actions, state__in=["waiting", "running"])
+    open_jobs.update(state="failed", message=message)
 
 
 def _next_version() -> int:

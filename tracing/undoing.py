@@ -18,7 +18,8 @@ from tracing.records import Log, Span
 
 FLOWS_A_CHUNK = 100
 
-_TOUCHED = "SELECT DISTINCT flow_id FROM member WHERE rule_id = %s LIMIT %s"
+_TOUCHED = "SELECT DISTINCT flow_id FROM member WHERE rule_id = %s AND xid < %s::xid8 LIMIT %s"
+_REMOVE = "DELETE FROM member WHERE rule_id = %s AND xid < %s::xid8 AND flow_id = ANY(%s)"
 _LOCK = "SELECT flow_id FROM flow WHERE flow_id = ANY(%s) ORDER BY flow_id FOR UPDATE"
 _CLEAR: tuple[LiteralString, ...] = (
     "DELETE FROM assertion a WHERE flow_id = ANY(%s)"
@@ -61,14 +62,19 @@ WHERE id IN (SELECT DISTINCT rule_id FROM member WHERE flow_id = ANY(%s)) ORDER 
 """
 
 
-def undo_some(connection: psycopg.Connection, cursor: Any, rule_id: int, environment: str) -> int:
-    """Take the rule's part out of up to a hundred flows; returns how many, 0 when nothing is left to do."""
-    rows = cursor.execute(_TOUCHED, (rule_id, FLOWS_A_CHUNK)).fetchall()
+def undo_some(
+    connection: psycopg.Connection, cursor: Any, rule_id: int, before_xid: str, environment: str
+) -> int:
+    """Take the rule's part out of up to a hundred flows; returns how many, 0 when nothing is left to do.
+
+    Only what transactions before `before_xid` grouped: a rule switched on again groups anew.
+    """
+    rows = cursor.execute(_TOUCHED, (rule_id, before_xid, FLOWS_A_CHUNK)).fetchall()
     flows = sorted(row[0] for row in rows)
     if not flows:
         return 0
     cursor.execute(_LOCK, (flows,))
-    cursor.execute("DELETE FROM member WHERE rule_id = %s AND flow_id = ANY(%s)", (rule_id, flows))
+    cursor.execute(_REMOVE, (rule_id, before_xid, flows))
     for statement in _CLEAR:
         cursor.execute(statement, (flows,))
     cursor.execute(_RESET, (flows,))
