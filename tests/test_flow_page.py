@@ -467,3 +467,11 @@ def test_a_type_may_hold_a_slash(served: str, store: Store) -> None:
     told = {"workflow.id": "1", "workflow.type": "import/orders"}
     store.put(batch(shop.span("work", 0, 1, attributes=told)))
     assert as_json(served, "/flow/workflow/import%2Forders/1")["flow"]["type"] == "import/orders"
+
+
+@pytest.mark.usefixtures("order")
+def test_requests_lead_to_the_requests_they_link_with(client: Client) -> None:
+    producer = client.get(f"/flow/request/trace/{T1.hex()}").content.decode()
+    assert f'<a href="/flow/request/trace/{T2.hex()}" hx-boost="false">→ consume order.paid</a>' in producer
+    consumer = client.get(f"/flow/request/trace/{T2.hex()}").content.decode()
+    assert f'<a href="/flow/request/trace/{T1.hex()}" hx-boost="false">← POST /orders</a>' in consumer

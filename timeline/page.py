@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from timeline import sentences
 from timeline.layout.story import CHAPTER
 from timeline.painting import Painter, distinct_hues
-from timeline.queries.related import Neighbours, read_neighbours
+from timeline.queries.related import LINKS_SOUGHT, Neighbour, Neighbours, read_linked, read_neighbours
 from timeline.reading import Reading
 from timeline.rowhtml import rows_html
 from timeline.sheet import shared_axis, sheet
@@ -42,6 +42,7 @@ def context(request: HttpRequest, reading: Reading, others: Sequence[FlowSummary
         "flow": reading.flow,
         "others": others,
         "neighbours": _neighbours(reading),
+        "linked": _linked(reading),
         **_head(reading, path, zone, now),
         **_ways(reading, path),
         "services": list(_services(reading, path, hues)),
@@ -159,3 +160,10 @@ def _neighbours(reading: Reading) -> list[Neighbours]:
         return read_neighbours(b"", [flow.identity])
     traces = [chapter.trace_id for chapter in reading.story.chapters if chapter.trace_id]
     return read_neighbours(flow.identity, traces)
+
+
+def _linked(reading: Reading) -> list[Neighbour]:
+    flow = reading.flow
+    if flow.kind != "request" or flow.spans > LINKS_SOUGHT:
+        return []
+    return read_linked(flow.identity, flow.days)

@@ -1,4 +1,4 @@
-"""Flows lead to flows: which other entities and workflows share a flow's chapters."""
+"""Flows lead to flows: which other entities and workflows share a flow's chapters, which requests a request links with."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,6 +28,25 @@ NEIGHBOURS = """
     ORDER BY many, type, place"""
 
 
+LINKS = 20  # linked requests that are named, each way
+LINKS_SOUGHT = 20_000  # spans of a request beyond which its links are shown span by span only
+# Inward through link_target; outward from the spans themselves, because links are kept by where they lead.
+LINKED = """
+    WITH outward AS (
+        SELECT DISTINCT decode(told ->> 'trace_id', 'hex') AS trace_id
+        FROM span, jsonb_array_elements(links) AS told
+        WHERE span.trace_id = %(trace)s AND day = ANY(%(days)s) AND links IS NOT NULL LIMIT %(most)s
+    ), inward AS (
+        SELECT DISTINCT trace_id FROM link WHERE target_trace_id = %(trace)s LIMIT %(most)s
+    ), linked AS (
+        SELECT trace_id, 'from' AS way FROM outward UNION ALL SELECT trace_id, 'to' FROM inward
+    )
+    SELECT way, linked.trace_id, min(root_name), min(first_ns) AS first_ns
+    FROM linked LEFT JOIN request USING (trace_id)
+    WHERE linked.trace_id <> %(trace)s
+    GROUP BY way, linked.trace_id ORDER BY way, first_ns, linked.trace_id"""
+
+
 @dataclass(frozen=True, slots=True)
 class Neighbour:
     title: str
@@ -55,3 +74,18 @@ def read_neighbours(own: bytes, traces: Sequence[bytes]) -> list[Neighbours]:
         told = groups.setdefault((kind, type), Neighbours(KIND_OF[kind], type, [], many - SHOWN))
         told.flows.append(Neighbour(f"{type} {key}", flow_url(KIND_OF[kind], type, key, environment)))
     return list(groups.values())
+
+
+def read_linked(trace_id: bytes, days: Sequence[int]) -> list[Neighbour]:
+    """The requests whose spans this one links to (←), and those that link to it (→)."""
+    with connection.cursor() as cursor:
+        cursor.execute(LINKED, {"trace": trace_id, "days": list(days), "most": LINKS})
+        rows = cursor.fetchall()
+    signs = {"from": "←", "to": "→"}
+    return [
+        Neighbour(
+            f"{signs[way]} {name or 'trace ' + bytes(other).hex()[:8]}",
+            flow_url("request", "trace", bytes(other).hex()),
+        )
+        for way, other, name, _ in rows
+    ]
