@@ -16,6 +16,7 @@ from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 
 from timeline import moments
+from timeline.bars import Bar
 from timeline.summaries import FlowSummary
 from tracing.clock import now_ns
 from tracing.models import Sender
@@ -173,6 +174,21 @@ def counts(flow: FlowSummary) -> SafeString:
         (flow.retries, "retry", "retries", path),
     )
     return SafeString("".join(_count(*cell) for cell in cells))
+
+
+@register.filter
+def drawn(bar: Bar) -> SafeString:
+    """A bar of the chart: a link over its whole stretch, the bar, and the part with errors."""
+    times = f'data-from="{bar.from_ns}" data-to="{bar.to_ns}"'
+    stretch = f'<rect class="hit" x="{bar.x}" y="0" width="{bar.slot}" height="56" {times}/>'
+    if not bar.count:
+        return SafeString(stretch)
+    shape = f'<rect class="bar" x="{bar.x}" y="{bar.y}" width="{bar.width}" height="{bar.height}"/>'
+    if bar.failing:
+        shape += (
+            f'<rect class="bad" x="{bar.x}" y="{bar.bad_y}" width="{bar.width}" height="{bar.bad_height}"/>'
+        )
+    return SafeString(f'<a href="{escape(bar.href)}">{stretch}{shape}<title>{escape(bar.title)}</title></a>')
 
 
 def _count(value: int, one: str, many: str, address: str) -> str:
