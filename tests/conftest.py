@@ -169,4 +169,8 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
         if os.environ.get("CI") == "true":
             pytest.fail(sentence)
         pytest.skip(sentence)
+    from playwright.sync_api import expect
+
+    # Two cores, shared with everything else a test starts: five seconds are not always enough.
+    expect.set_options(timeout=20_000)
     return browser_type_launch_args | {"executable_path": str(CHROMIUM), "args": ["--no-sandbox"]}

@@ -89,6 +89,7 @@ THROUGH = {
     "tracing/stopping.py": "test_up",
     "tracing/stored.py": "test_reapply",
     "tracing/summing.py": "test_storing",
+    "tracing/trampoline.py": "test_supervisor",
     "tracing/urls.py": "test_up",
 }
 

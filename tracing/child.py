@@ -4,18 +4,17 @@
 gRPC does not survive a fork, and a fresh program shares no lock and no connection with its parent.
 """
 
-import ctypes
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from tracing.cluster import Account
 
-PR_SET_PDEATHSIG = 1
+TRAMPOLINE = Path(__file__).with_name("trampoline.py")
 
 
 def start(
@@ -31,17 +30,16 @@ def start(
 
     `dies_by` is what the kernel sends it when we are gone, however we went (Linux only).
     """
+    user = (account.uid, account.gid) if account else (-1, -1)
+    first_steps = [sys.executable, "-I", "-S", TRAMPOLINE, int(dies_by), os.getpid(), *user]
     return subprocess.Popen(
-        [os.fspath(word) for word in command],
+        [str(word) for word in (*first_steps, *command)],
         env=dict(environ) if environ is not None else None,
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=output,
         cwd=folder,
         start_new_session=True,
-        # The kernel forgets the wish when the user changes, and Python changes it before this hook runs.
-        preexec_fn=orphans_get(dies_by),
-        **as_user(account),
     )
 
 
@@ -50,20 +48,6 @@ def as_user(account: Account | None) -> dict[str, Any]:
     if account is None:
         return {}
     return {"user": account.uid, "group": account.gid, "extra_groups": [], "umask": 0o077}
-
-
-def orphans_get(wanted: signal.Signals) -> Callable[[], None] | None:
-    if sys.platform != "linux":
-        return None
-    libc = ctypes.CDLL(None)
-    parent = os.getpid()
-
-    def ask() -> None:
-        libc.prctl(PR_SET_PDEATHSIG, int(wanted))
-        if os.getppid() != parent:  # it died before we asked
-            os._exit(1)
-
-    return ask
 
 
 def alive(pid: int) -> bool:

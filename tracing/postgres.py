@@ -51,7 +51,9 @@ SETTINGS: dict[str, str] = {
 LOG_LIMIT = 10 * 1024 * 1024
 # An attached process waits this long for the owner's server; recovery itself is waited for without a limit.
 ATTACH_S = 120.0
-BLOCKED_S = 60.0
+# One that was told to end may have much to write; one that does not start will not start later either.
+ENDING_S = 60.0
+BLOCKED_S = 15.0
 
 
 class Server:
@@ -116,7 +118,7 @@ class Server:
     def adopt(self) -> bool:
         """Take over a server that an owner left running; one that is on its way out is waited for."""
         self.process = self.adopted = None
-        deadline = time.monotonic() + BLOCKED_S
+        deadline = time.monotonic() + ENDING_S
         while (pid := postmaster(self.cluster.data)) is not None:
             if self.answers("postgres"):
                 self.adopted = pid

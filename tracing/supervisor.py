@@ -90,4 +90,6 @@ def end(children: Sequence[Child], patience_s: float) -> None:
 def environ_for(home: Path, host: str, ports: Mapping[str, int]) -> dict[str, str]:
     """The children's environment: ours, with what this run was told on the command line."""
     told = {f"THREADLINE_{name}": str(port) for name, port in ports.items()}
-    return {**os.environ, "THREADLINE_HOME": str(home), "THREADLINE_HOST": host, **told}
+    # A socket handed to us by systemd is not theirs; cheroot would listen on it.
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("LISTEN_")}
+    return {**ours, "THREADLINE_HOME": str(home), "THREADLINE_HOST": host, **told}

@@ -6,8 +6,8 @@ loaded by the children only, because nothing that this process does for its whol
 """
 
 import argparse
+import contextlib
 import http.client
-import sys
 from typing import TYPE_CHECKING, Any
 
 from tracing import database, ports, settings, stopping, supervisor
@@ -51,7 +51,9 @@ def run(options: dict[str, Any]) -> None:
 
 
 def say(line: str) -> None:
-    print(line, file=sys.stdout, flush=True)
+    # Who reads us may have gone, as `up | head` does; everything else goes on.
+    with contextlib.suppress(BrokenPipeError):
+        print(line, flush=True)
 
 
 def port(text: str) -> int:

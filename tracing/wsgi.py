@@ -15,6 +15,8 @@ from tracing import health
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+    from tracing.storing import Store
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tracing.settings")
 
 
@@ -24,6 +26,7 @@ class Receiving:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.application: WSGIApplication | None = None
+        self.store: Store | None = None
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         with self.lock:
@@ -41,6 +44,11 @@ class Receiving:
         self.store = Store(conninfo(settings.DATABASES["default"]), settings.ENVIRONMENT, settings.MAX_DAYS)
         return http.application(self.store)
 
+    def close(self) -> None:
+        """Finish what is being stored."""
+        if self.store is not None:
+            self.store.close()
+
 
 def by_path(receiving: "WSGIApplication", pages: "WSGIApplication") -> "WSGIApplication":
     def answer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -54,4 +62,5 @@ pages = get_wsgi_application()
 
 from tracing.readiness import why_not_ready  # noqa: E402  (needs the applications loaded above)
 
-application = health.around(by_path(Receiving(), pages), why_not_ready)
+receiving = Receiving()
+application = health.around(by_path(receiving, pages), why_not_ready)

@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from tracing import health, server, stopping
+from tracing import health, ports, server, stopping
 from tracing.database import conninfo
 
 THREADS = 16
@@ -29,10 +29,11 @@ class Command(BaseCommand):
         from tracing.otlp import grpc, http
         from tracing.storing import Store
 
+        host = ports.loopback(options["host"])
+        ports.demand_free(host, {"--otlp-port": options["otlp_port"], "--grpc-port": options["grpc_port"]})
         stop = stopping.event()
         store = Store(conninfo(settings.DATABASES["default"]), settings.ENVIRONMENT, settings.MAX_DAYS)
         application = health.around(http.application(store), store.ready)
-        host = options["host"]
         over_http = server.in_thread((host, options["otlp_port"]), application, THREADS)
         over_grpc = grpc.serve(store, f"{f'[{host}]' if ':' in host else host}:{options['grpc_port']}")
         stop.wait()

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.urls import get_resolver
 
-from tracing import server, stopping
+from tracing import ports, server, stopping
 
 # Each keeps one connection to the database once it has served a page.
 THREADS = 8
@@ -24,10 +24,13 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=settings.PORT)
 
     def handle(self, *arguments: str, **options: Any) -> None:
-        from tracing.wsgi import application
+        from tracing.wsgi import application, receiving
 
+        host = ports.loopback(options["host"])
+        ports.demand_free(host, {"--port": options["port"]})
         stop = stopping.event()
-        serving = server.in_thread((options["host"], options["port"]), application, THREADS)
+        serving = server.in_thread((host, options["port"]), application, THREADS)
         get_resolver().url_patterns  # noqa: B018  (loads all pages now, not in the first visitor's time)
         stop.wait()
         serving.stop()
+        receiving.close()
