@@ -6,7 +6,6 @@ could do the same, but forking a process that has threads may hang in such a hoo
     python -I -S trampoline.py SIGNAL PARENT UID GID PROGRAM [ARGUMENT …]     (UID and GID -1: stay who we are)
 """
 
-import ctypes
 import os
 import signal
 import sys
