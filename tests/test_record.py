@@ -148,3 +148,14 @@ def test_the_senders_own_attributes_come_first() -> None:
     assert [name for name, _ in grouping.groups({"http.route": "/", "a": 1, "db.system": "x"})] == [
         "Attributes", "HTTP", "Database",
     ]  # fmt: skip
+
+
+def test_very_large_records_are_cut_on_the_page_only(client: Client, store: Store) -> None:
+    big = shop.span(
+        "big", 0, 1, attributes={"text": "x" * 50_000}, events=[event(f"e{n}", 0) for n in range(300)]
+    )
+    store.put(batch(big))
+    assert len(get(client, path_of(big))["attributes"]["text"]) == 50_000
+    page = client.get(path_of(big)).content.decode()
+    assert "30,000 more characters in the JSON form" in page
+    assert "100 more events in the JSON form" in page

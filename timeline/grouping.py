@@ -21,6 +21,7 @@ CONVENTIONS = {
 }
 OWN = "Attributes"
 _GROUP = {namespace: group for group, namespaces in CONVENTIONS.items() for namespace in namespaces}
+MOST_TEXT = 20_000  # characters of one value on a page
 LIBRARY = (
     "/site-packages/",
     "/dist-packages/",
@@ -58,7 +59,14 @@ def groups(attributes: Mapping[str, Any]) -> list[tuple[str, list[Attribute]]]:
 
 
 def attribute(name: str, value: Any) -> Attribute:
-    return Attribute(name, as_text(value), value == "[redacted]")
+    return Attribute(name, shortened(as_text(value)), value == "[redacted]")
+
+
+def shortened(text: str, most: int = MOST_TEXT) -> str:
+    """Text as far as a page shows it; the record's JSON has all of it."""
+    return (
+        text if len(text) <= most else f"{text[:most]}… {len(text) - most:,} more characters in the JSON form"
+    )
 
 
 def as_text(value: Any) -> str:

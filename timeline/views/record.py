@@ -18,6 +18,8 @@ from timeline.layout.ids import EVENT, LOG, SPAN
 from timeline.queries.record import LogRecord, SpanRecord, read_linking, read_log, read_versions
 from timeline.rows import severity_word
 
+MOST_EVENTS = 200  # drawn in a record; its JSON form has all
+MOST_BODY = 200_000  # characters
 HEX = re.compile(r"[0-9a-fA-F]+")
 
 
@@ -96,7 +98,7 @@ def _plain(told: dict[str, Any], form: str) -> HttpResponse:
 def _span_context(versions: list[SpanRecord], rank: int) -> dict[str, Any]:
     shown = versions[rank - 1]
     outward, inward = read_linking(shown)
-    events = [_event(event, shown.start) for event in shown.events]
+    events = [_event(event, shown.start) for event in shown.events[:MOST_EVENTS]]
     own = record_url(shown.trace_id, shown.span_id)
     return {
         "kind": "span",
@@ -107,6 +109,7 @@ def _span_context(versions: list[SpanRecord], rank: int) -> dict[str, Any]:
         "groups": _linked(grouping.groups(shown.attributes)),
         "thrown": [event for event in events if event["thrown"]],
         "events": [event for event in events if not event["thrown"]],
+        "more_events": max(0, len(shown.events) - MOST_EVENTS),
         "resource": [grouping.attribute(name, value) for name, value in sorted(shown.resource.items())],
         "outward": outward,
         "inward": inward,
@@ -118,7 +121,7 @@ def _span_context(versions: list[SpanRecord], rank: int) -> dict[str, Any]:
         "trace_href": flow_url("request", "trace", shown.trace_id),
         "parent_href": record_url(shown.trace_id, shown.parent_span_id) if shown.parent_span_id else "",
         "own_href": own if rank == 1 else f"{own}?version={rank}",
-        "raw": orjson.dumps(shown.as_json(), option=orjson.OPT_INDENT_2).decode(),
+        "raw": _raw(shown),
     }
 
 
@@ -138,7 +141,7 @@ def _event(event: dict[str, Any], start: int) -> dict[str, Any]:
 
 
 def _log_context(shown: LogRecord) -> dict[str, Any]:
-    body = grouping.as_text(shown.body)
+    body = grouping.shortened(grouping.as_text(shown.body), MOST_BODY)
     return {
         "kind": "log",
         "record": shown,
@@ -155,8 +158,13 @@ def _log_context(shown: LogRecord) -> dict[str, Any]:
         "trace_href": flow_url("request", "trace", shown.trace_id) if shown.trace_id else "",
         "span_href": record_url(shown.trace_id, shown.span_id) if shown.trace_id and shown.span_id else "",
         "own_href": f"/record/log/{shown.log_id}",
-        "raw": orjson.dumps(shown.as_json(), option=orjson.OPT_INDENT_2).decode(),
+        "raw": _raw(shown),
     }
+
+
+def _raw(shown: SpanRecord | LogRecord) -> str:
+    told = orjson.dumps(shown.as_json(), option=orjson.OPT_INDENT_2).decode()
+    return grouping.shortened(told, MOST_BODY)
 
 
 def _linked(
