@@ -74,7 +74,7 @@ class _Pairs(dict[bytes, tuple[str, Any]]):
     def __missing__(self, raw: bytes) -> tuple[str, Any]:
         found = self._short_text(raw) or _read_pair(raw)
         key, value = found
-        if type(value) not in _PLAIN_TYPES or key not in self._memory.ordinary:
+        if type(value) not in PLAIN_TYPES or key not in self._memory.ordinary:
             self._memory.note(key, value)
         if len(raw) <= _LONGEST_REMEMBERED and len(self) < _REMEMBERED:
             self[raw] = found
@@ -107,7 +107,8 @@ def _read_pair(raw: bytes) -> tuple[str, Any]:
 
 # Tags of a KeyValue's key and value, and of a text in it.
 _KEY, _VALUE, _TEXT = 0x0A, 0x12, 0x0A
-_PLAIN_TYPES = {str, int, bool, float, type(None)}
+# Values that cannot hold a secret of their own.
+PLAIN_TYPES = {str, int, bool, float, type(None)}
 
 
 def _scalar(value: AnyValue, raw: bytes) -> Any:

@@ -13,8 +13,8 @@ from tracing.otlp.attributes import Memory, map_value
 from tracing.records import ATTRIBUTES, MAX_NS, Batch, Event, Log, Refusal, Resource, Scope, Span
 from tracing.values import is_storable, plain, storable
 
-# A request beyond these is stored in parts, so that its records are never in memory all at once.
-PART_RECORDS, PART_BYTES = 20_000, 16 * 1024 * 1024
+# A request beyond these is stored in parts: never all in memory at once, and each of the size the store likes.
+PART_RECORDS, PART_BYTES = 4_000, 16 * 1024 * 1024
 NO_TRACE_ID, NO_SPAN_ID = bytes(16), bytes(8)
 UNKNOWN_SERVICE = "unknown_service"
 # Service and environment are parts of index rows, which hold 2,704 bytes.

@@ -16,7 +16,7 @@ import orjson
 from opentelemetry.proto.logs.v1.logs_pb2 import SeverityNumber
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from tracing.otlp.attributes import ARRAY_DEPTH, MAP_DEPTH, MAX_DEPTH, Memory, invalid, map_value
+from tracing.otlp.attributes import ARRAY_DEPTH, MAP_DEPTH, MAX_DEPTH, PLAIN_TYPES, Memory, invalid, map_value
 from tracing.values import is_storable, tag_bytes, tag_double, tag_text
 
 KINDS = dict(Span.SpanKind.items())
@@ -140,14 +140,32 @@ def _from_text(text: str) -> int:
 
 def attributes_in(memory: Memory, holder: dict[str, Any]) -> dict[str, Any]:
     """The attributes of a record, tagged; the last of equal keys wins."""
-    found = {}
+    found: dict[str, Any] = {}
+    ordinary = memory.ordinary
     for pair in list_in(holder, "attributes"):
-        if not isinstance(pair, dict):
-            raise BadField("an attribute is not an object")
-        key = text_in(pair, "key")
-        found[key] = value = value_in(pair.get("value"))
-        memory.note(key, value)
+        key, value = _short_text(pair) or _attribute(pair)
+        found[key] = value
+        if type(value) not in PLAIN_TYPES or key not in ordinary:
+            memory.note(key, value)
     return found
+
+
+def _short_text(pair: Any) -> tuple[str, str] | None:
+    """A key with a text in exactly the usual form, which is most of them."""
+    try:
+        key, sent = pair["key"], pair["value"]
+        text = sent["stringValue"]
+    except (KeyError, TypeError):
+        return None
+    if type(key) is not str or type(text) is not str or len(sent) != 1 or not is_storable(text):
+        return None
+    return key, text
+
+
+def _attribute(pair: Any) -> tuple[str, Any]:
+    if not isinstance(pair, dict):
+        raise BadField("an attribute is not an object")
+    return text_in(pair, "key"), value_in(pair.get("value"))
 
 
 def value_in(sent: Any) -> Any:
