@@ -272,7 +272,8 @@ def test_cut_at_any_moment_what_was_acknowledged_is_there_once(wire: tuple[Wire,
     ended = threading.Event()
 
     def cutting() -> None:
-        while not ended.wait(0.15):
+        for _ in range(10):
+            ended.wait(0.15)
             wire[0].cut()
             wire[0].mend()
 
@@ -306,6 +307,23 @@ def test_a_database_that_only_reads_is_our_trouble_not_the_records(conninfo: str
         store.put(batch(*story()))
     store.close()
     assert tables.one(conninfo, "SELECT count(*) FROM span") == 0
+
+
+def test_a_bug_of_ours_answers_everybody_is_told_and_ends_no_writer(
+    conninfo: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = Store(conninfo, "production", writers=1)
+
+    def wrong(*_: object) -> int:
+        raise KeyError("no such key")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Writer, "write", wrong)
+        with pytest.raises(Unavailable):
+            store.put(batch(*story()))
+    assert "no such key" in caplog.text
+    assert store.put(batch(*story())).stored_spans == 3
+    store.close()
 
 
 def test_an_abandoned_writer_leaves_nothing_half_done(conninfo: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ transaction; one that fails is run again alone, and a record the database refuse
 turned away alone. `tracing.writing` is the transaction itself.
 """
 
+import logging
 import queue
 import struct
 import threading
@@ -19,6 +20,8 @@ from tracing.clock import now_ns
 from tracing.partitions import is_catch_all
 from tracing.records import Batch, Log, Refusal, Span
 from tracing.writing import DayClosed, Writer, all_records
+
+logger = logging.getLogger(__name__)
 
 # Measured: 1,000 to 5,000 rows a transaction are best.
 ROWS_A_TRANSACTION = 4_000
@@ -288,8 +291,9 @@ def _is_fault_of_a_record(error: Exception) -> bool:
 
 def _give_back(jobs: list[_Job], error: Exception) -> None:
     sentence = "The database cannot be reached; send the batch again."
-    if not isinstance(error, psycopg.Error):
+    if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         sentence = "The batch could not be stored; send it again."
+        logger.error("A batch could not be stored and is asked for again.", exc_info=error)
     for job in jobs:
         if not job.done.is_set():
             job.error = Unavailable(sentence, 2)
