@@ -89,7 +89,7 @@ def test_broken_gzip(sent: bytes) -> None:
 
 def test_a_bomb_costs_neither_memory_nor_seconds() -> None:
     packer = zlib.compressobj(9, wbits=31)
-    bomb = b"".join(packer.compress(bytes(MIB)) for _ in range(2000)) + packer.flush()
+    bomb = b"".join(packer.compress(bytes(MIB)) for _ in range(200)) + packer.flush()
     tracemalloc.start()
     began = time.process_time()
     with pytest.raises(limits.TooLarge):
