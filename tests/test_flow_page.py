@@ -8,7 +8,7 @@ import html5lib
 import pytest
 from django.test import Client
 
-from tests.asking import as_json
+from tests.asking import as_json, ask
 from tests.builders import BASE_NS, MS, T1, T2, T3, Service, batch, event, span_id, trace_id
 from tracing.records import DAY_NS, Log, Span
 from tracing.storing import Store
@@ -461,6 +461,8 @@ def test_the_real_server_reads_the_address_as_it_was_sent(
 ) -> None:
     store.put(batch(shop.span("work", 0, 1, attributes={"order.id": key})))
     assert as_json(served, f"/flow/entity/{path}")["flow"]["key"] == key
+    page = ask(served, f"/flow/entity/{path}?only=logs")[2].decode()
+    assert f'href="/flow/entity/{path}?only=errors' in page or f'href="/flow/entity/{path}"' in page
 
 
 def test_a_type_may_hold_a_slash(served: str, store: Store) -> None:

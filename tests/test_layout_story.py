@@ -49,6 +49,10 @@ def test_a_flow_too_large_to_show_whole_is_folded_until_opened() -> None:
     assert len(plan(chapters, Fold(expand=True)).places) == 2 + len(small().times) + WHOLE + 1
 
 
+def test_a_single_chapter_is_open_however_long() -> None:
+    assert len(plan([chapter(large(), id="c1", has_row=True)]).places) == WHOLE + 2
+
+
 def test_an_unread_chapter_keeps_its_row() -> None:
     assert told(plan([chapter(None, id="c1", has_row=True)], Fold(expand=True))) == ["§c1"]
 

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from itertools import pairwise
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import orjson
 from django import forms
-from django.http import QueryDict
+from django.http import HttpRequest, QueryDict
+from django.utils.encoding import escape_uri_path
 
 from timeline.answers import BadFilter
 from timeline.forms import MomentField
@@ -86,6 +87,13 @@ class FlowForm(forms.Form):
 
 # `from` is a word of the language, so this field cannot stand in the class body.
 FlowForm.base_fields["from"] = MomentField(max_length=40, required=False)
+
+
+def sent_path(request: HttpRequest) -> str:
+    """The path as it was sent, percent-encoded: what Django decoded cannot be told apart from its own slashes."""
+    sent = str(request.META.get("REQUEST_URI") or request.META.get("RAW_URI") or "")
+    path = urlsplit(sent).path
+    return path if path.startswith("/") and not path.startswith("//") else escape_uri_path(request.path)
 
 
 def read_asked(query: QueryDict, zone: tzinfo) -> Asked:

@@ -11,6 +11,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from timeline import sentences
+from timeline.asked import sent_path
 from timeline.layout.story import CHAPTER
 from timeline.painting import Painter, distinct_hues
 from timeline.queries.related import LINKS_SOUGHT, Neighbour, Neighbours, read_linked, read_neighbours
@@ -31,7 +32,7 @@ class Chip:
 
 
 def context(request: HttpRequest, reading: Reading, others: Sequence[FlowSummary]) -> dict[str, Any]:
-    zone, now, path = reader_zone(request), now_ns(), request.path
+    zone, now, path = reader_zone(request), now_ns(), sent_path(request)
     axis = shared_axis(reading)
     services = {*reading.flow.services, *(row.service for row in reading.rows if row.service)}
     hues = distinct_hues(services)
@@ -74,6 +75,9 @@ def _ways(reading: Reading, path: str) -> dict[str, Any]:
     return {
         "chips": list(_chips(reading, path)),
         "window": asked.sieve.start is not None or asked.sieve.end is not None,
+        "plain_href": asked.address(
+            path, ("only", "service", "from", "to", "cursor", "fold", "open", "expand", "record")
+        ),
         "whole_href": asked.address(path, ("from", "to", "cursor")),
         "first_place": reading.first + 1,
         "last_place": reading.first + len(reading.rows),

@@ -155,7 +155,7 @@ def _chapter_row(plan: Plan, story: Story, place: Place, details: Details) -> Ro
     row.count = len(tree.times) if tree is not None else sums.spans + sums.logs if sums else 0
     row.status = _chapter_status(chapter, story, bool(sums and sums.errors))
     row.open = place.chapter in plan.open if row.count else None
-    row.text = _linked_from(chapter, plan, story, details)
+    row.text = _linked_from(chapter, story)
     if tree is not None and not tree.spans and not tree.logs:
         row.marks.append("its records are no longer kept")
     if chapter.trace_id:
@@ -184,18 +184,15 @@ def _chapter_status(chapter: Chapter, story: Story, failed: bool) -> str:
     return "ok" if told and told.root_name is not None else "open"
 
 
-def _linked_from(chapter: Chapter, plan: Plan, story: Story, details: Details) -> str | None:
+def _linked_from(chapter: Chapter, story: Story) -> str | None:
     """Which chapters this one's spans link back to, by name."""
     targets = story.links.get(chapter.id, [])
-    names = []
-    for other in plan.chapters:
-        if other.trace_id in targets:
-            told = story.traces.get(other.trace_id)
-            names.append((told and told.root_name) or f"trace {other.trace_id.hex()[:8]}")
-    if not names:
+    if not targets:
         return None
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return "← linked from " + ", ".join(names[:3]) + more
+    traces = [(trace_id, story.traces.get(trace_id)) for trace_id in targets[:3]]
+    names = [(told and told.root_name) or f"trace {trace_id.hex()[:8]}" for trace_id, told in traces]
+    more = f" and {len(targets) - 3} more" if len(targets) > 3 else ""
+    return "← linked from " + ", ".join(names) + more
 
 
 def _span_row(tree: Tree, node: int, details: Details) -> Row:

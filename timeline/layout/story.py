@@ -78,7 +78,8 @@ UNFOLDED, EVERYTHING = Fold(), Sieve()
 def plan(chapters: Sequence[Chapter], fold: Fold = UNFOLDED, sieve: Sieve = EVERYTHING) -> Plan:
     inside = [_walk(chapter, fold, sieve) for chapter in chapters]
     told = Plan(chapters, [])
-    fits = sum(1 + len(walked.nodes) for walked in inside) <= WHOLE
+    # A single chapter is open however long: folded it would say nothing.
+    fits = len(chapters) == 1 or sum(1 + len(walked.nodes) for walked in inside) <= WHOLE
     for index, (chapter, walked) in enumerate(zip(chapters, inside, strict=True)):
         if sieve and chapter.tree is not None and not walked.nodes:
             continue

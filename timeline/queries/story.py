@@ -76,9 +76,13 @@ def _entity(flow: FlowSummary, snapshot: str, fold: Fold, sieve: Sieve) -> Story
     story = Story([], moves, {chapter_id(*key): told for key, told in sums.items()}, traces)
     story.truncated = len(readable) < len(wanted)
     related = 0
+    moves_of: dict[bytes, list[Move]] = {}
+    for move in moves:
+        moves_of.setdefault(move.trace_id, []).append(move)
     for key in keys:
         told = mentions.get(key, Mentions())
-        chapter = _chapter(key, told, bones, moves) if key in bones.read_keys else _closed(key)
+        mine = moves_of.get(key[0], [])
+        chapter = _chapter(key, told, bones, mine) if key in bones.read_keys else _closed(key)
         related += _related(chapter, told)
         _set_extent(chapter, sums.get(key))
         story.chapters.append(chapter)
@@ -140,8 +144,8 @@ def _chapter(key: CHAPTER_KEY, told: Mentions, bones: _Bones, moves: list[Move])
     trace_id, day, service = key
     if not trace_id:
         logs = [bones.loose[log_id] for log_id in told.log_ids if log_id in bones.loose]
-        mine = [move for move in moves if not move.trace_id and move.record_id in told.log_ids]
-        return Chapter(chapter_id(*key), b"", service, day, grow([], [], logs, mine))
+        moves = [move for move in moves if move.record_id in told.log_ids]
+        return Chapter(chapter_id(*key), b"", service, day, grow([], [], logs, moves))
     spans = bones.spans.get(trace_id, [])
     all_logs = bones.logs.get(trace_id, [])
     carriers = [bone.span_id for bone in all_logs if bone.log_id in told.log_ids and bone.span_id != NO_SPAN]
@@ -152,7 +156,7 @@ def _chapter(key: CHAPTER_KEY, told: Mentions, bones: _Bones, moves: list[Move])
         [bone for bone in spans if bone.span_id in shown],
         [bone for bone in bones.events.get(trace_id, ()) if bone.span_id in belonging],
         [bone for bone in all_logs if bone.log_id in told.log_ids or bone.span_id in belonging],
-        [move for move in moves if move.trace_id == trace_id],
+        moves,
     )
     return Chapter(chapter_id(*key), trace_id, "", 0, tree, context=frozenset(context))
 
@@ -192,19 +196,19 @@ def _related(chapter: Chapter, told: Mentions) -> int:
 
 
 def _links(chapters: list[Chapter], bones: _Bones) -> dict[str, list[bytes]]:
-    """For each chapter the other chapters' traces that its shown spans link to."""
+    """For each chapter the other chapters' traces that its shown spans link to, in the order of the story."""
     shown = {
         chapter.trace_id: chapter for chapter in chapters if chapter.trace_id and chapter.tree is not None
     }
     if len(shown) > TRACES_LINKED:
         return {}
-    found: dict[str, list[bytes]] = {}
+    place = {trace_id: index for index, trace_id in enumerate(shown)}
+    found: dict[str, set[bytes]] = {}
     for link in read.read_links(list(shown)):
         chapter = shown[link.source_trace]
-        assert chapter.tree is not None
-        if link.source_span in chapter.tree.heads and link.target_trace not in found.get(chapter.id, []):
-            found.setdefault(chapter.id, []).append(link.target_trace)
-    return found
+        if chapter.tree is not None and link.source_span in chapter.tree.heads:
+            found.setdefault(chapter.id, set()).add(link.target_trace)
+    return {name: sorted(targets, key=place.__getitem__) for name, targets in found.items()}
 
 
 def _by_trace(bones: Iterable[Bone]) -> dict[bytes, list[Bone]]:

@@ -14,6 +14,7 @@ from django.shortcuts import render
 from timeline import grouping, moments
 from timeline.addresses import flow_url, record_url
 from timeline.answers import NotFound, asked_format, json_answer, text_answer
+from timeline.asked import sent_path
 from timeline.layout.ids import EVENT, LOG, SPAN
 from timeline.queries.record import LogRecord, SpanRecord, read_linking, read_log, read_versions
 from timeline.rows import severity_word
@@ -50,7 +51,8 @@ def record_part(request: HttpRequest, row_id: str) -> HttpResponse:
     context = record_context(request, row_id)
     query = request.GET.copy()
     query.pop("record", None)
-    close = f"{request.path}?{query.urlencode()}" if query else request.path
+    path = sent_path(request)
+    close = f"{path}?{query.urlencode()}" if query else path
     return render(request, "record/drawer.html", {"told": context, "close": close})
 
 
