@@ -53,6 +53,13 @@ def test_days_beyond_the_bound_and_in_catch_all_ranges_are_left_out(worker: psyc
     assert partitions.ensure(worker, [17_001], 0) == found
 
 
+def test_wild_clocks_never_use_up_the_days_about_now(worker: psycopg.Connection) -> None:
+    today = now_ns() // DAY_NS
+    near = set(range(today - 7, today + 4))
+    assert near <= partitions.ensure(worker, near | {today - 8_000}, 0)
+    assert today - 8_000 not in partitions.stored_days(worker)
+
+
 def test_a_partition_is_a_whole_table_with_its_bounds(worker: psycopg.Connection, conninfo: str) -> None:
     partitions.ensure(worker, [17_010], 3_000)
     for table in partitions.TABLES:

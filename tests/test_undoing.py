@@ -2,15 +2,17 @@
 
 import psycopg
 import pytest
+from django.db import connection
 
 from tests import tables
-from tests.builders import batch
+from tests.at_once import at_once
+from tests.builders import batch, trace_id
 from tests.conftest import empty_tables
 from tests.oddities import SHOP, numbered, pool
 from tests.ruling import order_numbers, parcels, work_off
 from tracing import reapply, retention, rules, undoing
 from tracing.models import Rule, RuleJob
-from tracing.records import DAY_NS
+from tracing.records import DAY_NS, Log, Span
 from tracing.storing import Store
 
 
@@ -85,6 +87,43 @@ def test_switched_on_again_while_it_is_undone(
     members = tables.ask(conninfo, "SELECT span_ids FROM member WHERE rule_id = 5")
     assert members == [(late.span_id,)]
     assert tables.flow(conninfo, "A")["spans"] == 5
+
+
+def traffic(count: int) -> list[Span | Log]:
+    """Records of six orders, some under one name, some under the other, some under both."""
+    names = [{"order.id"}, {"shop.order_no"}, {"order.id", "shop.order_no"}]
+    found: list[Span | Log] = []
+    for n in range(count):
+        attributes = dict.fromkeys(sorted(names[n % 3]), f"o{n % 6}") | {"order.state": f"s{n}"}
+        trace = trace_id(f"t{n % 10}")
+        found.append(SHOP.span(f"s{n}", n, 1, trace=trace, attributes=attributes, status=n % 3))
+        found.append(SHOP.log(f"l{n}", n, attributes=attributes, severity=n % 24))
+    return found
+
+
+def test_undone_beside_running_ingest(
+    store: Store, conninfo: str, worker: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(undoing, "FLOWS_A_CHUNK", 1)
+    records = traffic(120)
+    store.put(batch(*records))
+    never = tables.everything(conninfo)
+    empty_tables()
+    rules.publish(order_numbers())
+    store.put(batch(*records[:60]))
+
+    def send(which: int) -> None:
+        for start in range(60, 240, 12):
+            store.put(batch(*records[start : start + 12][::which]))
+
+    def work() -> None:
+        rules.undo(Rule.objects.get(pk=5))
+        work_off(worker)
+        connection.close()  # this thread's own
+
+    at_once(lambda: send(1), lambda: send(-1), work)
+    assert work_off(worker).state == "done"
+    assert tables.everything(conninfo) == never
 
 
 def test_another_rule_that_changed_since_keeps_what_it_grouped(

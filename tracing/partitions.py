@@ -15,6 +15,7 @@ from tracing.records import DAY_NS, FIRST_DAY, LAST_DAY
 
 TABLES: tuple[LiteralString, ...] = ("span", "log", "link", "request", "member")
 AHEAD_DAYS = 3
+NEAR_DAYS = 7
 # Who waits for a table's lock holds up everybody behind: better to fail and be tried again.
 CREATE_PATIENCE_MS = 3_000
 # Of all advisory locks of Threadline this family guards the tables' shape: "TLPA".
@@ -37,7 +38,8 @@ def stored_days(connection: psycopg.Connection) -> set[int]:
 def ensure(connection: psycopg.Connection, days: Iterable[int], max_days: int) -> set[int]:
     """Create what is missing; returns the days that exist afterwards. `connection` is in autocommit.
 
-    Days beyond `max_days` stored ones are left out: their records are refused by the caller.
+    Days beyond `max_days` stored ones are left out: their records are refused by the caller. Days about now are
+    made all the same, or one sender with a wild clock would use up everybody's days.
     """
     wanted = sorted(day for day in set(days) if not is_catch_all(day))
     # Whoever needs no new day does not wait for retention, which may hold the lock for as long as someone reads.
@@ -49,10 +51,15 @@ def ensure(connection: psycopg.Connection, days: Iterable[int], max_days: int) -
         connection.execute(f"SET LOCAL lock_timeout = {CREATE_PATIENCE_MS}".encode())
         there = stored_days(connection)
         for day in wanted:
-            if day not in there and len(there) < max_days:
+            if day not in there and (len(there) < max_days or _is_near(day)):
                 _create(connection, day)
                 there.add(day)
     return there
+
+
+def _is_near(day: int) -> bool:
+    today = now_ns() // DAY_NS
+    return today - NEAR_DAYS <= day <= today + AHEAD_DAYS
 
 
 def keep_ahead(connection: psycopg.Connection, max_days: int = 400) -> None:
