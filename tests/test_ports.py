@@ -10,10 +10,18 @@ from tests.product import free_ports
 from tracing import ports
 from tracing.sentence import Sentence
 
+LOOPBACK = [
+    ("127.0.0.1", "127.0.0.1"),
+    ("localhost", "127.0.0.1"),
+    ("127.0.0.7", "127.0.0.7"),
+    ("::1", "::1"),
+    ("[::1]", "::1"),
+]
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.0.0.7", "::1", "[::1]"])
-def test_loopback_may_be_bound(host: str) -> None:
-    assert ports.loopback(host) == host.strip("[]")
+
+@pytest.mark.parametrize(("host", "address"), LOOPBACK)
+def test_loopback_may_be_bound(host: str, address: str) -> None:
+    assert ports.loopback(host) == address
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "10.0.0.1", ""])

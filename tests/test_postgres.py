@@ -210,8 +210,9 @@ def test_a_broken_server_says_why(home: Path) -> None:
     server.stop()
 
 
-def test_a_long_home_still_has_a_socket(home: Path) -> None:
-    deep = home / ("deep" * 20) / ("home" * 20)
+@pytest.mark.parametrize("name", ["deep" * 20 + "/" + "home" * 20, 'Ann\'s home, the "new" one'])
+def test_an_odd_home_still_has_a_socket(home: Path, name: str) -> None:
+    deep = home / name
     with postgres.running(deep, QUICK) as server:
         assert len(os.fsencode(server.cluster.sockets)) <= LONGEST_SOCKET_FOLDER
         write(server, 9)

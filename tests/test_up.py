@@ -164,6 +164,34 @@ def test_two_homes_run_side_by_side(up: Running, tmp_path: Path) -> None:
     assert is_ready(up)
 
 
+def test_after_a_kill_it_starts_again_at_once(tmp_path: Path) -> None:
+    """On the same ports and the same home: what the killed one left behind goes by itself."""
+    numbers = product.free_ports(3)
+    first = product.start(tmp_path, numbers)
+    product.wait_ready(first)
+    children = first.children()
+    first.process.kill()
+    first.process.wait()
+    again = product.start(tmp_path, numbers)
+    try:
+        assert until(lambda: again.said.count(READY) == 2, 30)
+        assert not set(children.values()) & set(again.children().values())
+        assert accepts(again)
+    finally:
+        assert product.end(again) == 0
+        product.forget(tmp_path)
+
+
+@pytest.mark.slow
+def test_the_demo_is_played_and_goes_on(tmp_path: Path) -> None:
+    with product.started(tmp_path, ("--demo",)) as running:
+        assert until(lambda: "  A whole life: " in running.said, 120)
+        address = next(line.strip() for line in running.said.splitlines() if "/flow/entity/order/" in line)
+        assert product.status(address) == 200
+        assert until(lambda: "demo" in running.children(), 20)
+        assert_stops(running, signal.SIGTERM)
+
+
 def test_a_second_one_on_the_same_home_shares_its_database(up: Running) -> None:
     second = product.start(up.home)
     try:

@@ -58,7 +58,8 @@ class Cluster:
     @property
     def sockets(self) -> Path:
         beside = self.folder / "socket"
-        if len(os.fsencode(beside)) <= LONGEST_SOCKET_FOLDER:
+        # libpq takes a comma for the next host.
+        if len(os.fsencode(beside)) <= LONGEST_SOCKET_FOLDER and "," not in str(beside):
             return beside
         return Path("/tmp") / f"threadline-{os.getuid()}-{digest(self.folder)}"
 

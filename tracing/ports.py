@@ -12,20 +12,22 @@ from tracing.sentence import Sentence
 
 
 def loopback(host: str) -> str:
-    """The host as it may be bound. Raises Sentence for any that other machines can reach."""
-    name = host.strip("[]")
+    """The address to bind, as a number: a name such as localhost may have several, and each part would take another.
+
+    Raises Sentence for any host that other machines can reach.
+    """
     try:
-        found = {info[4][0] for info in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)}
+        found = socket.getaddrinfo(host.strip("[]"), None, type=socket.SOCK_STREAM)
     except OSError:
         raise Sentence(f"There is no host {host!r} here; use --host 127.0.0.1.") from None
-    if not found or not all(
-        ipaddress.ip_address(str(address).split("%")[0]).is_loopback for address in found
-    ):
+    addresses = sorted(str(info[4][0]) for info in found)
+    if not addresses or not all(ipaddress.ip_address(one.split("%")[0]).is_loopback for one in addresses):
         raise Sentence(
             f"Threadline listens on this machine only, and {host} can be reached from others: there are no users "
             "and keys yet that would protect it. Use --host 127.0.0.1 and put a tunnel or a proxy with a login before it."
         )
-    return name
+    # IPv4 where there is a choice: it is what senders try, first or second.
+    return next((one for one in addresses if ":" not in one), addresses[0])
 
 
 def demand_free(host: str, ports: dict[str, int], patience_s: float = 0.0) -> None:
