@@ -59,6 +59,12 @@ def test_a_request_tells_of_each_of_its_senders() -> None:
     assert found["stranger", "production", "", "grpc"].refusals == {"odd": 1}
 
 
+def test_an_absurd_time_says_nothing_of_the_clock() -> None:
+    now, absurd = SHOP.span("a", 0, 10), SHOP.log("x", 0, time_ns=2**63 - 1)
+    found = seen_in(sent(now, absurd, received_ns=now.end_ns + 70), Outcome(2), "production")
+    assert found[IDENTITY].offset_ns == 70
+
+
 def test_seen_twice_adds_up() -> None:
     seen = Seen(5, 6, spans=1, offset_ns=7)
     seen.add(Seen(1, 9, spans=2, logs=3, offset_ns=-2))

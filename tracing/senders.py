@@ -15,7 +15,7 @@ import orjson
 import psycopg
 
 from tracing.clock import now_ns
-from tracing.records import Batch, Log, Refusal, Resource, Span
+from tracing.records import Batch, Log, Refusal, Resource, Span, is_plausible
 from tracing.storing import Outcome
 from tracing.values import plain, storable
 
@@ -109,7 +109,7 @@ def _count_spans(spans: Iterable[Span], seen_for: Callable[[Resource], Seen], ne
         seen.spans += 1
         if span.trace_state and is_sampled(span.trace_state):
             seen.sampled += 1
-        if span.end_ns > newest.get(id(seen), 0):
+        if span.end_ns > newest.get(id(seen), 0) and is_plausible(span.end_ns):
             newest[id(seen)] = span.end_ns
 
 
@@ -117,7 +117,7 @@ def _count_logs(logs: Iterable[Log], seen_for: Callable[[Resource], Seen], newes
     for log in logs:
         seen = seen_for(log.resource)
         seen.logs += 1
-        if log.time_ns > newest.get(id(seen), 0):
+        if log.time_ns > newest.get(id(seen), 0) and is_plausible(log.time_ns):
             newest[id(seen)] = log.time_ns
 
 
@@ -192,7 +192,8 @@ class Senders:
             return
         try:
             write(self._conninfo(), taken)
-        except psycopg.OperationalError:
+        except (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.UndefinedTable):
+            # Away, or not migrated yet.
             self._add(taken)
         except Exception:
             logger.exception("the senders could not be written")
