@@ -477,3 +477,13 @@ def test_requests_lead_to_the_requests_they_link_with(client: Client) -> None:
     assert f'<a href="/flow/request/trace/{T2.hex()}" hx-boost="false">→ consume order.paid</a>' in producer
     consumer = client.get(f"/flow/request/trace/{T2.hex()}").content.decode()
     assert f'<a href="/flow/request/trace/{T1.hex()}" hx-boost="false">← POST /orders</a>' in consumer
+
+
+def test_a_failure_below_what_carries_the_key_is_shown(client: Client, store: Store) -> None:
+    handle = shop.span("handle", 0, 9, attributes=ORDER)
+    store.put(batch(handle, billing.span("charge", 1, 5, parent=handle, status=2, message="declined")))
+    answer = get(client, "/flow/entity/order/4711")
+    assert (answer["flow"]["errors"], answer["rows"][0]["status"]) == (0, "error")
+    page = client.get("/flow/entity/order/4711").content.decode()
+    assert "First error: billing, charge: declined" in page
+    assert "errors with their path" in page

@@ -102,9 +102,9 @@ def _chips(reading: Reading, path: str) -> Iterator[Chip]:
         asked.address(path, ("only", "service", "cursor")),
         not only and not asked.sieve.services,
     )
-    if flow.errors or only == "errors":
+    if flow.errors or reading.first_error or only == "errors":
         yield Chip(
-            f"errors with their path · {flow.errors:,}",
+            "errors with their path" + (f" · {flow.errors:,}" if flow.errors else ""),
             asked.address(path, ("cursor",), only="errors"),
             only == "errors",
         )

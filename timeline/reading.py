@@ -9,7 +9,7 @@ from timeline.layout.ids import node_id
 from timeline.layout.story import Chapter, Plan
 from timeline.queries.details import read_log_details, read_span_details
 from timeline.queries.story import Story
-from timeline.rows import Row, key_of
+from timeline.rows import Row, failures, key_of
 from timeline.sentences import FirstError, Trust, trust
 from timeline.summaries import FlowSummary
 from tracing.records import day_of
@@ -56,11 +56,7 @@ def _failures(chapter: Chapter) -> list[tuple[int, int, str, int]]:
     tree = chapter.tree
     if tree is None:
         return []
-    return [
-        (tree.end(node), -tree.times[node], chapter.id, node)
-        for node in tree.failed
-        if node >= len(tree.spans) or tree.spans[node].span_id not in chapter.context
-    ]
+    return [(tree.end(node), -tree.times[node], chapter.id, node) for node in failures(chapter)]
 
 
 def _described(chapter: Chapter, node: int, time: int) -> FirstError | None:

@@ -153,7 +153,7 @@ def _chapter_row(plan: Plan, story: Story, place: Place, details: Details) -> Ro
     )
     row.duration = max(0, chapter.end - chapter.start)
     row.count = len(tree.times) if tree is not None else sums.spans + sums.logs if sums else 0
-    row.status = _chapter_status(chapter, story, bool(sums and sums.errors))
+    row.status = _chapter_status(chapter, story, bool(sums and sums.errors) or bool(failures(chapter)))
     row.open = place.chapter in plan.open if row.count else None
     row.text = _linked_from(chapter, story)
     if tree is not None and not tree.spans and not tree.logs:
@@ -161,6 +161,18 @@ def _chapter_row(plan: Plan, story: Story, place: Place, details: Details) -> Ro
     if chapter.trace_id:
         row.href = f"/flow/request/trace/{row.trace_id}"
     return row
+
+
+def failures(chapter: Chapter) -> list[int]:
+    """What failed in a chapter, its context aside."""
+    tree = chapter.tree
+    if tree is None:
+        return []
+    return [
+        node
+        for node in tree.failed
+        if node >= len(tree.spans) or tree.spans[node].span_id not in chapter.context
+    ]
 
 
 def _chapter_name(chapter: Chapter, story: Story, details: Details) -> tuple[str, str]:
