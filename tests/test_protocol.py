@@ -8,6 +8,7 @@ import contextlib
 import gzip
 import http.client
 import socket
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -543,3 +544,27 @@ def test_a_connection_serves_many_requests(running: Running) -> None:
 def test_the_table_is_long_enough() -> None:
     assert len({case.name for case in HTTP}) == len(HTTP) >= 60
     assert len(GRPC) >= 30
+
+
+def sentences(running: Running, service: str, transport: str) -> dict[str, int]:
+    with psycopg.connect(running.conninfo) as connection:
+        row = connection.execute(
+            "SELECT refusals FROM tracing_sender WHERE service = %s AND transport = %s", [service, transport]
+        ).fetchone()
+    return row[0] if row else {}
+
+
+@pytest.mark.parametrize(
+    ("case", "service", "transport", "said"),
+    [
+        (Case("refused one", spans(BAD_SPAN)), "http: refused one", "http/protobuf", "trace id"),
+        (Case("refused body", plain(b"["), headers=JSON), "", "http/json", "not JSON"),
+        (Case("refused address", ONE, path="/v3/odd"), "", "http", "nothing is received at this address"),
+    ],
+)
+def test_why_data_is_not_here(running: Running, case: Case, service: str, transport: str, said: str) -> None:
+    ask(running, case)
+    deadline = time.monotonic() + 15
+    while not any(said in sentence for sentence in sentences(running, service, transport)):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)

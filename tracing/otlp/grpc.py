@@ -37,6 +37,8 @@ OPTIONS = [
     ("grpc.per_message_decompression", 0),
     # Two servers on one port would share its connections silently.
     ("grpc.so_reuseport", 0),
+    # What waits for a thread waits at its sender, not here in memory.
+    ("grpc.max_concurrent_streams", 32),
     # Collectors ping every ten seconds, also between exports.
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),

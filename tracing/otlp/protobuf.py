@@ -55,7 +55,7 @@ def _scope(work: Work, holder: Any) -> Scope:
 
 
 def read_spans(work: Work, body: bytes) -> Iterator[None]:
-    """Every span of a trace request, into the batch; stops after each. Raises `Malformed` and `TooMany`."""
+    """Every span of a trace request, into the batch; stops after each part. Raises `Malformed` and `TooMany`."""
     check_request(body)
     for resource_spans in _parsed(wire.TraceRequest, body).resource_spans:
         resource, _ = _resource(work, resource_spans)
