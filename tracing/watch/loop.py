@@ -1,7 +1,7 @@
 """The watcher's loop: each duty at its own pace, none stopped by another's failure.
 
 A duty is a function of one connection in autocommit; it guards itself against a second watcher (locks,
-conditional updates). Duties are `tracing.partitions`, `tracing.retention`, `tracing.reapply`.
+conditional updates). Duties are `tracing.partitions`, `tracing.retention`, `tracing.indexing`, `tracing.reapply`.
 """
 
 import logging
@@ -34,12 +34,13 @@ class Duty:
 def duties() -> list[Duty]:
     from django.conf import settings
 
-    from tracing import partitions, reapply, retention
+    from tracing import indexing, partitions, reapply, retention
 
     days, flow_days = settings.RETENTION_DAYS, settings.FLOW_RETENTION_DAYS
     return [
         Duty("partitions", 600.0, lambda connection: partitions.keep_ahead(connection, settings.MAX_DAYS)),
         Duty("retention", 600.0, lambda connection: bool(retention.drop_old(connection, days, flow_days))),
+        Duty("indexes", 300.0, indexing.build_next),
         Duty("rules", 1.0, lambda connection: reapply.work(connection, settings.ENVIRONMENT)),
     ]
 
