@@ -55,11 +55,12 @@ def context(request: HttpRequest, reading: Reading, others: Sequence[FlowSummary
 
 
 def _head(reading: Reading, path: str, zone: tzinfo, now: int) -> dict[str, Any]:
-    sign, word = sentences.mark_of(reading.flow)
+    sign, word, css = sentences.mark_of(reading.flow, reading.first_error is not None)
     answer, evidence = sentences.answer(reading.flow, reading.first_error, zone, now)
     return {
         "sign": sign,
         "word": word,
+        "status_css": css,
         "answer": answer,
         "evidence": evidence,
         "first_error_href": _error_href(reading, path),

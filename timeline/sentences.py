@@ -101,13 +101,16 @@ def _counted(*wordings: tuple[int, str, str]) -> list[str]:
     return [f"{count:,} {one if count == 1 else many}" for count, one, many in wordings if count]
 
 
-def mark_of(flow: FlowSummary) -> tuple[str, str]:
-    """A flow's status as shape and word."""
-    return {
+def mark_of(flow: FlowSummary, failed: bool = False) -> tuple[str, str, str]:
+    """A flow's status as shape, word and class; `failed` tells of a failure among what it led to."""
+    if flow.status == "ok" and failed:
+        return "▲", "ok itself, a failure below it", "error"
+    sign, word = {
         "error": ("▲", "failed" if flow.kind == "request" else "has errors"),
         "open": ("◌", "no root yet"),
         "ok": ("●", "ok"),
     }[flow.status]
+    return sign, word, flow.status
 
 
 def answer(

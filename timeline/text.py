@@ -38,7 +38,7 @@ def write(reading: Reading, form: str, zone: tzinfo) -> str:
 
 def _head(reading: Reading, zone: tzinfo) -> Iterator[str]:
     flow, now = reading.flow, now_ns()
-    sign, word = sentences.mark_of(flow)
+    sign, word, _ = sentences.mark_of(flow, reading.first_error is not None)
     place = f" ({flow.environment})" if flow.kind != "request" else ""
     yield f"{flow.title}{place}  {sign} {word}"
     yield " ".join(sentences.answer(flow, reading.first_error, zone, now))
