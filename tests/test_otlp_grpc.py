@@ -7,6 +7,8 @@ import grpc
 import pytest
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests import otlp_bodies as bodies
 from tests.otlp_shelf import Quiet, Shelf
@@ -84,3 +86,13 @@ def test_an_address_in_use_is_said(shelf: Shelf) -> None:
     with pytest.raises(RuntimeError):
         services.serve(shelf, f"127.0.0.1:{port}", Quiet())
     serving.stop(0).wait()
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=100) | st.binary(max_size=40).map(lambda rest: b"\x1f\x8b\x08" + rest))
+def test_any_bytes_get_an_answer(export: Any, message: bytes) -> None:
+    try:
+        export(message, timeout=10)
+    except grpc.RpcError as error:
+        answer: Any = error
+        assert answer.code() == grpc.StatusCode.INVALID_ARGUMENT
