@@ -92,6 +92,8 @@ class Painter:
             drawn.twist = OPEN if row.open else SHUT
         if row.row == "chapter":
             drawn.at = moments.short(row.start, self.zone, self.now_ns)
+            if row.open is False and row.count:
+                drawn.at += f" · {row.count:,} record{'' if row.count == 1 else 's'}"
             drawn.note_at, drawn.note_dx, drawn.note_anchor = self._note(row)
 
     def _note(self, row: Row) -> tuple[str, str, str]:
