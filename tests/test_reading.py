@@ -5,7 +5,7 @@ import pytest
 
 from tests.builders import batch
 from tests.oddities import SHOP, pool
-from tracing import reading, stored
+from tracing import reading, retention, stored
 from tracing.records import DAY_NS, Span
 from tracing.storing import Store
 
@@ -49,6 +49,20 @@ def test_chunks_follow_the_key_and_skip_what_is_younger_than_the_rule(
     assert {record.name for record in found if isinstance(record, Span)} == {span.name for span in spans} - {
         "s3"
     }
+
+
+def test_a_partition_that_retention_takes_while_a_preview_reads_is_passed_by(
+    store: Store, worker: psycopg.Connection, conninfo: str
+) -> None:
+    today = SHOP.span("s", 0, 1)
+    old = SHOP.span("old", 0, 1, start_ns=19_200 * DAY_NS)
+    store.put(batch(today, old))
+    found = reading.newest_records(worker)
+    assert next(found).day == today.day
+    with psycopg.connect(conninfo, autocommit=True) as other:
+        other.execute("UPDATE day SET last_received_ns = 0 WHERE day = 19200")
+        assert 19_200 in retention.drop_old(other, 400, 5_000)
+    assert list(found) == []
 
 
 def test_partitions_being_detached_are_left_out(worker: psycopg.Connection, store: Store) -> None:

@@ -36,14 +36,23 @@ def newest_records(connection: psycopg.Connection) -> Iterator[Span | Log]:
     ]
     dated = sorted((one for one in names if one[0].startswith("d")), key=lambda one: -int(one[0][1:]))
     for _, table, name in dated + [one for one in names if not one[0].startswith("d")]:
-        after: tuple[Any, ...] | None = None
-        while True:
-            rows = chunk(connection, table, name, after)
+        for rows in _chunks(connection, table, name):
             for record, _ in values(table, rows, resources):
                 yield record
-            if len(rows) < CHUNK:
-                break
-            after = key_of(table, rows[-1])
+
+
+def _chunks(connection: psycopg.Connection, table: str, name: str) -> Iterator[list[tuple[Any, ...]]]:
+    """A partition's rows; none or no more where retention took it since it was listed."""
+    after: tuple[Any, ...] | None = None
+    while True:
+        try:
+            rows = chunk(connection, table, name, after)
+        except psycopg.errors.UndefinedTable:
+            return
+        yield rows
+        if len(rows) < CHUNK:
+            return
+        after = key_of(table, rows[-1])
 
 
 def chunk(
