@@ -32,20 +32,6 @@ _TOLD = """
 DELETE FROM told_exception t WHERE day = %s AND NOT EXISTS (SELECT 1 FROM flow WHERE flow_id = t.scope_id)
 """
 
-# The catch-all ranges hold records with absurd clocks, or none: their days say nothing, so receipt alone decides.
-_CATCH_ALL: tuple[LiteralString, ...] = tuple(
-    statement
-    for name in ("ancient", "future")
-    for statement in (
-        f"DELETE FROM span_{name} WHERE received_ns < %(before_ns)s",
-        f"DELETE FROM log_{name} WHERE received_ns < %(before_ns)s",
-        f"DELETE FROM request_{name} WHERE activity < %(before_ns)s / 60000000000",
-        f"DELETE FROM link_{name} l WHERE NOT EXISTS (SELECT 1 FROM span_{name} s WHERE s.trace_id = l.trace_id"
-        " AND s.span_id = l.span_id)",
-        f"DELETE FROM member_{name} m WHERE NOT EXISTS (SELECT 1 FROM flow f WHERE f.flow_id = m.flow_id)",
-    )
-)
-
 
 def drop_old(
     connection: psycopg.Connection, retention_days: int = 14, flow_retention_days: int = 400
@@ -66,8 +52,6 @@ def drop_old(
     finally:
         connection.execute("RESET lock_timeout")
         connection.execute("SELECT pg_advisory_unlock(%s)", (SHAPE_LOCK,))
-    for statement in _CATCH_ALL:
-        connection.execute(statement, {"before_ns": first_kept * DAY_NS})
     quarantine.forget(connection, now - retention_days * DAY_NS)
     _forget_flows(connection, (now - flow_retention_days * DAY_NS) // 60_000_000_000)
     return days
@@ -81,11 +65,7 @@ def _close(connection: psycopg.Connection, day: int, before_ns: int) -> bool:
 
 def _drop(connection: psycopg.Connection, day: int) -> None:
     for table in TABLES:
-        names = {"parent": sql.Identifier(table), "name": partition(table, day)}
-        connection.execute(
-            sql.SQL("ALTER TABLE {parent} DETACH PARTITION {name} CONCURRENTLY").format(**names)
-        )
-        connection.execute(sql.SQL("DROP TABLE {name}").format(**names))
+        _drop_partition(connection, table, day)
     connection.execute(_TOLD, (day,))
 
 
@@ -94,10 +74,11 @@ def _finish_interrupted(connection: psycopg.Connection) -> None:
     closed = connection.execute("SELECT day FROM day WHERE dropped_ns IS NOT NULL").fetchall()
     for (day,) in closed:
         for table in TABLES:
-            _finish(connection, table, day)
+            _drop_partition(connection, table, day)
 
 
-def _finish(connection: psycopg.Connection, table: LiteralString, day: int) -> None:
+def _drop_partition(connection: psycopg.Connection, table: LiteralString, day: int) -> None:
+    """Detach, then drop; from wherever an earlier try was cut short."""
     names: dict[str, Any] = {"parent": sql.Identifier(table), "name": partition(table, day)}
     row = connection.execute(
         "SELECT i.inhdetachpending FROM pg_class c LEFT JOIN pg_inherits i ON i.inhrelid = c.oid"
