@@ -19,6 +19,11 @@ PATIENCE_MS = 5_000
 _PAST = """
 SELECT day FROM day WHERE dropped_ns IS NULL AND day < %s AND last_received_ns < %s ORDER BY day
 """
+# Closed days that still have partitions: none, unless a drop was cut short.
+_LEFT = """
+SELECT DISTINCT day FROM day, unnest(%s::text[]) AS name
+WHERE dropped_ns IS NOT NULL AND to_regclass(name || '_d' || day) IS NOT NULL ORDER BY day
+"""
 # Flows whose summary is past its own retention; in chunks, so that no lock is held long.
 _OLD_FLOWS = "SELECT flow_id FROM flow WHERE activity < %s ORDER BY activity LIMIT 1000"
 _OF_A_FLOW: tuple[LiteralString, ...] = (
@@ -71,8 +76,8 @@ def _drop(connection: psycopg.Connection, day: int) -> None:
 
 def _finish_interrupted(connection: psycopg.Connection) -> None:
     """Complete a drop that a crash cut short: partitions half detached, detached, or of a closed day."""
-    closed = connection.execute("SELECT day FROM day WHERE dropped_ns IS NOT NULL").fetchall()
-    for (day,) in closed:
+    left = connection.execute(_LEFT, (list(TABLES),)).fetchall()
+    for (day,) in left:
         for table in TABLES:
             _drop_partition(connection, table, day)
 
