@@ -1,5 +1,7 @@
 """A rule undone leaves what the other rules made, as if it had never been."""
 
+import time
+
 import psycopg
 import pytest
 from django.db import connection
@@ -124,6 +126,37 @@ def test_undone_beside_running_ingest(
     at_once(lambda: send(1), lambda: send(-1), work)
     assert work_off(worker).state == "done"
     assert tables.everything(conninfo) == never
+
+
+def test_an_exception_told_again_while_its_first_teller_is_undone(
+    store: Store, conninfo: str, worker: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The batch found it told and counted nothing; the undo takes that telling back before the batch commits."""
+    told = {"exception.type": "E"}
+    rules.publish(order_numbers())
+    own = SHOP.span("own", 0, 1, attributes={"order.id": "A"})
+    first = SHOP.log("first", 1, span=own, severity=17, attributes=told | {"shop.order_no": "A"})
+    again = SHOP.log("again", 2, span=own, severity=17, attributes=told | {"order.id": "A"})
+    store.put(batch(own, first))
+    rules.undo(Rule.objects.get(pk=5))
+    monkeypatch.setattr(
+        undoing,
+        "_LOCK",
+        "WITH locked AS MATERIALIZED (SELECT flow_id FROM flow WHERE flow_id = ANY(%s) FOR UPDATE)"
+        " SELECT flow_id, pg_sleep(0.8) FROM locked",
+    )
+
+    def send() -> None:
+        time.sleep(0.3)
+        store.put(batch(again))
+
+    def work() -> None:
+        while reapply.work(worker, "production"):
+            pass
+
+    at_once(work, send)
+    flow = tables.flow(conninfo, "A")
+    assert (flow["spans"], flow["logs"], flow["errors"]) == (1, 1, 1)
 
 
 def test_another_rule_that_changed_since_keeps_what_it_grouped(

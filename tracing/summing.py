@@ -26,6 +26,12 @@ ORDER BY scope_id, exception_id
 ON CONFLICT DO NOTHING RETURNING scope_id, exception_id
 """
 
+_HOLD = """
+SELECT scope_id, exception_id FROM told_exception
+WHERE (scope_id, exception_id) IN (SELECT * FROM unnest(%s::bytea[], %s::bytea[]))
+ORDER BY scope_id, exception_id FOR KEY SHARE
+"""
+
 _REQUESTS = """
 INSERT INTO request AS r (day, trace_id, spans, events, logs, errors, retries, resent, late, first_ns, last_ns,
     root, root_span_id, root_name, root_service, root_status, services, environment, activity, xid)
@@ -159,17 +165,20 @@ def add(cursor: Cursor, fold: Fold, xid: int) -> None:
 
 
 def _count_exceptions(cursor: Cursor, fold: Fold) -> None:
-    if not fold.told:
-        return
-    days = [row.day for row in fold.told.values()]
-    scopes, ids = zip(*fold.told, strict=True)
-    cursor.execute(_TELL, (list(scopes), list(ids), days))
-    for first in cursor.fetchall():
-        row = fold.told[ToldKey(*first)]
-        if isinstance(row, ChapterKey):
-            fold.chapters[row].errors += 1
-        else:
-            fold.requests[row].errors += 1
+    left = dict(fold.told)
+    while left:
+        cursor.execute(_TELL, _columns((*key, row.day) for key, row in sorted(left.items())))
+        for first in cursor.fetchall():
+            row = left.pop(ToldKey(*first))
+            if isinstance(row, ChapterKey):
+                fold.chapters[row].errors += 1
+            else:
+                fold.requests[row].errors += 1
+        if left:
+            # What was told before is told again if an undo takes that back: held, so that it cannot from here on.
+            cursor.execute(_HOLD, _columns(sorted(left)))
+            for held in cursor.fetchall():
+                del left[ToldKey(*held)]
 
 
 def _columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
