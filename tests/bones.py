@@ -19,8 +19,10 @@ def event(name: str, ordinal: int, time: int, *, version: int = 0, failed: bool 
     return EventBone(time, sid(name), ordinal, bytes([version]) * 8, TRACE, failed)
 
 
-def log(number: int, time: int, span_name: str = "", *, severity: int = 9) -> LogBone:
-    return LogBone(time, 0, number.to_bytes(16, "big"), TRACE, sid(span_name), severity, 0, 0, False)
+def log(number: int, time: int, span_name: str = "", *, severity: int = 9, exception: int = 0) -> LogBone:
+    return LogBone(
+        time, 0, number.to_bytes(16, "big"), TRACE, sid(span_name), severity, 0, 0, False, exception
+    )
 
 
 def move(ordinal: int, time: int, span_name: str, state: str = "paid", system: str = "shop") -> Move:

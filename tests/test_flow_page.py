@@ -487,3 +487,30 @@ def test_a_failure_below_what_carries_the_key_is_shown(client: Client, store: St
     page = client.get("/flow/entity/order/4711").content.decode()
     assert "First error: billing, charge: declined" in page
     assert "errors with their path" in page
+
+
+def test_an_exception_told_twice_is_one_row_until_opened(client: Client, store: Store) -> None:
+    told = {"exception.type": "Declined", "exception.message": "no"}
+    pay = shop.span(
+        "pay",
+        0,
+        9,
+        status=2,
+        attributes=ORDER,
+        events=[event("exception", 5, **{k.replace(".", "__"): v for k, v in told.items()})],
+    )
+    store.put(
+        batch(
+            pay,
+            shop.log("declined", 6, span=pay, severity=17, attributes=told),
+            shop.log("other", 7, span=pay, severity=17),
+        )
+    )
+    answer = get(client, "/flow/entity/order/4711")
+    assert outline(answer["rows"]) == ["chapter pay", "  span pay", "    event exception", "    log other"]
+    assert answer["rows"][2]["marks"] == ["told again by a log"]
+    whole = get(client, "/flow/entity/order/4711", expand="all")["rows"]
+    assert outline(whole)[2:] == ["    event exception", "      log declined", "    log other"]
+    assert len(get(client, "/flow/entity/order/4711", open=whole[2]["id"])["rows"]) == 5
+    assert "log declined" in "".join(outline(get(client, "/flow/entity/order/4711", only="logs")["rows"]))
+    assert len(every_row(client, f"/flow/request/trace/{T1.hex()}", 2, expand="all")) == 4

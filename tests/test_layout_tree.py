@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.bones import chapter, event, log, move, sid, span, told
-from timeline.layout.bones import EventBone, LogBone, SpanBone
+from tests.bones import TRACE, chapter, event, log, move, sid, span, told
+from timeline.layout.bones import EventBone, LogBone, SpanBone, Told
 from timeline.layout.ids import is_row_id
 from timeline.layout.story import Fold, plan
 from timeline.layout.tree import Tree, extent, grow
@@ -90,6 +90,33 @@ def test_versions_unfold_into_rows_of_their_own() -> None:
     assert told(plan([chapter(tree)], Fold(expand=True))) == expected
     opened = Fold(opened=frozenset([plan([chapter(tree)]).row_id(0)]))
     assert told(plan([chapter(tree)], opened)) == expected
+
+
+def test_an_exception_told_again_by_a_log_folds_under_its_event() -> None:
+    exceptions = [
+        Told(TRACE, sid("a"), bytes(8), 1, 77),
+        Told(TRACE, sid("a"), bytes(8), 2, 77),
+        Told(TRACE, sid("b"), bytes(8), 0, 5),
+    ]
+    events = [event("a", 0, 1), event("a", 1, 2), event("a", 2, 3)]
+    logs = [
+        log(1, 2, "a", exception=77),
+        log(2, 4, "a", exception=78),
+        log(3, 5, "a"),
+        log(4, 6, "a", exception=77),
+    ]
+    tree = grow([span("a", 0, 9)], events, logs, exceptions=exceptions)
+    assert told(plan([chapter(tree)])) == ["a", "  a!0", "  a!1", "  a!2", "  #2", "  #3"]
+    assert told(plan([chapter(tree)], Fold(expand=True))) == [
+        "a",
+        "  a!0",
+        "  a!1",
+        "    #1",
+        "    #4",
+        "  a!2",
+        "  #2",
+        "  #3",
+    ]
 
 
 def test_a_transition_told_by_a_log_stands_beside_it() -> None:

@@ -67,13 +67,18 @@ class Asked:
 
     def toggled(self, path: str, row_id: str, is_open: bool) -> str:
         """This view with one row folded or unfolded."""
-        opened, folded = set(self.fold.opened), set(self.fold.folded)
-        opened.discard(row_id)
-        folded.discard(row_id)
-        if is_open:
-            folded.add(row_id)
-        else:
-            opened.add(row_id)
+        folded = self.fold.folded | {row_id} if is_open else self.fold.folded - {row_id}
+        opened = self.fold.opened
+        if row_id.startswith("c-"):  # a span is open by default; naming it opens its other versions
+            opened = opened - {row_id} if is_open else opened | {row_id}
+        return self._with_folds(path, opened, folded)
+
+    def extra_toggled(self, path: str, row_id: str, is_open: bool) -> str:
+        """This view with the other versions of a row shown, or hidden; what is inside it stays as it is."""
+        opened = self.fold.opened - {row_id} if is_open else self.fold.opened | {row_id}
+        return self._with_folds(path, opened, self.fold.folded)
+
+    def _with_folds(self, path: str, opened: frozenset[str], folded: frozenset[str]) -> str:
         return self.address(path, ("cursor",), open=",".join(sorted(opened)), fold=",".join(sorted(folded)))
 
 

@@ -41,6 +41,7 @@ class Drawn:
     deep: int  # its depth, where that is no longer shown by indenting
     toggle: str = ""
     twist: str = ""
+    extra_href: str = ""
     at: str = ""
     # Where a chapter's note stands: beside its bar, on the side with room.
     note_at: str = ""
@@ -90,6 +91,8 @@ class Painter:
         if row.open is not None:
             drawn.toggle = self.reading.asked.toggled(self.path, row.id, row.open)
             drawn.twist = OPEN if row.open else SHUT
+        if row.extra_open is not None:
+            drawn.extra_href = self.reading.asked.extra_toggled(self.path, row.id, row.extra_open)
         if row.row == "chapter":
             drawn.at = moments.short(row.start, self.zone, self.now_ns)
             if row.open is False and row.count:

@@ -63,11 +63,19 @@ def _tags_after(drawn: Drawn) -> str:
     if row.status == "error" and drawn.width:
         said = f"✕ {_cut(row.text)}" if row.text and row.row == "span" else "✕"
         tags.append(tag("err" if len(said) > 1 else "err sole", said))
-    tags += [tag("warn", mark) for mark in row.marks]
+    tags += [_mark(drawn, mark) for mark in row.marks]
     note = drawn.at or drawn.note
     if note:
         tags.append(f'<span class="faint">{escape(_cut(note, 90))}</span>')
     return "".join(tags)
+
+
+def _mark(drawn: Drawn, mark: str) -> str:
+    """A mark; the one that speaks of folded records opens and closes them."""
+    if not drawn.extra_href or not (mark.endswith(" versions") or mark.startswith("told again")):
+        return tag("warn", mark)
+    sign = "▾" if drawn.row.extra_open else "▸"
+    return f'<a class="tag warn" href="{escape(drawn.extra_href)}">{sign} {escape(mark)}</a>'
 
 
 def tag(css: str, text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from timeline.layout.bones import NO_SPAN, SpanBone, is_failed_log
 from timeline.layout.ids import node_id
-from timeline.layout.story import CHAPTER, Chapter, Place, Plan
+from timeline.layout.story import CHAPTER, Chapter, Fold, Place, Plan
 from timeline.layout.tree import TOP, Tree
 from timeline.queries.details import SPAN_KEY, LogDetail, SpanDetail, read_log_details, read_span_details
 from timeline.queries.story import Story
@@ -41,6 +41,7 @@ class Row:
     marks: list[str] = field(default_factory=list)
     # What only a page needs.
     open: bool | None = None  # whether it is unfolded; None where nothing is inside
+    extra_open: bool | None = None  # the same for other versions, and for a log that tells an event again
     dim: bool = False
     severity: str = ""
     href: str = ""  # of the record's own page
@@ -80,11 +81,11 @@ def key_of(bone: SpanBone) -> SPAN_KEY:
     return bone.trace_id, bone.span_id, bone.digest
 
 
-def read_rows(plan: Plan, story: Story, first: int, last: int, folded: frozenset[str]) -> list[Row]:
+def read_rows(plan: Plan, story: Story, first: int, last: int, fold: Fold) -> list[Row]:
     """The rows from `first` up to `last`, with everything they say."""
     places = [plan.place(index) for index in range(first, min(last, len(plan.places)))]
     details = _details(plan, story, places)
-    return [_row(plan, story, place, details, folded) for place in places]
+    return [_row(plan, story, place, details, fold) for place in places]
 
 
 def _details(plan: Plan, story: Story, places: Sequence[Place]) -> Details:
@@ -123,7 +124,7 @@ def _naming_node(chapter: Chapter, story: Story) -> int:
     return 0
 
 
-def _row(plan: Plan, story: Story, place: Place, details: Details, folded: frozenset[str]) -> Row:
+def _row(plan: Plan, story: Story, place: Place, details: Details, fold: Fold) -> Row:
     chapter = plan.chapters[place.chapter]
     if place.node == CHAPTER:
         return _chapter_row(plan, story, place, details)
@@ -138,9 +139,18 @@ def _row(plan: Plan, story: Story, place: Place, details: Details, folded: froze
     row.context = kind == "span" and tree.spans[place.node].span_id in chapter.context
     flags = plan.flags.get(place.chapter)
     row.dim = row.context or (flags is not None and flags[place.node] == 2)
-    if tree.children.get(place.node):
-        row.open = row.id not in folded
+    _set_folds(row, tree, place.node, fold)
     return row
+
+
+def _set_folds(row: Row, tree: Tree, node: int, fold: Fold) -> None:
+    """What is inside is open unless folded; versions and repeated exceptions are folded unless opened."""
+    inside = tree.children.get(node, ())
+    extra = [child for child in inside if child in tree.older or child in tree.echoes]
+    if len(extra) < len(inside):
+        row.open = fold.expand or row.id not in fold.folded
+    if extra:
+        row.extra_open = fold.expand or row.id in fold.opened
 
 
 def _chapter_row(plan: Plan, story: Story, place: Place, details: Details) -> Row:
@@ -247,12 +257,14 @@ def _event_row(tree: Tree, node: int, details: Details) -> Row:
     bone, parent = tree.event(node), tree.parents[node]
     holder = details.span(tree.spans[parent]) if parent != TOP else None
     told = holder.event(bone.ordinal) if holder else None
+    again = sum(1 for event in tree.echoes.values() if event == node)
     name = told.name if told else "event"
     return Row(
         "event", "", None, 0, bone.trace_id.hex(), bone.span_id.hex(), holder.service if holder else "", name,
         bone.time,
         status="error" if name == "exception" else "unset",
         text=told.text if told else None,
+        marks=["told again by a log" if again == 1 else f"told again by {again} logs"] if again else [],
         href=f"/record/{bone.trace_id.hex()}/{bone.span_id.hex()}",
     )  # fmt: skip
 

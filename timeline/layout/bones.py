@@ -44,6 +44,17 @@ class LogBone(NamedTuple):
     dropped: int
     redacted: int
     marked: bool
+    exception: int = 0  # hash of the exception's type and message, 0 where it tells none
+
+
+class Told(NamedTuple):
+    """Which exception an event tells: read only for spans whose logs tell one too."""
+
+    trace_id: bytes
+    span_id: bytes
+    digest: bytes
+    ordinal: int
+    exception: int
 
 
 class Move(NamedTuple):

@@ -115,7 +115,7 @@ def _walk(chapter: Chapter, fold: Fold, sieve: Sieve) -> Walked:
         return Walked([], [])
     flags = keep(tree, sieve)
     closed = set() if fold.expand else {span_node(tree, row_id) for row_id in fold.folded}
-    hidden = _hidden_versions(tree, fold)
+    hidden = _hidden_versions(tree, fold) | _hidden_echoes(tree, fold, sieve)
     nodes: list[int] = []
     stack = tree.tops[::-1]
     children = tree.children.get
@@ -145,3 +145,10 @@ def _hidden_versions(tree: Tree, fold: Fold) -> set[int]:
         return set()
     opened = {span_node(tree, row_id) for row_id in fold.opened}
     return {node for head, others in tree.versions.items() if head not in opened for node in others}
+
+
+def _hidden_echoes(tree: Tree, fold: Fold, sieve: Sieve) -> set[int]:
+    """An exception told again by a log folds under the event that told it, unless logs are what is asked for."""
+    if fold.expand or sieve.only == "logs":
+        return set()
+    return {log for log, event in tree.echoes.items() if node_id(tree, event) not in fold.opened}

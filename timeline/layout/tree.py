@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import repeat
 from operator import itemgetter
 
-from timeline.layout.bones import NO_SPAN, EventBone, LogBone, Move, SpanBone, is_failed_log
+from timeline.layout.bones import NO_SPAN, EventBone, LogBone, Move, SpanBone, Told, is_failed_log
 
 TOP = -1
 # Fields of a hundred thousand bones are read by position: twice as fast as by name, and half of a page's time.
@@ -36,6 +36,9 @@ class Tree:
     heads: dict[bytes, int] = field(default_factory=dict)  # span id -> the version shown
     versions: dict[int, list[int]] = field(default_factory=dict)  # head -> the others under its ids
     older: dict[int, int] = field(default_factory=dict)  # any other version -> its rank, from 2
+    echoes: dict[int, int] = field(
+        default_factory=dict
+    )  # a log telling an exception again -> the event that told it
     orphans: set[int] = field(default_factory=set)
     cycles: set[int] = field(default_factory=set)
     loose_logs: set[int] = field(default_factory=set)  # no span, or one that never came
@@ -67,14 +70,18 @@ def grow(
     events: Iterable[EventBone] = (),
     logs: Iterable[LogBone] = (),
     moves: Iterable[Move] = (),
+    exceptions: Iterable[Told] = (),
 ) -> Tree:
+    """The tree of one trace. `exceptions` are those told by events of spans whose logs tell exceptions too."""
     tree = Tree(sorted(spans), sorted(events), sorted(logs), sorted(moves), [], [])
     for bones in (tree.spans, tree.events, tree.logs, tree.moves):
         tree.times += map(_TIME, bones)
     _choose_heads(tree)
     _find_parents(tree)
     _cut_cycles(tree)
-    mixed = _attach_events(tree) | _attach_logs(tree) | _attach_moves(tree)
+    mixed = _attach_events(tree)
+    _find_echoes(tree, exceptions)
+    mixed |= _attach_logs(tree) | _attach_moves(tree)
     _hang(tree, mixed)
     tree.failed = _find_failed(tree)
     return tree
@@ -137,10 +144,29 @@ def _attach_events(tree: Tree) -> set[int]:
     return mixed
 
 
+def _find_echoes(tree: Tree, exceptions: Iterable[Told]) -> None:
+    """Senders may tell one exception twice, by an event and by a log: the log folds under the event."""
+    first: dict[tuple[bytes, int], tuple[int, bytes]] = {}
+    for told in exceptions:
+        key, place = (told.span_id, told.exception), (told.ordinal, told.digest)
+        first[key] = min(first.get(key, place), place)
+    if not first:
+        return
+    nodes = {
+        (bone.span_id, bone.ordinal, bone.digest): node
+        for node, bone in enumerate(tree.events, len(tree.spans))
+    }
+    for node, bone in enumerate(tree.logs, len(tree.spans) + len(tree.events)):
+        place = first.get((bone.span_id, bone.exception), (0, b""))
+        event = nodes.get((bone.span_id, *place))
+        if event is not None and bone.exception:
+            tree.echoes[node] = event
+
+
 def _attach_logs(tree: Tree) -> set[int]:
     mixed = set()
     for bone in tree.logs:
-        parent = tree.heads.get(bone.span_id, TOP)
+        parent = tree.echoes.get(len(tree.parents), tree.heads.get(bone.span_id, TOP))
         if parent == TOP:
             tree.loose_logs.add(len(tree.parents))
         tree.parents.append(parent)
@@ -152,8 +178,7 @@ def _attach_moves(tree: Tree) -> set[int]:
     """A span's transition hangs under the span; a log's beside the log."""
     if not tree.moves:
         return set()
-    base = len(tree.spans) + len(tree.events)
-    logs = {bone.log_id: tree.parents[base + index] for index, bone in enumerate(tree.logs)}
+    logs = {bone.log_id: tree.heads.get(bone.span_id, TOP) for bone in tree.logs}
     mixed = set()
     for move in tree.moves:
         parent = tree.heads.get(move.record_id, logs.get(move.record_id, TOP))

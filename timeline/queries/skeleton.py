@@ -14,10 +14,11 @@ from typing import Any, TypeVar
 from django.db import connection
 from psycopg import Cursor
 
-from timeline.layout.bones import EventBone, LogBone, SpanBone
+from timeline.layout.bones import NO_SPAN, EventBone, LogBone, SpanBone, Told
 
 Bone = TypeVar("Bone", SpanBone, EventBone, LogBone)
 PARENT = "CASE length(parent_span_id) WHEN 8 THEN parent_span_id ELSE '\\x0000000000000000' END"
+TYPE_AND_MESSAGE = "hashtext(coalesce({0} ->> 'exception.type', '') || chr(10) || coalesce({0} ->> 'exception.message', '')) | 1"
 MARKED = "boolsend(service = ANY(%(services)s::text[]))"
 # One expression a field of the bone, and how its bytes unpack: ids by their length, numbers as struct spells them.
 SPAN_COLUMNS = (
@@ -50,6 +51,12 @@ LOG_COLUMNS = (
     ("int8send(dropped_attributes)", "q"),
     ("int4send(redacted)", "i"),
     (MARKED, "?"),
+    (
+        "int4send(CASE WHEN severity >= 17 AND attributes ?| %(exception)s::text[] THEN "
+        + TYPE_AND_MESSAGE.format("attributes")
+        + " ELSE 0 END)",
+        "i",
+    ),
 )
 EXCEPTION = "coalesce(events -> (place::integer - 1) ->> 'name' = 'exception', false)"
 VISIBLE = "pg_visible_in_snapshot(xid, %(snapshot)s::pg_snapshot)"
@@ -91,6 +98,25 @@ def read_events(
     return _bones(EventBone, _columns(columns, source, _asked(traces, days, snapshot)))
 
 
+def read_exceptions(logs: Iterable[LogBone], days: Sequence[int], snapshot: str) -> list[Told]:
+    """What the spans of those logs that tell an exception say about it themselves."""
+    wanted = {(bone.trace_id, bone.span_id) for bone in logs if bone.exception and bone.span_id != NO_SPAN}
+    if not wanted:
+        return []
+    said = TYPE_AND_MESSAGE.format("(told -> 'attributes')")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT trace_id, span_id, substr(digest, 1, 8), place - 1, {said}"
+            " FROM span, jsonb_array_elements(events) WITH ORDINALITY AS one(told, place)"
+            f" WHERE {_of_traces()} AND span_id = ANY(%(spans)s::bytea[])"
+            " AND events IS NOT NULL AND told ->> 'name' = 'exception'",
+            _asked([trace for trace, _ in wanted], days, snapshot) | {"spans": [span for _, span in wanted]},
+        )
+        return [
+            Told(bytes(row[0]), bytes(row[1]), bytes(row[2]), row[3], row[4]) for row in cursor.fetchall()
+        ]
+
+
 def read_logs(
     traces: Sequence[bytes], days: Sequence[int], snapshot: str, services: Collection[str] = ()
 ) -> list[LogBone]:
@@ -129,6 +155,7 @@ def _asked(
         "snapshot": snapshot,
         "services": list(services),
         "limit": limit,
+        "exception": ["exception.type", "exception.message"],
     }
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import TypeVar
 
-from timeline.layout.bones import NO_SPAN, EventBone, LogBone, Move, SpanBone
+from timeline.layout.bones import NO_SPAN, EventBone, LogBone, Move, SpanBone, Told
 from timeline.layout.ids import chapter_id
 from timeline.layout.moves import transitions
 from timeline.layout.sieve import Sieve
@@ -18,14 +18,14 @@ from timeline.layout.story import Chapter, Fold
 from timeline.layout.tree import Tree, grow
 from timeline.queries import chapters as read
 from timeline.queries.chapters import CHAPTER_KEY, Mentions, Sums, Trace
-from timeline.queries.skeleton import read_events, read_logs, read_logs_named, read_spans
+from timeline.queries.skeleton import read_events, read_exceptions, read_logs, read_logs_named, read_spans
 from timeline.summaries import FlowSummary
 from tracing.membership import members
 
 HEAVY = 200_000  # spans and logs in a flow's traces beyond which only opened chapters are read
 MOST = 300_000  # spans of one answer; beyond it the earliest are shown and the page says so
 TRACES_LINKED = 2_000  # chapters among which links are looked up
-Bone = TypeVar("Bone", SpanBone, EventBone, LogBone)
+Bone = TypeVar("Bone", SpanBone, EventBone, LogBone, Told)
 
 
 @dataclass(slots=True)
@@ -58,7 +58,7 @@ def _request(flow: FlowSummary, snapshot: str, sieve: Sieve) -> Story:
     if limit:
         held = {(bone.span_id, bone.digest) for bone in spans}
         events = [bone for bone in events if (bone.span_id, bone.digest) in held]
-    tree = grow(spans, events, logs)
+    tree = grow(spans, events, logs, exceptions=read_exceptions(logs, days, snapshot) if events else ())
     chapter = Chapter(chapter_id(trace_id, 0, ""), trace_id, "", 0, tree, has_row=False)
     return Story([chapter], truncated=bool(limit))
 
@@ -112,6 +112,7 @@ class _Bones:
     events: dict[bytes, list[EventBone]] = field(default_factory=dict)
     logs: dict[bytes, list[LogBone]] = field(default_factory=dict)
     loose: dict[bytes, LogBone] = field(default_factory=dict)
+    exceptions: dict[bytes, list[Told]] = field(default_factory=dict)
 
     @classmethod
     def read(
@@ -127,7 +128,9 @@ class _Bones:
         days = sorted({day for trace_id in wanted for day in traces.get(trace_id, Trace()).days})
         if wanted:
             bones.spans = _by_trace(read_spans(wanted, days, snapshot, sieve.services))
-            bones.logs = _by_trace(read_logs(wanted, days, snapshot, sieve.services))
+            logs = read_logs(wanted, days, snapshot, sieve.services)
+            bones.logs = _by_trace(logs)
+            bones.exceptions = _by_trace(read_exceptions(logs, days, snapshot))
             if any(traces[trace_id].events for trace_id in wanted if trace_id in traces):
                 bones.events = _by_trace(read_events(wanted, days, snapshot, sieve.only == "errors"))
         loose = [mentions[key] for key in keys if not key[0] and key in mentions]
@@ -157,6 +160,7 @@ def _chapter(key: CHAPTER_KEY, told: Mentions, bones: _Bones, moves: list[Move])
         [bone for bone in bones.events.get(trace_id, ()) if bone.span_id in belonging],
         [bone for bone in all_logs if bone.log_id in told.log_ids or bone.span_id in belonging],
         moves,
+        bones.exceptions.get(trace_id, ()),
     )
     return Chapter(chapter_id(*key), trace_id, "", 0, tree, context=frozenset(context))
 

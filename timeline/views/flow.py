@@ -81,7 +81,7 @@ def _read(flow: FlowSummary, asked: Asked) -> Reading:
             raise BadFilter("cursor", "The row this cursor continues after is not shown. Start without one.")
         first = before + 1
     last = min(first + asked.limit, len(told.places))
-    rows = read_rows(told, story, first, last, asked.fold.folded)
+    rows = read_rows(told, story, first, last, asked.fold)
     following = Cursor(snapshot, rows[-1].id, last - 1).text() if rows and last < len(told.places) else None
     return Reading(flow, asked, story, told, rows, first, following)
 
