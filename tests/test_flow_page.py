@@ -514,3 +514,12 @@ def test_an_exception_told_twice_is_one_row_until_opened(client: Client, store: 
     assert len(get(client, "/flow/entity/order/4711", open=whole[2]["id"])["rows"]) == 5
     assert "log declined" in "".join(outline(get(client, "/flow/entity/order/4711", only="logs")["rows"]))
     assert len(every_row(client, f"/flow/request/trace/{T1.hex()}", 2, expand="all")) == 4
+
+
+def test_a_state_said_again_holds_since_it_was_first_said(client: Client, store: Store) -> None:
+    paid = {**ORDER, "order.state": "paid"}
+    store.put(batch(shop.span("pay", 0, 1, attributes=paid), shop.span("ask", HOUR, 1, attributes=paid)))
+    assert (
+        "Paid since 18 Nov 11:06:40, says shop."
+        in client.get("/flow/entity/order/4711?format=txt").content.decode()
+    )

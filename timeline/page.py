@@ -56,7 +56,7 @@ def context(request: HttpRequest, reading: Reading, others: Sequence[FlowSummary
 
 def _head(reading: Reading, path: str, zone: tzinfo, now: int) -> dict[str, Any]:
     sign, word, css = sentences.mark_of(reading.flow, reading.first_error is not None)
-    answer, evidence = sentences.answer(reading.flow, reading.first_error, zone, now)
+    answer, evidence = sentences.answer(reading.flow, reading.first_error, reading.state_since_ns, zone, now)
     return {
         "sign": sign,
         "word": word,

@@ -33,6 +33,13 @@ class Reading:
     def trust(self) -> Trust:
         return trust(self.flow, self.story)
 
+    @property
+    def state_since_ns(self) -> int | None:
+        """When the first of the systems that say the flow's state began to say so; assertions since then repeat it."""
+        latest = {move.system: move for move in self.story.moves}
+        told = [move.time for move in latest.values() if move.state == self.flow.state]
+        return min(told, default=self.flow.state_since_ns)
+
     @cached_property
     def first_error(self) -> FirstError | None:
         """The failure that ended first: causes end before what they cause."""

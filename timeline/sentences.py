@@ -114,10 +114,10 @@ def mark_of(flow: FlowSummary, failed: bool = False) -> tuple[str, str, str]:
 
 
 def answer(
-    flow: FlowSummary, error: FirstError | None, zone: tzinfo = UTC, now_ns: int = 0
+    flow: FlowSummary, error: FirstError | None, since_ns: int | None, zone: tzinfo = UTC, now_ns: int = 0
 ) -> tuple[str, str]:
     """The sentence that answers, and the evidence after it."""
-    first = _request(flow) if flow.kind == "request" else _state(flow, zone, now_ns)
+    first = _request(flow) if flow.kind == "request" else _state(flow, since_ns, zone, now_ns)
     if error is not None:
         said = ": ".join(part for part in (error.name, error.text) if part)
         when = moments.short(error.time_ns, zone, now_ns)
@@ -134,11 +134,11 @@ def _request(flow: FlowSummary) -> str:
     return f"{flow.root_name} at {flow.root_service} took {took}{services} {end}."
 
 
-def _state(flow: FlowSummary, zone: tzinfo, now_ns: int) -> str:
-    if flow.state is None or flow.state_since_ns is None:
+def _state(flow: FlowSummary, since_ns: int | None, zone: tzinfo, now_ns: int) -> str:
+    if flow.state is None or since_ns is None:
         times = "once" if flow.chapters == 1 else f"in {flow.chapters:,} chapters"
         return f"Seen {times}; no state and no milestone told yet."
-    since = moments.short(flow.state_since_ns, zone, now_ns)
+    since = moments.short(since_ns, zone, now_ns)
     if not flow.systems:
         return f"Last milestone: {flow.state} at {since}."
     says = [item.system for item in flow.systems if item.state == flow.state]
