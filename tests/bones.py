@@ -12,7 +12,7 @@ def sid(name: str) -> bytes:
 
 
 def span(name: str, start: int, end: int, parent: str = "", *, status: int = 0, version: int = 0) -> SpanBone:
-    return SpanBone(start, sid(name), 0, bytes([version]) * 8, TRACE, sid(parent), end, status, 0, 0, False)
+    return SpanBone(start, sid(name), bytes([version]) * 8, TRACE, sid(parent), end, status, False)
 
 
 def event(name: str, ordinal: int, time: int, *, version: int = 0, failed: bool = False) -> EventBone:

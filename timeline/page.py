@@ -38,8 +38,10 @@ def context(request: HttpRequest, reading: Reading, others: Sequence[FlowSummary
     hues = distinct_hues(services)
     painter = Painter(reading, path, axis, zone, now, hues)
     record = reading.asked.record
+    # Never the reading itself: a template's context is a circle, and would keep the whole flow until the collector comes.
     return {
-        "reading": reading,
+        "total": reading.total,
+        "limit": reading.asked.limit,
         "flow": reading.flow,
         "others": others,
         "neighbours": _neighbours(reading),

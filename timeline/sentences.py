@@ -8,7 +8,6 @@ from datetime import UTC, tzinfo
 from typing import Any
 
 from timeline import moments
-from timeline.layout.tree import dropped, redacted
 from timeline.queries.story import Story
 from timeline.summaries import FlowSummary
 
@@ -55,16 +54,17 @@ class Trust:
 
 def trust(flow: FlowSummary, story: Story) -> Trust:
     trees, sums = story.trees, story.sums.values()
+    logs = [log for tree in trees for log in tree.logs]
     return Trust(
         orphans=sum(len(tree.orphans) for tree in trees),
-        dropped=sum(dropped(tree) for tree in trees),
+        dropped=sum(loss.dropped for loss in story.losses) + sum(log.dropped for log in logs),
         resent=flow.resent + sum(told.resent for told in sums),
         versions=sum(len(tree.older) for tree in trees),
         unattached_logs=sum(len(tree.loose_logs) for tree in trees),
         late=flow.late + sum(told.late for told in sums),
         truncated=story.truncated,
         cycles=sum(len(tree.cycles) for tree in trees),
-        redacted=sum(redacted(tree) for tree in trees),
+        redacted=sum(loss.redacted for loss in story.losses) + sum(log.redacted for log in logs),
     )
 
 

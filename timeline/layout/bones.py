@@ -14,15 +14,21 @@ class SpanBone(NamedTuple):
 
     start: int
     span_id: bytes
-    tie: int  # hash of the name: orders versions that share a start the same way in every installation
     digest: bytes  # 8 bytes, tells versions apart
     trace_id: bytes
     parent_id: bytes  # NO_SPAN for a root
     end: int
     status: int  # OTLP: 2 is an error
+    marked: bool  # matches the filter on services
+
+
+class Loss(NamedTuple):
+    """A span that lacks something: values its sender dropped, values replaced on arrival."""
+
+    trace_id: bytes
+    span_id: bytes
     dropped: int
     redacted: int
-    marked: bool  # matches the filter on services
 
 
 class EventBone(NamedTuple):

@@ -15,7 +15,7 @@ SPAN = """
            scope.name, scope.version, scope.attributes, scope.schema_url, resource.environment
     FROM span LEFT JOIN resource USING (resource_id) LEFT JOIN scope USING (scope_id)
     WHERE trace_id = %s AND span_id = %s
-    ORDER BY end_ns DESC, start_ns DESC, hashtext(span.name) DESC, digest DESC LIMIT 200"""
+    ORDER BY end_ns DESC, start_ns DESC, digest DESC LIMIT 200"""
 LOG = """
     SELECT log.trace_id, log.span_id, time_ns, time_source, observed_ns, severity, severity_text, event_name, body,
            log.attributes, flags, dropped_attributes, redacted, received_ns, log.service, exact, resource.attributes,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import TypeVar
 
-from timeline.layout.bones import NO_SPAN, EventBone, LogBone, Move, SpanBone, Told
+from timeline.layout.bones import NO_SPAN, EventBone, LogBone, Loss, Move, SpanBone, Told
 from timeline.layout.ids import chapter_id
 from timeline.layout.moves import transitions
 from timeline.layout.sieve import Sieve
@@ -18,7 +18,7 @@ from timeline.layout.story import Chapter, Fold
 from timeline.layout.tree import Tree, grow
 from timeline.queries import chapters as read
 from timeline.queries.chapters import CHAPTER_KEY, Mentions, Sums, Trace
-from timeline.queries.skeleton import read_events, read_exceptions, read_logs, read_logs_named, read_spans
+from timeline.queries.skeleton import read_exceptions, read_failures, read_logs, read_logs_named, read_spans
 from timeline.summaries import FlowSummary
 from tracing.membership import members
 
@@ -35,6 +35,7 @@ class Story:
     sums: dict[str, Sums] = field(default_factory=dict)  # by chapter id
     traces: dict[bytes, Trace] = field(default_factory=dict)
     links: dict[str, list[bytes]] = field(default_factory=dict)  # chapter id -> traces that its spans link to
+    losses: list[Loss] = field(default_factory=list)  # of the spans shown
     related: int | None = 0
     truncated: bool = False
 
@@ -52,15 +53,16 @@ def read_story(flow: FlowSummary, snapshot: str, fold: Fold, sieve: Sieve) -> St
 def _request(flow: FlowSummary, snapshot: str, sieve: Sieve) -> Story:
     trace_id, days = flow.identity, flow.days
     limit = MOST if flow.spans > MOST else 0
-    spans = read_spans([trace_id], days, snapshot, sieve.services, limit)
-    events = read_events([trace_id], days, snapshot, sieve.only == "errors") if flow.events else []
-    logs = read_logs([trace_id], days, snapshot, sieve.services) if flow.logs else []
+    read_in = read_spans([trace_id], days, snapshot, sieve.services, limit)
+    events = read_failures([trace_id], days, snapshot) if sieve.only == "errors" else read_in.events
     if limit:
-        held = {(bone.span_id, bone.digest) for bone in spans}
+        held = {(bone.span_id, bone.digest) for bone in read_in.spans}
         events = [bone for bone in events if (bone.span_id, bone.digest) in held]
-    tree = grow(spans, events, logs, exceptions=read_exceptions(logs, days, snapshot) if events else ())
+    logs = read_logs([trace_id], days, snapshot, sieve.services) if flow.logs else []
+    exceptions = read_exceptions(logs, days, snapshot) if events else []
+    tree = grow(read_in.spans, events, logs, exceptions=exceptions)
     chapter = Chapter(chapter_id(trace_id, 0, ""), trace_id, "", 0, tree, has_row=False)
-    return Story([chapter], truncated=bool(limit))
+    return Story([chapter], losses=read_in.losses, truncated=bool(limit))
 
 
 def _entity(flow: FlowSummary, snapshot: str, fold: Fold, sieve: Sieve) -> Story:
@@ -88,6 +90,8 @@ def _entity(flow: FlowSummary, snapshot: str, fold: Fold, sieve: Sieve) -> Story
         story.chapters.append(chapter)
     story.chapters.sort(key=lambda chapter: (chapter.start, chapter.id))
     story.related = None if heavy else related
+    shown = {chapter.trace_id: chapter.tree.heads for chapter in story.chapters if chapter.tree is not None}
+    story.losses = [loss for loss in bones.losses if loss.span_id in shown.get(loss.trace_id, ())]
     story.links = _links(story.chapters, bones)
     return story
 
@@ -113,6 +117,7 @@ class _Bones:
     logs: dict[bytes, list[LogBone]] = field(default_factory=dict)
     loose: dict[bytes, LogBone] = field(default_factory=dict)
     exceptions: dict[bytes, list[Told]] = field(default_factory=dict)
+    losses: list[Loss] = field(default_factory=list)
 
     @classmethod
     def read(
@@ -127,12 +132,16 @@ class _Bones:
         wanted = [trace_id for trace_id, _, _ in keys if trace_id]
         days = sorted({day for trace_id in wanted for day in traces.get(trace_id, Trace()).days})
         if wanted:
-            bones.spans = _by_trace(read_spans(wanted, days, snapshot, sieve.services))
+            read_in = read_spans(wanted, days, snapshot, sieve.services)
+            events = read_failures(wanted, days, snapshot) if sieve.only == "errors" else read_in.events
             logs = read_logs(wanted, days, snapshot, sieve.services)
-            bones.logs = _by_trace(logs)
+            bones.spans, bones.events, bones.logs = (
+                _by_trace(read_in.spans),
+                _by_trace(events),
+                _by_trace(logs),
+            )
+            bones.losses = read_in.losses
             bones.exceptions = _by_trace(read_exceptions(logs, days, snapshot))
-            if any(traces[trace_id].events for trace_id in wanted if trace_id in traces):
-                bones.events = _by_trace(read_events(wanted, days, snapshot, sieve.only == "errors"))
         loose = [mentions[key] for key in keys if not key[0] and key in mentions]
         if loose:
             ids = [log_id for told in loose for log_id in told.log_ids]
