@@ -65,21 +65,34 @@ class Asked:
         text = "&".join(f"{quote(name, safe='')}={quote(value, safe=',:.-_~')}" for name, value in pairs)
         return f"{path}?{text}" if text else path
 
-    def toggled(self, path: str, row_id: str, is_open: bool) -> str:
+    def without_folds(self, path: str) -> str:
+        """This view up to its folds: what `toggled` begins with, made once for all rows."""
+        told = self.address(path, ("cursor", "open", "fold"))
+        return told + ("&" if "?" in told else "?")
+
+    def toggled(self, base: str, row_id: str, is_open: bool) -> str:
         """This view with one row folded or unfolded."""
-        folded = self.fold.folded | {row_id} if is_open else self.fold.folded - {row_id}
+        folded = self.fold.folded - {row_id}
         opened = self.fold.opened
+        if is_open:
+            folded |= {row_id}
         if row_id.startswith("c-"):  # a span is open by default; naming it opens its other versions
             opened = opened - {row_id} if is_open else opened | {row_id}
-        return self._with_folds(path, opened, folded)
+        return _with_folds(base, opened, folded)
 
-    def extra_toggled(self, path: str, row_id: str, is_open: bool) -> str:
+    def extra_toggled(self, base: str, row_id: str, is_open: bool) -> str:
         """This view with the other versions of a row shown, or hidden; what is inside it stays as it is."""
         opened = self.fold.opened - {row_id} if is_open else self.fold.opened | {row_id}
-        return self._with_folds(path, opened, self.fold.folded)
+        return _with_folds(base, opened, self.fold.folded)
 
-    def _with_folds(self, path: str, opened: frozenset[str], folded: frozenset[str]) -> str:
-        return self.address(path, ("cursor",), open=",".join(sorted(opened)), fold=",".join(sorted(folded)))
+
+def _with_folds(base: str, opened: frozenset[str], folded: frozenset[str]) -> str:
+    told = [
+        f"{name}={quote(','.join(sorted(rows)), safe=',:.-_~')}"
+        for name, rows in (("open", opened), ("fold", folded))
+        if rows
+    ]
+    return base + "&".join(told) if told else base[:-1]
 
 
 class FlowForm(forms.Form):

@@ -60,6 +60,7 @@ class Painter:
     now_ns: int
     hues: dict[str, str]
     _base: str = ""
+    _folds: str = ""
 
     def draw(self, row: Row) -> Drawn:
         lasts = row.row in ("span", "chapter")
@@ -87,12 +88,13 @@ class Painter:
         return drawn
 
     def _add_fold(self, drawn: Drawn) -> None:
-        row = drawn.row
+        row, asked = drawn.row, self.reading.asked
+        self._folds = self._folds or asked.without_folds(self.path)
         if row.open is not None:
-            drawn.toggle = self.reading.asked.toggled(self.path, row.id, row.open)
+            drawn.toggle = asked.toggled(self._folds, row.id, row.open)
             drawn.twist = OPEN if row.open else SHUT
         if row.extra_open is not None:
-            drawn.extra_href = self.reading.asked.extra_toggled(self.path, row.id, row.extra_open)
+            drawn.extra_href = asked.extra_toggled(self._folds, row.id, row.extra_open)
         if row.row == "chapter":
             drawn.at = moments.short(row.start, self.zone, self.now_ns)
             if row.open is False and row.count:
@@ -132,6 +134,8 @@ class Painter:
 
     def _when(self, time_ns: int) -> str:
         utc = moments.full(time_ns, UTC)
+        if self.zone is UTC:
+            return utc
         local = moments.full(time_ns, self.zone)
         return utc if local == utc else f"{local} = {utc}"
 
