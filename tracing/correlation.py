@@ -214,14 +214,14 @@ class Rulebook:
         """Mentions from key parts, remembered where nothing but the keys and the environment decides."""
         if not keys:
             return NO_ONE
-        if any(hit.rule in self._typed for hit in keys):
-            return _Carried.of(self._find(keys, layers, resource))
         name = (resource.environment, *keys.items())
         carried = self._remembered.get(name)
         if carried is None:
-            if len(self._remembered) > 20_000:
-                self._remembered.clear()
-            carried = self._remembered[name] = _Carried.of(self._find(keys, layers, resource))
+            carried = _Carried.of(self._find(keys, layers, resource))
+            if not any(hit.rule in self._typed for hit in keys):
+                if len(self._remembered) > 20_000:
+                    self._remembered.clear()
+                self._remembered[name] = carried
         return carried
 
     def _find(
@@ -261,6 +261,8 @@ class _Carried(NamedTuple):
     @classmethod
     def of(cls, found: Iterable[_Speaker]) -> "_Carried":
         speakers = tuple(found)
+        if len(speakers) == 1:
+            return cls(speakers, (Mention(speakers[0].flow, speakers[0].rule_id),))
         reading = _reading(list(speakers), [])
         kept = set(reading.mentions)
         return cls(tuple(one for one in speakers if (one.flow, one.rule_id) in kept), reading.mentions)

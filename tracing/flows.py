@@ -153,13 +153,15 @@ class ToldKey(NamedTuple):
     exception_id: bytes
 
 
-class _Place(NamedTuple):
+@dataclass(slots=True)
+class _Place:
     """The rows that one mention adds to; `counts` is False where another rule's mention does already."""
 
     member: MemberIds
     flow: FlowSums
     chapter: ChapterKey
     counts: bool
+    sums: Sums | None = None  # the chapter's, once it counts something
 
 
 class Fold:
@@ -180,6 +182,9 @@ class Fold:
         self._environment = environment
         self._last_name: tuple[tuple[Mention, ...], bytes, str, int] | None = None
         self._last_places: list[_Place] = []
+        self._last_key: RequestKey | None = None
+        self._last_environment: str | None = None
+        self._last_request = RequestSums()
         # Our clock when the records came; a rule applied to stored ones sets it record by record.
         self.received_ns = received_ns
 
@@ -248,9 +253,12 @@ class Fold:
             self.flows[key.flow_id].add(sums)
 
     def _request(self, key: RequestKey, environment: str | None) -> RequestSums:
+        if key == self._last_key and environment == self._last_environment:
+            return self._last_request
         row = self.requests.get(key)
         if row is None:
             row = self.requests[key] = RequestSums()
+        self._last_key, self._last_environment, self._last_request = key, environment, row
         named = environment or self._environment
         # Of several environments in one trace the first by name is shown: any order of arrival gives the same.
         if row.environment != named:
@@ -261,10 +269,9 @@ class Fold:
         start_ns, end_ns = span.start_ns, span.end_ns
         if end_ns < start_ns or not is_plausible(end_ns):
             end_ns = start_ns
-        late, first_ns, last_ns, activity = self._times(start_ns, end_ns)
         errors, retries = int(span.status == 2), int(is_retry(opened(span.attributes)))
-        service = span.resource.service
-        return (1, len(span.events), 0, errors, retries, late, first_ns, last_ns, activity, service)
+        times = self._times(start_ns, end_ns)
+        return (1, len(span.events), 0, errors, retries, *times, span.resource.service)
 
     def _log_counted(self, log: Log, plain: bool) -> Counted:
         late, first_ns, last_ns, activity = self._times(log.time_ns, log.time_ns)
@@ -315,10 +322,9 @@ class Fold:
         key = place.chapter
         if not place.counts or key.flow_id in known:
             return
-        sums = self.chapters.get(key)
-        if sums is None:
-            sums = self.chapters[key] = Sums()
-        sums.count(counted)
+        if place.sums is None:
+            place.sums = self.chapters.setdefault(key, Sums())
+        place.sums.count(counted)
         if step:
             place.flow.step = later(place.flow.step, step)
         if told:

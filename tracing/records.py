@@ -14,6 +14,7 @@ DAY_NS = 86_400_000_000_000
 MAX_NS = 2**63 - 1
 FIRST_DAY = 16_436  # 2015-01-01: earlier days share one range, "ancient"
 LAST_DAY = 47_482  # 2100-01-01: this day and later share one range, "future"
+FIRST_NS, LAST_NS = FIRST_DAY * DAY_NS, LAST_DAY * DAY_NS
 
 ATTRIBUTES = dict[str, Any]
 
@@ -25,7 +26,7 @@ def day_of(time_ns: int) -> int:
 
 def is_plausible(time_ns: int) -> bool:
     """Whether a time may set a flow's `first` or `last`: it lies outside the two catch-all ranges."""
-    return FIRST_DAY <= time_ns // DAY_NS < LAST_DAY
+    return FIRST_NS <= time_ns < LAST_NS
 
 
 @dataclass(slots=True, frozen=True)

@@ -91,9 +91,15 @@ class Writer:
             self._known.clear()
         resources: dict[bytes, Resource] = {}
         scopes: dict[bytes, Scope] = {}
+        resource: Resource | None = None
+        scope: Scope | None = None
         for record in all_records(spans, logs):
-            resources[record.resource.resource_id] = record.resource
-            scopes[record.scope.scope_id] = record.scope
+            if (
+                record.scope is not scope or record.resource is not resource
+            ):  # records come in runs of one sender
+                resource, scope = record.resource, record.scope
+                resources[resource.resource_id] = resource
+                scopes[scope.scope_id] = scope
         for resource_id in sorted(resources.keys() - self._known):
             cursor.execute(_RESOURCES, _resource_row(resources[resource_id]))
         for scope_id in sorted(scopes.keys() - self._known):

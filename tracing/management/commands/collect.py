@@ -4,6 +4,7 @@ It holds no state and needs no page, so it listens first and answers 503 until t
 `manage.py up` starts it; more of them may run beside each other.
 """
 
+import gc
 from typing import Any
 
 from django.conf import settings
@@ -32,6 +33,7 @@ class Command(BaseCommand):
         host = ports.loopback(options["host"])
         ports.demand_free(host, {"--otlp-port": options["otlp_port"], "--grpc-port": options["grpc_port"]})
         stop = stopping.event()
+        spare_the_collector()
         store = Store(conninfo(settings.DATABASES["default"]), settings.ENVIRONMENT, settings.MAX_DAYS)
         application = health.around(http.application(store), store.ready)
         over_http = server.in_thread((host, options["otlp_port"]), application, THREADS)
@@ -41,3 +43,14 @@ class Command(BaseCommand):
         over_http.stop()
         ended.wait(DRAIN_S)
         store.close()
+
+
+def spare_the_collector() -> None:
+    """Let the garbage collector look at what a request makes, seldom: a tenth less work a span.
+
+    A batch is thousands of objects without cycles, which the default of 700 walks a dozen times over, and what
+    was imported stays for good.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
