@@ -1,6 +1,7 @@
 """The HTTP server against clients that behave and clients that do not, over real sockets."""
 
 import contextlib
+import gc
 import http.client
 import socket
 import threading
@@ -147,3 +148,20 @@ def test_stopping_finishes_what_is_in_flight() -> None:
     assert answers == [(200, b"slow")]
     with pytest.raises(ConnectionError):
         socket.create_connection(serving.bind_addr, timeout=1)
+
+
+def test_a_client_that_vanishes_leaves_nothing_behind(
+    address: tuple[str, int], recwarn: pytest.WarningsRecorder
+) -> None:
+    """It hangs up before the answer; what could not be written is dropped with the connection."""
+    for _ in range(5):
+        with socket.create_connection(address) as connection:
+            # Closing with nothing lingering resets the connection under the server's write.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+            connection.sendall(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+            time.sleep(0.05)
+    time.sleep(1.5)
+    gc.collect()
+    with client(address) as after:
+        assert ask(after, "/length", b"abc") == (200, b"3")
+    assert [str(warning.message) for warning in recwarn] == []

@@ -4,6 +4,7 @@ Connections without a request in flight wait in a selector and cost no thread, b
 application counts, and a body nobody wanted is never read into memory. The applications are WSGI callables.
 """
 
+import contextlib
 import logging
 import socket
 import threading
@@ -89,6 +90,9 @@ class Connection(server.HTTPConnection):
     def close(self) -> None:
         if self.unread:
             linger(self.socket)
+        # What a vanished client never took would be written again when this object is collected, and fail aloud.
+        with contextlib.suppress(OSError):
+            self.wfile.close()
         super().close()
 
 
