@@ -7,6 +7,7 @@ stands in for a real part; `tests.product` starts the processes.
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,15 +64,27 @@ def django_db_setup(
         teardown_databases(made, verbosity=0)
 
 
-def end_other_sessions() -> None:
-    """A thread that just ended may not have hung up yet, and a database in use cannot be dropped."""
+def end_other_sessions(busy_only: bool = False) -> None:
+    """End sessions that outlive the test that had them: a client is gone before its server process is.
+
+    Such a process may still work or hold a lock, and would meet the next test.
+    """
     from django.db import connection
 
+    others = (
+        "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        " AND backend_type = 'client backend'"
+    )
+    if busy_only:
+        others += " AND (state <> 'idle' OR pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory'))"
+    patience = time.monotonic() + 2
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
+        while True:
+            ending = "pg_terminate_backend(pid)" if time.monotonic() > patience else "pid"
+            cursor.execute(f"SELECT {ending} {others}")
+            if not cursor.fetchall():
+                return
+            time.sleep(0.02)
 
 
 @pytest.fixture(scope="session")
@@ -88,6 +101,7 @@ def seeded(django_db_setup: None, django_db_blocker: "DjangoDbBlocker") -> None:
 def clean_store(seeded: None, django_db_blocker: "DjangoDbBlocker") -> Iterator[None]:
     """The migrated database, nothing received yet; commits are real and seen by every process."""
     with django_db_blocker.unblock():
+        end_other_sessions(busy_only=True)
         empty_tables()
         yield
 
