@@ -25,10 +25,12 @@ def start(
     account: Account | None = None,
     output: IO[bytes] | None = None,
     folder: Path | None = None,
+    keep: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start a program in a session of its own, so that Ctrl-C reaches only us and we end things in order.
 
-    `dies_by` is what the kernel sends it when we are gone, however we went (Linux only).
+    `dies_by` is what the kernel sends it when we are gone, however we went (Linux only). `keep` are
+    descriptors it inherits.
     """
     user = (account.uid, account.gid) if account else (-1, -1)
     first_steps = [sys.executable, "-I", "-S", TRAMPOLINE, int(dies_by), os.getpid(), *user]
@@ -40,6 +42,7 @@ def start(
         stderr=output,
         cwd=folder,
         start_new_session=True,
+        pass_fds=keep,
     )
 
 

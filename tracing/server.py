@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from cheroot import server, wsgi
 
 from tracing.chunks import Chunks
+from tracing.sharing import Dealer, part_with
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -115,13 +116,14 @@ class Server(wsgi.Server):
     """Listens from `prepare()` on; `serve()` blocks until `stop()`, which finishes what is in flight."""
 
     ConnectionClass = Connection
+    dealer: Dealer | None = None
     # cheroot's ten would hang up on the eleventh exporter after each of its requests.
     keep_alive_conn_limit: Any = None
     _connections: Any
     max_request_header_size = LARGEST_HEADER
 
     def __init__(
-        self, address: tuple[str, int], application: "WSGIApplication", threads: int, drain_s: int = 5
+        self, address: tuple[str, int] | str, application: "WSGIApplication", threads: int, drain_s: int = 5
     ) -> None:
         super().__init__(
             address,
@@ -137,7 +139,10 @@ class Server(wsgi.Server):
     def process_conn(self, conn: Any) -> None:
         # A browser opens connections it may never use: a new one waits with the others until it speaks.
         if conn.last_used is None:
-            self._connections.put(conn)
+            if self.dealer and self.dealer.give(conn.socket):
+                part_with(conn)
+            else:
+                self._connections.put(conn)
         else:
             super().process_conn(conn)
 
@@ -145,9 +150,15 @@ class Server(wsgi.Server):
         logger.log(level, "%s", msg, exc_info=traceback)
 
 
-def in_thread(address: tuple[str, int], application: "WSGIApplication", threads: int) -> Server:
-    """A server that listens and answers, from a thread of its own; end it with `stop()`."""
+def in_thread(
+    address: tuple[str, int] | str, application: "WSGIApplication", threads: int, dealer: Dealer | None = None
+) -> Server:
+    """A server that listens and answers, from a thread of its own; end it with `stop()`.
+
+    `address` is host and port, or the path of a Unix socket; a `dealer` shares new connections with other processes.
+    """
     serving = Server(address, application, threads)
+    serving.dealer = dealer
     serving.prepare()
     threading.Thread(target=serving.serve, name="http", daemon=True).start()
     return serving

@@ -25,10 +25,18 @@ Say = Callable[[str], None]
 class Child:
     """One of our commands. One that ends well by itself (`once`) is finished, any other ending is a death."""
 
-    def __init__(self, words: Sequence[str], environ: Mapping[str, str], *, once: bool = False) -> None:
+    def __init__(
+        self,
+        words: Sequence[str],
+        environ: Mapping[str, str],
+        *,
+        once: bool = False,
+        keep: Sequence[int] = (),
+    ) -> None:
         self.words = list(words)
         self.environ = environ
         self.once = once
+        self.keep = keep
         self.process: subprocess.Popen[bytes] | None = None
         self.started = 0.0
         self.deaths = 0
@@ -45,7 +53,7 @@ class Child:
     def start(self) -> None:
         # Unbuffered: what it says is passed on when it is said.
         command = [sys.executable, "-u", str(MANAGE), *self.words]
-        self.process = child.start(command, environ=self.environ)
+        self.process = child.start(command, environ=self.environ, keep=self.keep)
         self.started = time.monotonic()
 
     def check(self, say: Say) -> None:

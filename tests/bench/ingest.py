@@ -28,10 +28,13 @@ from tracing.redaction import Redaction
 
 CONNECTIONS = 2
 COPY_ROWS = 100_000
+# The columns of `span` as they are stored, without a key or an index.
 BARE = """
-CREATE TABLE bare (day int, trace_id bytea, span_id bytea, start_ns bigint, digest bytea, parent_span_id bytea,
-    end_ns bigint, kind int, status int, flags bigint, received_ns bigint, resource_id bytea, scope_id bytea, name text,
-    service text, status_message text, trace_state text, attributes jsonb)
+CREATE TABLE bare (day int, trace_id bytea, span_id bytea, start_ns bigint, digest bytea, end_ns bigint, kind int,
+    status int, flags bigint, dropped_attributes bigint, dropped_events bigint, dropped_links bigint, redacted int,
+    rule_version int, received_ns bigint, xid xid8, resource_id bytea, scope_id bytea, parent_span_id bytea, name text,
+    service text, status_message text, trace_state text, attributes jsonb, events jsonb, links jsonb,
+    event_times bigint[], exact jsonb)
 """
 
 
@@ -119,9 +122,11 @@ def span_tuples(run: int) -> Any:
         for span in decode_traces(gzip.decompress(body), how).spans:
             # fmt: off
             yield (
-                span.day, span.trace_id, span.span_id, span.start_ns, span.digest, span.parent_span_id, span.end_ns,
-                span.kind, span.status, span.flags, how.received_ns, span.resource.resource_id, span.scope.scope_id,
-                span.name, span.resource.service, span.status_message, span.trace_state, span.attributes_json.decode(),
+                span.day, span.trace_id, span.span_id, span.start_ns, span.digest, span.end_ns, span.kind, span.status,
+                span.flags, span.dropped_attributes, span.dropped_events, span.dropped_links, span.redacted, 1,
+                how.received_ns, 1, span.resource.resource_id, span.scope.scope_id, span.parent_span_id, span.name,
+                span.resource.service, span.status_message, span.trace_state, span.attributes_json.decode(), None, None,
+                None, None,
             )
             # fmt: on
 

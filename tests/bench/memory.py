@@ -29,18 +29,16 @@ def main() -> None:
 
 def pss_by_process(running: product.Running) -> dict[str, float]:
     """Megabytes by child's name, `up` itself, and their sum."""
-    children = running.children() | {"up": running.process.pid}
-    sizes = {
-        name: round(sum(_pss(pid) for pid in _tree(pid, name)) / 1024, 1) for name, pid in children.items()
-    }
+    children = running.children()
+    sizes = {name: round(sum(_pss(each) for each in _tree(pid)) / 1024, 1) for name, pid in children.items()}
+    sizes["up"] = round(_pss(running.process.pid) / 1024, 1)
     return sizes | {"all": round(sum(sizes.values()), 1)}
 
 
-def _tree(pid: int, name: str) -> list[int]:
-    """The process, and below the database's the servers it forked."""
-    if name != "database":
-        return [pid]
-    found, waiting = [], [pid]
+def _tree(pid: int) -> list[int]:
+    """The process and all below it."""
+    found: list[int] = []
+    waiting = [pid]
     while waiting:
         found.append(waiting.pop())
         for path in Path(f"/proc/{found[-1]}/task").glob("*/children"):

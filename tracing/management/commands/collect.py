@@ -4,14 +4,23 @@ It holds no state and needs no page, so it listens first and answers 503 until t
 `manage.py up` starts it; more of them may run beside each other.
 """
 
+import contextlib
 import gc
-from typing import Any
+import os
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from tracing import health, ports, server, stopping
+from tracing import health, ports, server, sharing, stopping
 from tracing.database import conninfo
+
+if TYPE_CHECKING:
+    from tracing.storing import Store
 
 THREADS = 16
 DRAIN_S = 5
@@ -25,24 +34,60 @@ class Command(BaseCommand):
         parser.add_argument("--host", default=settings.HOST)
         parser.add_argument("--otlp-port", type=int, default=settings.OTLP_PORT)
         parser.add_argument("--grpc-port", type=int, default=settings.GRPC_PORT)
+        parser.add_argument(
+            "--take", type=int, help="listen to nothing; serve the connections handed over on this descriptor"
+        )
 
     def handle(self, *arguments: str, **options: Any) -> None:
-        from tracing.otlp import grpc, http
-        from tracing.storing import Store
-
-        host = ports.loopback(options["host"])
-        ports.demand_free(host, {"--otlp-port": options["otlp_port"], "--grpc-port": options["grpc_port"]})
         stop = stopping.event()
         spare_the_collector()
-        store = Store(conninfo(settings.DATABASES["default"]), settings.ENVIRONMENT, settings.MAX_DAYS)
-        application = health.around(http.application(store), store.ready)
-        over_http = server.in_thread((host, options["otlp_port"]), application, THREADS)
-        over_grpc = grpc.serve(store, f"{f'[{host}]' if ':' in host else host}:{options['grpc_port']}")
+        with storing() as store:
+            if options["take"] is not None:
+                help_out(store, options["take"], stop)
+            else:
+                receive(store, options, stop)
+
+
+@contextlib.contextmanager
+def storing() -> "Iterator[Store]":
+    from tracing.storing import Store
+
+    store = Store(conninfo(settings.DATABASES["default"]), settings.ENVIRONMENT, settings.MAX_DAYS)
+    yield store
+    store.close()
+
+
+def receive(store: "Store", options: dict[str, Any], stop: threading.Event) -> None:
+    """Listen on both ports and share the HTTP connections with the helpers."""
+    from tracing.otlp import grpc, http
+
+    host = ports.loopback(options["host"])
+    ports.demand_free(host, {"--otlp-port": options["otlp_port"], "--grpc-port": options["grpc_port"]})
+    application = health.around(http.application(store), store.ready)
+    helpers = [sharing.Helper(["collect"], os.environ) for _ in range(settings.RECEIVERS - 1)]
+    dealer = sharing.Dealer(helpers, lambda sentence: print(sentence, flush=True))
+    dealer.start()
+    over_http = server.in_thread((host, options["otlp_port"]), application, THREADS, dealer)
+    over_grpc = grpc.serve(store, f"{f'[{host}]' if ':' in host else host}:{options['grpc_port']}")
+    stop.wait()
+    dealer.ask_to_stop()
+    ended = over_grpc.stop(DRAIN_S)
+    over_http.stop()
+    ended.wait(DRAIN_S)
+    dealer.stop(1.0)
+
+
+def help_out(store: "Store", descriptor: int, stop: threading.Event) -> None:
+    """Serve what the listening process hands over."""
+    from tracing.otlp import http
+
+    application = health.around(http.application(store), store.ready)
+    with tempfile.TemporaryDirectory(prefix="threadline-") as folder:
+        # cheroot wants to listen somewhere; nobody else can reach this.
+        over_http = server.in_thread(str(Path(folder) / "nobody"), application, THREADS)
+        sharing.take(descriptor, lambda connection: sharing.adopt(over_http, connection))
         stop.wait()
-        ended = over_grpc.stop(DRAIN_S)
         over_http.stop()
-        ended.wait(DRAIN_S)
-        store.close()
 
 
 def spare_the_collector() -> None:
