@@ -102,8 +102,34 @@ def clean_store(seeded: None, django_db_blocker: "DjangoDbBlocker") -> Iterator[
     """The migrated database, nothing received yet; commits are real and seen by every process."""
     with django_db_blocker.unblock():
         end_other_sessions(busy_only=True)
+        drop_broken_days()
         empty_tables()
         yield
+
+
+def drop_broken_days() -> None:
+    """Days whose rows and partitions do not agree, because a test interrupted something or wrote one of the two."""
+    from django.db import connection
+
+    from tracing.partitions import TABLES
+
+    names = "|".join(TABLES)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT substring(relname FROM '[0-9]+$')::int, array_agg(relname), count(*) FILTER (WHERE relispartition)"
+            " FROM pg_class WHERE relkind = 'r' AND relname ~ %s GROUP BY 1",
+            [f"^({names})_d[0-9]+$"],
+        )
+        found = cursor.fetchall()
+        for _, tables, attached in found:
+            if attached < len(TABLES):
+                cursor.execute(f"DROP TABLE {', '.join(tables)}")
+        whole = [day for day, _, attached in found if attached == len(TABLES)]
+        cursor.execute("DELETE FROM day WHERE day <> ALL (%s)", [whole])
+        cursor.execute(
+            "INSERT INTO day (day) SELECT unnest(%s::int[]) ON CONFLICT (day) DO UPDATE SET dropped_ns = NULL",
+            [whole],
+        )
 
 
 def empty_tables() -> None:
