@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from tests.builders import BASE_NS, Service, batch, trace_id
+from tests.builders import BASE_NS, MS, Service, batch, trace_id
 from timeline.summaries import find_flow, find_flows, fold_request
 from tracing.records import day_of
 from tracing.storing import Store
@@ -118,3 +118,29 @@ def test_what_retention_took_is_told(store: Store, gone: tuple[int, ...], retain
     finally:
         with connection.cursor() as cursor:
             cursor.execute("UPDATE day SET dropped_ns = NULL")
+
+
+@pytest.mark.parametrize(
+    ("told", "since_ms", "shop_ms"),
+    [
+        ([("shop", "paid", 0), ("shop", "paid", 5), ("shop", "paid", 9)], 0, 0),
+        ([("shop", "paid", 0), ("shop", "held", 3), ("shop", "paid", 5), ("shop", "paid", 9)], 5, 5),
+        ([("shop", "paid", 4), ("billing", "paid", 2), ("shop", "paid", 8)], 2, 4),
+        ([("shop", "placed", 1), ("billing", "paid", 2), ("billing", "paid", 8)], 2, 1),
+    ],
+)
+def test_a_state_holds_since_it_was_first_said(
+    store: Store, told: list[tuple[str, str, int]], since_ms: int, shop_ms: int
+) -> None:
+    store.put(
+        batch(
+            *(
+                Service(name).span(f"say {ms}", ms, 0, attributes={"order.id": "7", "order.state": state})
+                for name, state, ms in told
+            )
+        )
+    )
+    found = find_flow("entity", "order", "7")
+    assert found is not None
+    assert found.state_since_ns == BASE_NS + since_ms * MS
+    assert {one.system: one.since_ns for one in found.systems}["shop"] == BASE_NS + shop_ms * MS

@@ -174,10 +174,14 @@ def completed(flows: Sequence[FlowSummary]) -> list[FlowSummary]:
         cursor.execute("SELECT day FROM day WHERE dropped_ns IS NOT NULL")
         gone = {day for (day,) in cursor.fetchall()}
         systems = _systems(cursor, wanted) if wanted else {}
-    return [
-        replace(flow, systems=systems.get(flow.identity, ()), retained=_retained(flow, gone))
-        for flow in flows
-    ]
+    return [_completed(flow, systems.get(flow.identity, ()), gone) for flow in flows]
+
+
+def _completed(flow: FlowSummary, systems: tuple[System, ...], gone: set[int]) -> FlowSummary:
+    # The state holds since the first of the systems that say it began to; the row only knows who said it last.
+    told = [system.since_ns for system in systems if system.state == flow.state]
+    since_ns = min(told, default=flow.state_since_ns)
+    return replace(flow, systems=systems, state_since_ns=since_ns, retained=_retained(flow, gone))
 
 
 def from_row(row: Sequence[Any]) -> FlowSummary:
@@ -251,11 +255,19 @@ def _flows_named(kind: int, type: str, key: str) -> list[FlowSummary]:
         return [from_row(row) for row in cursor.fetchall()]
 
 
+# Since when: the first of a system's statements after its last other one; those in between repeat it.
+_SYSTEMS = """
+SELECT s.flow_id, s.system, s.state, coalesce((
+    SELECT min(a.valid_ns) FROM assertion a
+    WHERE a.flow_id = s.flow_id AND a.system = s.system AND a.state = s.state AND a.valid_ns > coalesce((
+        SELECT max(b.valid_ns) FROM assertion b
+        WHERE b.flow_id = s.flow_id AND b.system = s.system AND b.state <> s.state), -1)), s.since_ns)
+FROM current_state s WHERE s.flow_id = ANY(%s) ORDER BY s.system
+"""
+
+
 def _systems(cursor: Any, flow_ids: list[bytes]) -> dict[bytes, tuple[System, ...]]:
-    cursor.execute(
-        "SELECT flow_id, system, state, since_ns FROM current_state WHERE flow_id = ANY(%s) ORDER BY system",
-        [flow_ids],
-    )
+    cursor.execute(_SYSTEMS, [flow_ids])
     systems: dict[bytes, tuple[System, ...]] = {}
     for flow_id, system, state, since_ns in cursor.fetchall():
         systems[bytes(flow_id)] = (*systems.get(bytes(flow_id), ()), System(system, state, since_ns))
