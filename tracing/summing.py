@@ -5,6 +5,7 @@ ends here too. Always in this table order and sorted by key, so that two transac
 Arrays go in binary (%b), which is a sixth less work than text.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -64,13 +65,13 @@ ON CONFLICT (trace_id, day) DO UPDATE SET
 _FLOWS = """
 INSERT INTO flow AS f (flow_id, kind, type, key, environment, rule_id, spans, events, logs, errors, retries, chapters,
     first_ns, last_ns, services, state, state_order, state_since_ns, step, step_order, step_ns, activity, xid)
-SELECT flow_id, kind, type, key, environment, rule_id, spans, events, logs, errors, retries, 0,
+SELECT flow_id, kind, type, key, environment, rule_id, spans, events, logs, errors, retries, chapters,
     first_ns, last_ns, string_to_array(services, E'\\x01'), state, state_order, state_ns, step, step_order, step_ns,
     activity, %s::xid8
 FROM unnest(%b::bytea[], %b::smallint[], %b::text[], %b::text[], %b::text[], %b::int[], %b::bigint[], %b::bigint[],
-    %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::text[], %b::text[], %b::bytea[],
+    %b::bigint[], %b::bigint[], %b::bigint[], %b::int[], %b::bigint[], %b::bigint[], %b::text[], %b::text[], %b::bytea[],
     %b::bigint[], %b::text[], %b::bytea[], %b::bigint[], %b::int[])
-    AS n(flow_id, kind, type, key, environment, rule_id, spans, events, logs, errors, retries, first_ns, last_ns,
+    AS n(flow_id, kind, type, key, environment, rule_id, spans, events, logs, errors, retries, chapters, first_ns, last_ns,
     services, state, state_order, state_ns, step, step_order, step_ns, activity)
 ORDER BY flow_id
 ON CONFLICT (flow_id) DO UPDATE SET
@@ -88,11 +89,12 @@ ON CONFLICT (flow_id) DO UPDATE SET
     step_ns = CASE WHEN excluded.step_order > f.step_order OR f.step_order IS NULL THEN excluded.step_ns ELSE f.step_ns END,
     step_order = greatest(f.step_order, excluded.step_order),
     activity = greatest(f.activity, excluded.activity), xid = excluded.xid
+RETURNING flow_id, (xmax = 0) AS inserted
 """
 
-# A chapter is a trace, whatever days it spans, or the traceless logs of one service and day. The flows' rows are
-# locked by now and this statement's snapshot is younger, so a chapter that another transaction added for the same
-# trace on another day is seen, and not counted again.
+# A chapter is a trace, whatever days it spans, or the traceless logs of one service and day. A new flow has none but
+# ours, and was inserted with their number. Of the others the rows are locked by now and this statement's snapshot is
+# younger, so a chapter that another transaction added for the same trace on another day is seen and not counted again.
 _CHAPTERS = """
 WITH fresh AS (
     INSERT INTO chapter AS c (flow_id, trace_id, service, day, spans, events, logs, errors, retries, resent, late,
@@ -110,7 +112,7 @@ WITH fresh AS (
     RETURNING flow_id, trace_id, service, CASE WHEN trace_id = ''::bytea THEN day END AS day, (xmax = 0) AS inserted
 ), added AS (
     SELECT flow_id, count(DISTINCT (trace_id, service, day)) AS chapters FROM fresh
-    WHERE inserted AND (trace_id = ''::bytea OR NOT EXISTS (
+    WHERE inserted AND flow_id = ANY(%b::bytea[]) AND (trace_id = ''::bytea OR NOT EXISTS (
         SELECT 1 FROM chapter c WHERE c.flow_id = fresh.flow_id AND c.trace_id = fresh.trace_id))
     GROUP BY flow_id
 )
@@ -158,8 +160,8 @@ def add(cursor: Cursor, fold: Fold, xid: int) -> None:
     _count_exceptions(cursor, fold)
     fold.total_flows()
     _add_requests(cursor, fold, xid)
-    _add_flows(cursor, fold, xid)
-    _add_chapters(cursor, fold, xid)
+    grown = _add_flows(cursor, fold, xid)
+    _add_chapters(cursor, fold, xid, grown)
     _add_members(cursor, fold, xid)
     _add_states(cursor, fold, xid)
 
@@ -205,28 +207,36 @@ def _request_row(key: RequestKey, sums: RequestSums) -> tuple[Any, ...]:
     # fmt: on
 
 
-def _add_flows(cursor: Cursor, fold: Fold, xid: int) -> None:
+def _add_flows(cursor: Cursor, fold: Fold, xid: int) -> list[bytes]:
+    """Returns the flows that were there before."""
     if not fold.flows:
-        return
+        return []
     rows = []
+    chapters = Counter(key.flow_id for key in {_whole(key) for key in fold.chapters})
     for flow_id, sums in sorted(fold.flows.items()):
         assert sums.flow is not None
         state, step = sums.state, sums.step
         # fmt: off
         rows.append((
             flow_id, KINDS[sums.flow.kind], sums.flow.type, sums.flow.key, sums.flow.environment, sums.rule_id,
-            sums.spans, sums.events, sums.logs, sums.errors, sums.retries, sums.first_ns, sums.last_ns,
+            sums.spans, sums.events, sums.logs, sums.errors, sums.retries, chapters[flow_id], sums.first_ns, sums.last_ns,
             _joined(sums.services), *_said(state), *_said(step), sums.activity,
         ))
         # fmt: on
     cursor.execute(_FLOWS, [str(xid), *_columns(rows)])
+    return [flow_id for flow_id, inserted in cursor.fetchall() if not inserted]
+
+
+def _whole(key: ChapterKey) -> ChapterKey:
+    """A chapter without its day where it is a trace: the days of one trace are one chapter."""
+    return key._replace(day=0) if key.trace_id else key
 
 
 def _said(said: Any) -> tuple[Any, Any, Any]:
     return (None, None, None) if said is None else (said.text, said.order, said.at_ns)
 
 
-def _add_chapters(cursor: Cursor, fold: Fold, xid: int) -> None:
+def _add_chapters(cursor: Cursor, fold: Fold, xid: int, grown: list[bytes]) -> None:
     if not fold.chapters:
         return
     # fmt: off
@@ -236,7 +246,7 @@ def _add_chapters(cursor: Cursor, fold: Fold, xid: int) -> None:
         for key, sums in sorted(fold.chapters.items())
     ]
     # fmt: on
-    cursor.execute(_CHAPTERS, [str(xid), *_columns(rows)])
+    cursor.execute(_CHAPTERS, [str(xid), *_columns(rows), grown or [b""]])
 
 
 def add_again(cursor: Cursor, fold: Fold) -> None:
