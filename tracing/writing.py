@@ -4,9 +4,9 @@ Records that are new go straight in by COPY; on a conflict the same rows are sta
 and only what came back is folded. `tracing.storing` decides what shares a transaction and what is tried again.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import Any, LiteralString
+from typing import Any, LiteralString, NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -18,6 +18,8 @@ from tracing.partitions import is_catch_all
 from tracing.records import Log, Resource, Scope, Span, day_of
 
 Cursor = psycopg.Cursor[tuple[Any, ...]]
+# Rows a part: small enough that the database works on one while the next is made.
+PART = 128
 HOUR_NS = 3_600_000_000_000
 
 # Two statements: one that waits for the lock would read the version of a moment before it had it.
@@ -31,6 +33,7 @@ _SCOPES = """
 INSERT INTO scope (scope_id, name, version, attributes, dropped, schema_url)
 VALUES (%s, %s, %s, %s::jsonb, %s, %s) ON CONFLICT DO NOTHING
 """
+_SPAN_KEY: LiteralString = "trace_id, span_id, start_ns, digest"
 _INSERT_ABSENT = """
 INSERT INTO {table} ({columns}) SELECT {columns} FROM {stage} ORDER BY day, {key} ON CONFLICT DO NOTHING RETURNING {key}
 """
@@ -44,6 +47,14 @@ WHERE day.dropped_ns IS NULL RETURNING day
 
 class DayClosed(Exception):
     """Retention closed a day between our look and our write: what was written of it would go with it."""
+
+
+class Stamp(NamedTuple):
+    """What every record of a transaction is stored with."""
+
+    rule_version: int
+    received_ns: int
+    xid: int
 
 
 class Writer:
@@ -64,9 +75,8 @@ class Writer:
             xid, version = cursor.execute(_BEGIN).fetchone() or (0, 0)
             rules = self._rules_at(version)
             fresh_ids = self._write_senders(cursor, spans, logs)
-            fold = Fold(self._environment, received_ns)
-            stamp = (rules.version, received_ns, xid)
-            again = self._write_spans(cursor, spans, rules, fold, stamp)
+            stamp = Stamp(rules.version, received_ns, xid)
+            fold, again = self._write_spans(cursor, spans, rules, stamp)
             again += self._write_logs(cursor, logs, rules, fold, stamp)
             summing.add(cursor, fold, xid)
             days = self._note_days(cursor, spans, logs, received_ns)
@@ -107,26 +117,33 @@ class Writer:
         return (resources.keys() | scopes.keys()) - self._known
 
     def _write_spans(
-        self, cursor: Cursor, spans: Sequence[Span], rules: Rulebook, fold: Fold, stamp: tuple[int, int, int]
-    ) -> int:
+        self, cursor: Cursor, spans: Sequence[Span], rules: Rulebook, stamp: Stamp
+    ) -> tuple[Fold, int]:
+        """The fold of the new ones, and how many were there already."""
         by_key = {(span.trace_id, span.span_id, span.start_ns, span.digest): span for span in spans}
-        rows = [copying.span_row(by_key[key], *stamp) for key in sorted(by_key, key=_span_order)]
-        new = self._insert(cursor, "span", copying.SPAN_COLUMNS, "trace_id, span_id, start_ns, digest", rows)
-        fresh = list(by_key.values()) if new is None else [by_key[key] for key in new]
+        fresh = [by_key[key] for key in sorted(by_key, key=_span_order)]
+        fold = Fold(self._environment, stamp.received_ns)
+        parts = _folding(fresh, rules, stamp, fold)
+        if not self._insert(cursor, "span", copying.SPAN_COLUMNS, parts):
+            rows = [copying.span_row(span, *stamp) for span in fresh]
+            new = self._insert_staged(cursor, "span", copying.SPAN_COLUMNS, _SPAN_KEY, rows)
+            fresh = [by_key[key] for key in new]
+            fold = Fold(self._environment, stamp.received_ns)
+            _take_spans(fold, fresh, rules)
         self._write_links(cursor, fresh)
-        for span in fresh:
-            fold.take_span(span, rules.read_span(span))
         for span in _others(spans, fresh):
             fold.take_again(span.trace_id, "", span.day, rules.read_span(span))
-        return len(spans) - len(fresh)
+        return fold, len(spans) - len(fresh)
 
     def _write_logs(
-        self, cursor: Cursor, logs: Sequence[Log], rules: Rulebook, fold: Fold, stamp: tuple[int, int, int]
+        self, cursor: Cursor, logs: Sequence[Log], rules: Rulebook, fold: Fold, stamp: Stamp
     ) -> int:
         by_key = {(log.log_id, log.day): log for log in logs}
-        rows = [copying.log_row(by_key[key], *stamp) for key in sorted(by_key, key=_log_order)]
-        new = self._insert(cursor, "log", copying.LOG_COLUMNS, "log_id, day", rows)
-        fresh = list(by_key.values()) if new is None else [by_key[key] for key in new]
+        fresh = [by_key[key] for key in sorted(by_key, key=_log_order)]
+        rows = [copying.log_row(log, *stamp) for log in fresh]
+        if not self._insert(cursor, "log", copying.LOG_COLUMNS, rows):
+            new = self._insert_staged(cursor, "log", copying.LOG_COLUMNS, "log_id, day", rows)
+            fresh = [by_key[key] for key in new]
         for log in fresh:
             fold.take_log(log, rules.read_log(log))
         for log in _others(logs, fresh):
@@ -134,23 +151,16 @@ class Writer:
         return len(logs) - len(fresh)
 
     def _insert(
-        self,
-        cursor: Cursor,
-        table: LiteralString,
-        columns: LiteralString,
-        key: LiteralString,
-        rows: list[bytes],
-    ) -> list[tuple[Any, ...]] | None:
-        """Insert packed rows that are not there yet; None when all were new, else the keys that were."""
-        if not rows:
-            return None
+        self, cursor: Cursor, table: LiteralString, columns: LiteralString, parts: Iterable[bytes]
+    ) -> bool:
+        """Insert packed rows; False, and nothing inserted, where one of them is there already."""
         target = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)")
         try:
             with self.connection.transaction():
-                _copy(cursor, target.format(sql.Identifier(table), sql.SQL(columns)), rows)
+                _copy(cursor, target.format(sql.Identifier(table), sql.SQL(columns)), parts)
         except psycopg.errors.UniqueViolation:
-            return self._insert_staged(cursor, table, columns, key, rows)
-        return None
+            return False
+        return True
 
     def _insert_staged(
         self,
@@ -190,11 +200,29 @@ class Writer:
         return dict.fromkeys(moved, hour)
 
 
-def _copy(cursor: Cursor, statement: sql.SQL | sql.Composed, rows: list[bytes]) -> None:
+def _copy(cursor: Cursor, statement: sql.SQL | sql.Composed, parts: Iterable[bytes]) -> None:
+    remaining = iter(parts)
+    first = next(remaining, None)
+    if first is None:
+        return
     with cursor.copy(statement) as copy:
-        copy.write(copying.HEADER)
-        copy.write(b"".join(rows))
+        copy.write(copying.HEADER + first)
+        for part in remaining:
+            copy.write(part)
         copy.write(copying.TRAILER)
+
+
+def _folding(spans: Sequence[Span], rules: Rulebook, stamp: Stamp, fold: Fold) -> Iterator[bytes]:
+    """Packed rows, a part at a time: while the database takes one in, its spans are read and folded."""
+    for start in range(0, len(spans), PART):
+        part = spans[start : start + PART]
+        yield b"".join([copying.span_row(span, *stamp) for span in part])
+        _take_spans(fold, part, rules)
+
+
+def _take_spans(fold: Fold, spans: Iterable[Span], rules: Rulebook) -> None:
+    for span in spans:
+        fold.take_span(span, rules.read_span(span))
 
 
 def all_records(spans: Sequence[Span], logs: Sequence[Log]) -> Iterator[Span | Log]:

@@ -55,7 +55,10 @@ class Command(BaseCommand):
 def storing() -> "Iterator[Store]":
     from tracing.storing import Store
 
-    store = Store(conninfo(settings.DATABASES["default"]), settings.ENVIRONMENT, settings.MAX_DAYS)
+    # Where several processes receive, one writer each: what waits for it shares its next transaction.
+    writers = 1 if settings.RECEIVERS > 1 else 2
+    database = conninfo(settings.DATABASES["default"])
+    store = Store(database, settings.ENVIRONMENT, settings.MAX_DAYS, writers)
     yield store
     store.close()
 
