@@ -10,12 +10,14 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import attrgetter
 
 import orjson
 import psycopg
 
 from tracing.clock import now_ns
-from tracing.records import Batch, Log, Refusal, Resource, Span, is_plausible
+from tracing.records import FIRST_NS, LAST_NS, Batch, Log, Refusal, Resource, Span, is_plausible
 from tracing.storing import Outcome
 from tracing.values import plain, storable
 
@@ -103,14 +105,18 @@ def _less(count: int, refusal: Refusal, records: list[Span] | list[Log]) -> int:
     return max(count - refusal.count, 0) if records else count
 
 
+_RESOURCE_ID = attrgetter("resource.resource_id")
+
+
 def _count_spans(spans: Iterable[Span], seen_for: Callable[[Resource], Seen], newest: dict[int, int]) -> None:
-    for span in spans:
-        seen = seen_for(span.resource)
-        seen.spans += 1
-        if span.trace_state and is_sampled(span.trace_state):
-            seen.sampled += 1
-        if span.end_ns > newest.get(id(seen), 0) and is_plausible(span.end_ns):
-            newest[id(seen)] = span.end_ns
+    # The spans of a resource follow each other: one look-up a run.
+    for _, run in groupby(spans, key=_RESOURCE_ID):
+        of_one = list(run)
+        seen = seen_for(of_one[0].resource)
+        seen.spans += len(of_one)
+        seen.sampled += sum(1 for span in of_one if span.trace_state and is_sampled(span.trace_state))
+        ends = [span.end_ns for span in of_one if FIRST_NS <= span.end_ns < LAST_NS]
+        newest[id(seen)] = max([newest.get(id(seen), 0), *ends])
 
 
 def _count_logs(logs: Iterable[Log], seen_for: Callable[[Resource], Seen], newest: dict[int, int]) -> None:

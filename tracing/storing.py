@@ -19,7 +19,7 @@ from tracing import partitions
 from tracing.clock import now_ns
 from tracing.partitions import is_catch_all
 from tracing.records import Batch, Log, Refusal, Span
-from tracing.writing import DayClosed, Writer, all_records
+from tracing.writing import DayClosed, Writer, all_records, days_of
 
 logger = logging.getLogger(__name__)
 
@@ -220,7 +220,7 @@ class Store:
 
     def _missing(self, link: "_Link", spans: Sequence[Span], logs: Sequence[Log]) -> set[int]:
         """Days of these records that have no partition and get none; those that may are created."""
-        wanted = {record.day for record in all_records(spans, logs)} - self._days
+        wanted = days_of(spans, logs) - self._days
         wanted = {day for day in wanted if not is_catch_all(day)}
         if not wanted:
             return set()

@@ -15,7 +15,7 @@ from tracing import copying, rulebook, summing
 from tracing.correlation import Rulebook
 from tracing.flows import Fold
 from tracing.partitions import is_catch_all
-from tracing.records import Log, Resource, Scope, Span, day_of
+from tracing.records import DAY_NS, Log, Resource, Scope, Span, day_of
 
 Cursor = psycopg.Cursor[tuple[Any, ...]]
 # Rows a part: small enough that the database works on one while the next is made.
@@ -69,6 +69,13 @@ class Writer:
 
     def write(self, spans: Sequence[Span], logs: Sequence[Log], received_ns: int) -> int:
         """Store records whose days exist; returns how many were there already. Raises psycopg's errors and DayClosed."""
+        try:
+            return self._write(spans, logs, received_ns, staged=False)
+        except psycopg.errors.UniqueViolation:
+            # Rare, and a savepoint around every COPY costs two answers of the database: all of it again instead.
+            return self._write(spans, logs, received_ns, staged=True)
+
+    def _write(self, spans: Sequence[Span], logs: Sequence[Log], received_ns: int, *, staged: bool) -> int:
         fresh_ids: set[bytes] = set()
         with self.connection.transaction(), self.connection.cursor() as cursor:
             cursor.execute(_LOCK, (rulebook.RULES_LOCK,))
@@ -76,8 +83,8 @@ class Writer:
             rules = self._rules_at(version)
             fresh_ids = self._write_senders(cursor, spans, logs)
             stamp = Stamp(rules.version, received_ns, xid)
-            fold, again = self._write_spans(cursor, spans, rules, stamp)
-            again += self._write_logs(cursor, logs, rules, fold, stamp)
+            fold, again = self._write_spans(cursor, spans, rules, stamp, staged)
+            again += self._write_logs(cursor, logs, rules, fold, stamp, staged)
             summing.add(cursor, fold, xid)
             days = self._note_days(cursor, spans, logs, received_ns)
         self._known |= fresh_ids
@@ -117,18 +124,20 @@ class Writer:
         return (resources.keys() | scopes.keys()) - self._known
 
     def _write_spans(
-        self, cursor: Cursor, spans: Sequence[Span], rules: Rulebook, stamp: Stamp
+        self, cursor: Cursor, spans: Sequence[Span], rules: Rulebook, stamp: Stamp, staged: bool
     ) -> tuple[Fold, int]:
         """The fold of the new ones, and how many were there already."""
         by_key = {(span.trace_id, span.span_id, span.start_ns, span.digest): span for span in spans}
-        fresh = [by_key[key] for key in sorted(by_key, key=_span_order)]
+        # Of one day, as a rule: then the keys' own order is the order by day.
+        one_day = len(days_of(spans, ())) < 2
+        fresh = [by_key[key] for key in sorted(by_key, key=None if one_day else _span_order)]
         fold = Fold(self._environment, stamp.received_ns)
-        parts = _folding(fresh, rules, stamp, fold)
-        if not self._insert(cursor, "span", copying.SPAN_COLUMNS, parts):
+        if not staged:
+            _copy(cursor, _into("span", copying.SPAN_COLUMNS), _folding(fresh, rules, stamp, fold))
+        else:
             rows = [copying.span_row(span, *stamp) for span in fresh]
-            new = self._insert_staged(cursor, "span", copying.SPAN_COLUMNS, _SPAN_KEY, rows)
+            new = self._insert_absent(cursor, "span", copying.SPAN_COLUMNS, _SPAN_KEY, rows)
             fresh = [by_key[key] for key in new]
-            fold = Fold(self._environment, stamp.received_ns)
             _take_spans(fold, fresh, rules)
         self._write_links(cursor, fresh)
         for span in _others(spans, fresh):
@@ -136,13 +145,21 @@ class Writer:
         return fold, len(spans) - len(fresh)
 
     def _write_logs(
-        self, cursor: Cursor, logs: Sequence[Log], rules: Rulebook, fold: Fold, stamp: Stamp
+        self,
+        cursor: Cursor,
+        logs: Sequence[Log],
+        rules: Rulebook,
+        fold: Fold,
+        stamp: Stamp,
+        staged: bool,
     ) -> int:
         by_key = {(log.log_id, log.day): log for log in logs}
         fresh = [by_key[key] for key in sorted(by_key, key=_log_order)]
         rows = [copying.log_row(log, *stamp) for log in fresh]
-        if not self._insert(cursor, "log", copying.LOG_COLUMNS, rows):
-            new = self._insert_staged(cursor, "log", copying.LOG_COLUMNS, "log_id, day", rows)
+        if not staged:
+            _copy(cursor, _into("log", copying.LOG_COLUMNS), rows)
+        else:
+            new = self._insert_absent(cursor, "log", copying.LOG_COLUMNS, "log_id, day", rows)
             fresh = [by_key[key] for key in new]
         for log in fresh:
             fold.take_log(log, rules.read_log(log))
@@ -150,19 +167,7 @@ class Writer:
             fold.take_again(log.trace_id, log.resource.service, log.day, rules.read_log(log))
         return len(logs) - len(fresh)
 
-    def _insert(
-        self, cursor: Cursor, table: LiteralString, columns: LiteralString, parts: Iterable[bytes]
-    ) -> bool:
-        """Insert packed rows; False, and nothing inserted, where one of them is there already."""
-        target = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)")
-        try:
-            with self.connection.transaction():
-                _copy(cursor, target.format(sql.Identifier(table), sql.SQL(columns)), parts)
-        except psycopg.errors.UniqueViolation:
-            return False
-        return True
-
-    def _insert_staged(
+    def _insert_absent(
         self,
         cursor: Cursor,
         table: LiteralString,
@@ -170,6 +175,9 @@ class Writer:
         key: LiteralString,
         rows: list[bytes],
     ) -> list[tuple[Any, ...]]:
+        """Insert packed rows that are not there yet; the keys of those that were not."""
+        if not rows:
+            return []
         stage = sql.Identifier(f"stage_{table}")
         names = {
             "stage": stage,
@@ -191,13 +199,17 @@ class Writer:
         self, cursor: Cursor, spans: Sequence[Span], logs: Sequence[Log], received_ns: int
     ) -> dict[int, int]:
         hour = received_ns // HOUR_NS
-        days = {record.day for record in all_records(spans, logs)}
+        days = days_of(spans, logs)
         moved = sorted(day for day in days if not is_catch_all(day) and self._day_hours.get(day, -1) < hour)
         if moved:
             open_days = cursor.execute(_DAYS, (received_ns, moved)).fetchall()
             if len(open_days) < len(moved):
                 raise DayClosed
         return dict.fromkeys(moved, hour)
+
+
+def _into(table: LiteralString, columns: LiteralString) -> sql.Composed:
+    return sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(sql.Identifier(table), sql.SQL(columns))
 
 
 def _copy(cursor: Cursor, statement: sql.SQL | sql.Composed, parts: Iterable[bytes]) -> None:
@@ -223,6 +235,12 @@ def _folding(spans: Sequence[Span], rules: Rulebook, stamp: Stamp, fold: Fold) -
 def _take_spans(fold: Fold, spans: Iterable[Span], rules: Rulebook) -> None:
     for span in spans:
         fold.take_span(span, rules.read_span(span))
+
+
+def days_of(spans: Sequence[Span], logs: Sequence[Log]) -> set[int]:
+    """The days these records belong to."""
+    days = {span.start_ns // DAY_NS for span in spans}
+    return days | {log.time_ns // DAY_NS for log in logs}
 
 
 def all_records(spans: Sequence[Span], logs: Sequence[Log]) -> Iterator[Span | Log]:
