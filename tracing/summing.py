@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 
 from tracing.copying import HEADER, MEMBER_COLUMNS, TRAILER, member_row
-from tracing.flows import ChapterKey, Fold, RequestKey, RequestSums, ToldKey
+from tracing.flows import ChapterKey, Fold, MemberIds, MemberKey, RequestKey, RequestSums, ToldKey
 
 Cursor = psycopg.Cursor[tuple[Any, ...]]
 
@@ -159,11 +159,17 @@ def add(cursor: Cursor, fold: Fold, xid: int) -> None:
     """Write all of a fold, inside the caller's transaction."""
     _count_exceptions(cursor, fold)
     fold.total_flows()
-    _add_requests(cursor, fold, xid)
-    grown = _add_flows(cursor, fold, xid)
-    _add_chapters(cursor, fold, xid, grown)
-    _add_members(cursor, fold, xid)
-    _add_states(cursor, fold, xid)
+    # The database works on one statement while the rows of the next are put together.
+    with cursor.connection.pipeline(), cursor.connection.cursor() as flows:
+        _add_requests(cursor, fold, xid)
+        _add_flows(flows, fold, xid)
+        chapters = _chapter_columns(fold)
+        members = _member_rows(fold, xid)
+        grown = [flow_id for flow_id, inserted in flows if not inserted] if fold.flows else []
+        if chapters:
+            cursor.execute(_CHAPTERS, [str(xid), *chapters, grown or [b""]])
+        _add_states(cursor, fold, xid)
+    _add_members(cursor, members)
 
 
 def _count_exceptions(cursor: Cursor, fold: Fold) -> None:
@@ -207,10 +213,10 @@ def _request_row(key: RequestKey, sums: RequestSums) -> tuple[Any, ...]:
     # fmt: on
 
 
-def _add_flows(cursor: Cursor, fold: Fold, xid: int) -> list[bytes]:
-    """Returns the flows that were there before."""
+def _add_flows(cursor: Cursor, fold: Fold, xid: int) -> None:
+    """Leaves (flow id, whether it is new) to be fetched."""
     if not fold.flows:
-        return []
+        return
     rows = []
     chapters = Counter(key.flow_id for key in {_whole(key) for key in fold.chapters})
     for flow_id, sums in sorted(fold.flows.items()):
@@ -224,7 +230,6 @@ def _add_flows(cursor: Cursor, fold: Fold, xid: int) -> list[bytes]:
         ))
         # fmt: on
     cursor.execute(_FLOWS, [str(xid), *_columns(rows)])
-    return [flow_id for flow_id, inserted in cursor.fetchall() if not inserted]
 
 
 def _whole(key: ChapterKey) -> ChapterKey:
@@ -236,9 +241,7 @@ def _said(said: Any) -> tuple[Any, Any, Any]:
     return (None, None, None) if said is None else (said.text, said.order, said.at_ns)
 
 
-def _add_chapters(cursor: Cursor, fold: Fold, xid: int, grown: list[bytes]) -> None:
-    if not fold.chapters:
-        return
+def _chapter_columns(fold: Fold) -> list[list[Any]]:
     # fmt: off
     rows = [
         (*key, sums.spans, sums.events, sums.logs, sums.errors, sums.retries, sums.late,
@@ -246,7 +249,7 @@ def _add_chapters(cursor: Cursor, fold: Fold, xid: int, grown: list[bytes]) -> N
         for key, sums in sorted(fold.chapters.items())
     ]
     # fmt: on
-    cursor.execute(_CHAPTERS, [str(xid), *_columns(rows), grown or [b""]])
+    return _columns(rows)
 
 
 def add_again(cursor: Cursor, fold: Fold) -> None:
@@ -265,28 +268,24 @@ def add_again(cursor: Cursor, fold: Fold) -> None:
         cursor.execute(_CHAPTERS_AGAIN, _columns(again))
 
 
-def _add_members(cursor: Cursor, fold: Fold, xid: int) -> None:
-    if not fold.members:
-        return
-    with cursor.copy(f"COPY member ({MEMBER_COLUMNS}) FROM STDIN (FORMAT binary)") as copy:
-        copy.write(HEADER)
-        copy.write(
-            b"".join(
-                member_row(
-                    key.day,
-                    key.flow_id,
-                    key.trace_id,
-                    key.service,
-                    key.rule_id,
-                    bytes(ids.span_ids),
-                    bytes(ids.span_marks),
-                    bytes(ids.log_ids),
-                    xid,
-                )
-                for key, ids in sorted(fold.members.items())
-            )
-        )
-        copy.write(TRAILER)
+def _member_rows(fold: Fold, xid: int) -> bytes:
+    rows = sorted(fold.members.items())
+    return b"".join([_member_row(key, ids, xid) for key, ids in rows])
+
+
+def _member_row(key: MemberKey, ids: MemberIds, xid: int) -> bytes:
+    # fmt: off
+    return member_row(
+        key.day, key.flow_id, key.trace_id, key.service, key.rule_id,
+        bytes(ids.span_ids), bytes(ids.span_marks), bytes(ids.log_ids), xid,
+    )
+    # fmt: on
+
+
+def _add_members(cursor: Cursor, rows: bytes) -> None:
+    if rows:
+        with cursor.copy(f"COPY member ({MEMBER_COLUMNS}) FROM STDIN (FORMAT binary)") as copy:
+            copy.write(HEADER + rows + TRAILER)
 
 
 def _add_states(cursor: Cursor, fold: Fold, xid: int) -> None:
