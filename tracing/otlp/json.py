@@ -5,6 +5,7 @@ A field of the wrong type costs its record, a bad attribute value only itself.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -38,18 +39,35 @@ _OTHER_SIGNALS = {
 }
 
 
+# As deep as orjson goes.
+DEEPEST = 1024
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_MARKS = re.compile(rb"[\[\]{}]")
+
+
 def parse(body: bytes) -> Any:
     """JSON, also with lone surrogates, NaN and broken UTF-8 in strings. Raises `Malformed`."""
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
         pass
+    if _nesting(body) > DEEPEST:
+        raise Malformed("the body is nested too deep")
     try:
         return json.loads(body.decode("utf-8", "surrogateescape"))
     except RecursionError:
         raise Malformed("the body is nested too deep") from None
     except ValueError as error:
         raise Malformed(f"the body is not JSON: {str(error)[:100]}") from None
+
+
+def _nesting(body: bytes) -> int:
+    """How deep arrays and objects lie in each other: newer Pythons have no limit of their own."""
+    depth = deepest = 0
+    for mark in _MARKS.findall(_STRINGS.sub(b"", body)):
+        depth += 1 if mark in b"[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _groups(work: Work, body: bytes, name: str) -> list[Any]:
