@@ -86,7 +86,6 @@ THROUGH = {
     "tracing/otlp/receiving.py": "test_otlp_answers",
     "tracing/otlp/wire.py": "test_otlp_decode",
     "tracing/readiness.py": "test_up",
-    "tracing/stopping.py": "test_up",
     "tracing/stored.py": "test_reapply",
     "tracing/summing.py": "test_storing",
     "tracing/trampoline.py": "test_supervisor",
