@@ -6,8 +6,8 @@ import pytest
 
 from tests.builders import BASE_NS, MS, Service, event
 from tests.seeds import rulebook, rules
-from tracing import correlation
-from tracing.correlation import Reading, Rule, Rulebook, flat, flow_id, key_part
+from tracing.correlation import Reading, Rule, Rulebook, flow_id
+from tracing.keys import INFRASTRUCTURE, MAX_KEY, flat, key_part
 
 SHOP = Service("shop")
 BOOK = rulebook()
@@ -45,7 +45,7 @@ def test_every_noun_with_any_prefix(noun: str, prefix: str) -> None:
     assert flows(log_says({f"{prefix}{noun}.id": 4711})) == {f"entity {noun} 4711"}
 
 
-@pytest.mark.parametrize("namespace", sorted(correlation.INFRASTRUCTURE))
+@pytest.mark.parametrize("namespace", sorted(INFRASTRUCTURE))
 @pytest.mark.parametrize("name", ["job.id", "account.id", "id", "order.id", "entity.id", "workflow.id"])
 def test_infrastructure_never_makes_a_flow(namespace: str, name: str) -> None:
     attributes = {f"{namespace}.{name}": "4711", f"{namespace}.entity.type": "order"}
@@ -81,8 +81,8 @@ def test_sessions_and_users_are_seeded_but_off() -> None:
         ("a/b c%2F", "a/b c%2F"),
         ("ключ", "ключ"),
         ("00", "00"),
-        ("x" * correlation.MAX_KEY, "x" * correlation.MAX_KEY),
-        ("x" * (correlation.MAX_KEY + 1), None),
+        ("x" * MAX_KEY, "x" * MAX_KEY),
+        ("x" * (MAX_KEY + 1), None),
         *(
             (text, None)
             for text in (

@@ -6,9 +6,9 @@ import pytest
 
 from tests.builders import BASE_NS, MS, T1, T2, Service, event
 from tests.seeds import rulebook
-from tracing import flows
-from tracing.flows import ChapterKey, Fold, RequestKey, Sums
+from tracing.flows import Fold
 from tracing.records import DAY_NS, MAX_NS, Log, Span, day_of
+from tracing.sums import ChapterKey, RequestKey, Sums, order_of
 
 SHOP, WMS = Service("shop"), Service("wms", environment="staging")
 ORDER = {"order.id": "1"}
@@ -295,12 +295,12 @@ def test_what_came_again_counts_where_rows_are() -> None:
 def test_orders_sort_by_time_then_digest_then_state() -> None:
     low, high = bytes(16), b"\xff" * 16
     orders = [
-        flows.order_of(MAX_NS, low),
-        flows.order_of(0, high),
-        flows.order_of(BASE_NS, low),
-        flows.order_of(BASE_NS, low, "a"),
-        flows.order_of(BASE_NS, high),
-        flows.order_of(BASE_NS + 1, low),
+        order_of(MAX_NS, low),
+        order_of(0, high),
+        order_of(BASE_NS, low),
+        order_of(BASE_NS, low, "a"),
+        order_of(BASE_NS, high),
+        order_of(BASE_NS + 1, low),
     ]
     assert sorted(orders) == orders
 

@@ -153,7 +153,7 @@ def test_a_crash_in_the_middle_goes_on_exactly(
     monkeypatch.setattr(reading, "CHUNK", 4)
     store.put(batch(*pool()))
     rules.apply(parcels())
-    for _ in range(50):
+    for _ in range(500):  # a chunk a partition, and other tests leave partitions behind
         with psycopg.connect(conninfo, autocommit=True) as doomed, doomed.transaction(force_rollback=True):
             reapply.work(doomed, "production")  # does its chunk, and the crash takes it back
         if not reapply.work(worker, "production"):

@@ -15,6 +15,7 @@ DECLARED: dict[str, int] = {
     "messaging.servicebus.message.delivery_count": 1,
     "flow.attempt": 1,
 }
+_NAMES = frozenset(DECLARED)
 # A resend answered by one of these was a redirect or a challenge, not a retry.
 NO_RETRY_STATUS = {401, *range(300, 400)}
 
@@ -31,7 +32,7 @@ def declared_attempt(attributes: dict[str, Any]) -> int | None:
 
 def is_retry(attributes: dict[str, Any]) -> bool:
     """Whether the record declares that it is a second or later try."""
-    if DECLARED.keys().isdisjoint(attributes):
+    if attributes.keys().isdisjoint(_NAMES):
         return False
     if _whole(attributes.get("http.response.status_code")) in NO_RETRY_STATUS:
         return False

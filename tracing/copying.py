@@ -1,6 +1,6 @@
 """Records as rows of PostgreSQL's binary COPY, packed by hand: most of a row is one `struct.pack`.
 
-`COPY_*` name the columns in the packed order; `storing` sends header, rows and trailer. All integers are big-endian.
+`*_COLUMNS` name the columns in the packed order; `writing` sends header, rows and trailer. All integers are big-endian.
 """
 
 from struct import Struct

@@ -9,23 +9,11 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
+from tracing.keys import INFRASTRUCTURE, MAX_KEY, TECHNICAL, flat, key_part
 from tracing.records import ATTRIBUTES, Log, Resource, Span
 from tracing.values import is_storable, opened
 
-# Never a business key, whatever it ends in: they name machines, not matters.
-INFRASTRUCTURE = frozenset(
-    "host container process k8s telemetry service cloud os device thread deployment webengine".split()
-)
-# A business noun with a prefix is not looked for in here: these namespaces have rules of their own, or none.
-TECHNICAL = INFRASTRUCTURE | frozenset(
-    "messaging bullmq celery airflow prefect temporal sidekiq faas cicd gen_ai http net network url db rpc aws"
-    " azure gcp browser code exception feature_flag server client peer user_agent".split()
-)
-NOT_A_KEY = frozenset(
-    ("", "undefined", "null", "none", "nil", "0", "anonymous", "unknown", "n/a", "nan", "-")
-)
 MAX_FLOWS = 4  # a rule and record
-MAX_KEY = 400  # characters: an index row holds 2,704 bytes, a character takes up to four
 MAX_TYPE = 100
 MAX_STATE = 100
 # Statements about state that hold for any flow their record mentions.
@@ -111,6 +99,7 @@ class Rulebook:
         self.version = version
         self._environment = environment
         self._hits: dict[str, tuple[_Hit, ...]] = {}
+        self._silent: set[str] = set()  # names without a hit: nearly all there are
         self._resources: dict[bytes, dict[_Hit, str]] = {}
         # Rules whose type an attribute names: what they find depends on more than the keys.
         self._typed = frozenset(index for index, rule in enumerate(self.rules) if rule.type_attributes)
@@ -118,34 +107,28 @@ class Rulebook:
 
     def read_span(self, span: Span) -> Reading:
         """What a span, its resource and its events say."""
-        base = self._resource_keys(span.resource)
         attributes = opened(span.attributes)
-        keys = self._keys_in(attributes, base) or base
-        if not keys and not span.events:
+        carried = self._carried_by(attributes, span.resource)
+        if span.events:
+            return self._with_events(span, attributes, carried)
+        if not carried.speakers:
             return NOTHING
-        layers = (attributes, opened(span.resource.attributes))
-        carried = self._carried(keys, layers, span.resource)
         assertions = _states(carried.speakers, attributes, max(span.start_ns, span.end_ns))
-        if not span.events:
-            return Reading(carried.mentions, tuple(assertions)) if carried.mentions else NOTHING
-        return self._with_events(span, layers, keys, carried, assertions)
+        return Reading(carried.quiet.mentions, tuple(assertions)) if assertions else carried.quiet
 
-    def _with_events(
-        self,
-        span: Span,
-        layers: tuple[ATTRIBUTES, ...],
-        keys: dict[_Hit, str],
-        carried: "_Carried",
-        assertions: list[Assertion],
-    ) -> Reading:
+    def _with_events(self, span: Span, attributes: ATTRIBUTES, carried: "_Carried") -> Reading:
+        base = self._resource_keys(span.resource)
+        keys = self._keys_in(attributes, base) or base
         found = list(carried.speakers)
+        assertions = _states(found, attributes, max(span.start_ns, span.end_ns))
         for event in span.events:
-            attributes = opened(event.attributes)
-            own = self._keys_in(attributes, keys)
-            named = self._carried(own, (attributes, *layers), span.resource).speakers if own else ()
+            told_by = opened(event.attributes)
+            own = self._keys_in(told_by, keys)
+            layers = (told_by, attributes, opened(span.resource.attributes))
+            named = self._find(own, layers, span.resource) if own else ()
             told = [one for one in named if one not in carried.speakers]
             found += told
-            assertions += _states(_about(told, carried.speakers), attributes, event.time_ns)
+            assertions += _states(_about(told, carried.speakers), told_by, event.time_ns)
         return _reading(found, assertions)
 
     def read_log(self, log: Log) -> Reading:
@@ -153,14 +136,11 @@ class Rulebook:
         attributes = opened(log.attributes)
         if isinstance(log.body, dict):
             attributes = {**flat(opened(log.body)), **attributes}
-        base = self._resource_keys(log.resource)
-        keys = self._keys_in(attributes, base) or base
-        if not keys:
+        carried = self._carried_by(attributes, log.resource)
+        if not carried.speakers:
             return NOTHING
-        carried = self._carried(keys, (attributes, opened(log.resource.attributes)), log.resource)
-        if not carried.mentions:
-            return NOTHING
-        return Reading(carried.mentions, tuple(_states(carried.speakers, attributes, log.time_ns)))
+        assertions = _states(carried.speakers, attributes, log.time_ns)
+        return Reading(carried.quiet.mentions, tuple(assertions)) if assertions else carried.quiet
 
     def hits(self, name: str) -> tuple[_Hit, ...]:
         """The places in the rules that an attribute of this name fills; remembered by name."""
@@ -168,7 +148,10 @@ class Rulebook:
         if hits is None:
             if len(self._hits) > 20_000:  # a sender that invents names must not fill the memory
                 self._hits.clear()
+                self._silent.clear()
             hits = self._hits[name] = tuple(self._look_up(name))
+            if not hits:
+                self._silent.add(name)
         return hits
 
     def _look_up(self, name: str) -> Iterator[_Hit]:
@@ -208,21 +191,32 @@ class Rulebook:
                         found[hit] = part
         return found or {}
 
-    def _carried(
-        self, keys: dict[_Hit, str], layers: tuple[ATTRIBUTES, ...], resource: Resource
-    ) -> "_Carried":
-        """Mentions from key parts, remembered where nothing but the keys and the environment decides."""
-        if not keys:
-            return NO_ONE
-        name = (resource.environment, *keys.items())
-        carried = self._remembered.get(name)
+    def _carried_by(self, attributes: ATTRIBUTES, resource: Resource) -> "_Carried":
+        """Who speaks through a record's attributes and its resource's; remembered, because the spans of a flow repeat it."""
+        silent = self._silent
+        # With their classes: 1, 1.0 and True are equal, and only two of them name something.
+        said = [(name, value.__class__, value) for name, value in attributes.items() if name not in silent]
+        key = (resource.resource_id, *said)
+        try:
+            carried = self._remembered.get(key)
+        except TypeError:  # a list or a map: no key's part, but the others may be
+            return self._carried(attributes, resource)[0]
         if carried is None:
-            carried = _Carried.of(self._find(keys, layers, resource))
-            if not any(hit.rule in self._typed for hit in keys):
+            carried, lasting = self._carried(attributes, resource)
+            if lasting and all(kind is not str or len(value) <= MAX_KEY for _, kind, value in said):
                 if len(self._remembered) > 20_000:
                     self._remembered.clear()
-                self._remembered[name] = carried
+                self._remembered[key] = carried
         return carried
+
+    def _carried(self, attributes: ATTRIBUTES, resource: Resource) -> tuple["_Carried", bool]:
+        """Who speaks, and whether the keys and the resource alone decided that."""
+        base = self._resource_keys(resource)
+        keys = self._keys_in(attributes, base) or base
+        if not keys:
+            return NO_ONE, True
+        found = self._find(keys, (attributes, opened(resource.attributes)), resource)
+        return _Carried.of(found), not any(hit.rule in self._typed for hit in keys)
 
     def _find(
         self, keys: dict[_Hit, str], layers: tuple[ATTRIBUTES, ...], resource: Resource
@@ -253,49 +247,20 @@ class Rulebook:
 
 
 class _Carried(NamedTuple):
-    """Who speaks through a set of keys, and the mentions that makes."""
+    """Who speaks through a set of keys, and what is read where they state nothing."""
 
     speakers: tuple[_Speaker, ...]
-    mentions: tuple[Mention, ...]
+    quiet: Reading
 
     @classmethod
     def of(cls, found: Iterable[_Speaker]) -> "_Carried":
         speakers = tuple(found)
-        if len(speakers) == 1:
-            return cls(speakers, (Mention(speakers[0].flow, speakers[0].rule_id),))
         reading = _reading(list(speakers), [])
         kept = set(reading.mentions)
-        return cls(tuple(one for one in speakers if (one.flow, one.rule_id) in kept), reading.mentions)
+        return cls(tuple(one for one in speakers if (one.flow, one.rule_id) in kept), reading)
 
 
-NO_ONE = _Carried((), ())
-
-
-def key_part(value: Any) -> str | None:
-    """An attribute's value as (part of) a key; None where it names nothing: empty, a placeholder, no scalar, too long."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        value = str(value)
-    elif isinstance(value, float):
-        value = str(int(value)) if value.is_integer() else str(value)
-    if not isinstance(value, str):
-        return None
-    part: str = value.strip()
-    if len(part) > MAX_KEY or part.lower() in NOT_A_KEY or not is_storable(part):
-        return None
-    return part
-
-
-def flat(body: dict[str, Any], prefix: str = "", depth: int = 3) -> dict[str, Any]:
-    """A map body as attributes: {"order": {"id": 1}} reads as `order.id`. Tagged values stay whole."""
-    found: dict[str, Any] = {}
-    for name, value in body.items():
-        if isinstance(value, dict) and depth and not any(key.startswith("$") for key in value):
-            found |= flat(value, f"{prefix}{name}.", depth - 1)
-        else:
-            found[prefix + name] = value
-    return found
+NO_ONE = _Carried((), NOTHING)
 
 
 def _states(speakers: Iterable[_Speaker], attributes: ATTRIBUTES, valid_ns: int) -> list[Assertion]:

@@ -1,156 +1,40 @@
 """What a set of newly stored records adds to requests, chapters, flows, members and states (pure).
 
-`Fold` takes each record once, with what `correlation` read from it, and keeps sums; `storing` adds them to the
-rows in the same transaction that inserted the records. Sums, minima and maxima only: the order of arrival never
-matters. Exceptions are kept apart, because one told twice counts once and only the database knows the first telling.
+`Fold` takes each record once, with what `correlation` read from it, and keeps `sums`; `summing` adds them to the
+rows in the same transaction that inserted the records. Exceptions are kept apart, because one told twice counts
+once and only the database knows the first telling.
 """
 
 from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass, field
-from hashlib import blake2b
-from typing import Any, NamedTuple
+from dataclasses import dataclass
 
 from tracing.attempts import is_retry
 from tracing.correlation import NOTHING, Assertion, Flow, Mention, Reading
-from tracing.records import MAX_NS, Event, Log, Span, is_plausible
+from tracing.exceptions import ERROR_SEVERITY, log_exception, span_exceptions
+from tracing.records import MAX_NS, Log, Span, is_plausible
+from tracing.sums import (
+    AssertionRow,
+    ChapterKey,
+    Counted,
+    FlowSums,
+    MemberIds,
+    MemberKey,
+    RequestKey,
+    RequestSums,
+    Root,
+    Said,
+    Sums,
+    ToldKey,
+    later,
+    order_of,
+)
 from tracing.values import opened
 
 LATE_NS = 5 * 60 * 1_000_000_000  # stored this long after it happened: late
 AHEAD_NS = 5 * 60 * 1_000_000_000  # a sender's clock further ahead than this does not lead a list
 MINUTE_NS = 60_000_000_000
-ERROR_SEVERITY = 17
 SERVER, CONSUMER = 2, 5
 MARK = 4
-
-
-@dataclass(slots=True)
-class Sums:
-    """What records add to a row. `first_ns` and `last_ns` are None while no plausible time was seen."""
-
-    spans: int = 0
-    events: int = 0
-    logs: int = 0
-    errors: int = 0
-    retries: int = 0
-    late: int = 0
-    first_ns: int | None = None
-    last_ns: int | None = None
-    activity: int = 0
-    services: set[str] = field(default_factory=set)
-
-    def count(self, one: "Counted") -> None:
-        """Add one record."""
-        spans, events, logs, errors, retries, late, first_ns, last_ns, activity, service = one
-        self.spans += spans
-        self.events += events
-        self.logs += logs
-        self.errors += errors
-        self.retries += retries
-        self.late += late
-        self._stretch(first_ns, last_ns)
-        if activity > self.activity:
-            self.activity = activity
-        self.services.add(service)
-
-    def add(self, other: "Sums") -> None:
-        """Add another row's sums."""
-        self.spans += other.spans
-        self.events += other.events
-        self.logs += other.logs
-        self.errors += other.errors
-        self.retries += other.retries
-        self.late += other.late
-        self._stretch(other.first_ns, other.last_ns)
-        self.activity = max(self.activity, other.activity)
-        self.services |= other.services
-
-    def _stretch(self, first_ns: int | None, last_ns: int | None) -> None:
-        if first_ns is not None and (self.first_ns is None or first_ns < self.first_ns):
-            self.first_ns = first_ns
-        if last_ns is not None and (self.last_ns is None or last_ns > self.last_ns):
-            self.last_ns = last_ns
-
-
-# What one record adds, in the order of Sums' fields; the last is its service.
-Counted = tuple[int, int, int, int, int, int, int | None, int | None, int, str]
-
-
-class Root(NamedTuple):
-    """The root a request is called after: the earliest start, then the lowest ids."""
-
-    order: bytes
-    span_id: bytes
-    name: str
-    service: str
-    status: int
-
-
-@dataclass(slots=True)
-class RequestSums(Sums):
-    root: Root | None = None
-    environment: str = ""
-
-
-class Said(NamedTuple):
-    """The latest of several statements: `order` decides, whoever came first."""
-
-    order: bytes
-    text: str
-    at_ns: int
-
-
-@dataclass(slots=True)
-class FlowSums(Sums):
-    flow: Flow | None = None
-    rule_id: int = 0
-    state: Said | None = None
-    step: Said | None = None
-
-
-@dataclass(slots=True)
-class MemberIds:
-    span_ids: bytearray = field(default_factory=bytearray)
-    # The first bytes of each one's digest: versions of a span share its id, and each is a member of its own.
-    span_marks: bytearray = field(default_factory=bytearray)
-    log_ids: bytearray = field(default_factory=bytearray)
-
-
-class RequestKey(NamedTuple):
-    trace_id: bytes
-    day: int
-
-
-class ChapterKey(NamedTuple):
-    flow_id: bytes
-    trace_id: bytes
-    service: str
-    day: int
-
-
-class MemberKey(NamedTuple):
-    day: int
-    flow_id: bytes
-    trace_id: bytes
-    service: str
-    rule_id: int
-
-
-class AssertionRow(NamedTuple):
-    flow_id: bytes
-    valid_ns: int
-    system: str
-    digest: bytes
-    state: str
-    trace_id: bytes
-    record_id: bytes
-    day: int
-    rule_id: int
-    received_ns: int
-
-
-class ToldKey(NamedTuple):
-    scope_id: bytes  # flow id, or trace id for the request
-    exception_id: bytes
 
 
 @dataclass(slots=True)
@@ -182,9 +66,8 @@ class Fold:
         self._environment = environment
         self._last_name: tuple[tuple[Mention, ...], bytes, str, int] | None = None
         self._last_places: list[_Place] = []
-        self._last_key: RequestKey | None = None
-        self._last_environment: str | None = None
-        self._last_request = RequestSums()
+        self._last_request: tuple[bytes, int, str | None] | None = None
+        self._last_row = RequestSums()
         # Our clock when the records came; a rule applied to stored ones sets it record by record.
         self.received_ns = received_ns
 
@@ -202,13 +85,12 @@ class Fold:
         told = list(span_exceptions(span)) if span.events else ()
         day = span.day
         if request:
-            key = RequestKey(span.trace_id, day)
-            row = self._request(key, span.resource.environment)
+            row = self._request(span.trace_id, day, span.resource.environment)
             row.count(counted)
             if not span.parent_span_id:
                 _choose_root(row, span)
             if told:
-                self._tell(span.trace_id, told, key)
+                self._tell(span.trace_id, told, RequestKey(span.trace_id, day))
         if reading is not NOTHING:
             step = _span_step(span)
             for place in self._places(reading.mentions, span.trace_id, "", day):
@@ -227,9 +109,8 @@ class Fold:
         counted = self._log_counted(log, told is None)
         day = log.day
         if request and log.trace_id:
-            key = RequestKey(log.trace_id, day)
-            self._request(key, log.resource.environment).count(counted)
-            self._tell(log.trace_id, told or (), key)
+            self._request(log.trace_id, day, log.resource.environment).count(counted)
+            self._tell(log.trace_id, told or (), RequestKey(log.trace_id, day))
         if reading is not NOTHING:
             service = "" if log.trace_id else log.resource.service
             for place in self._places(reading.mentions, log.trace_id, service, day):
@@ -252,13 +133,16 @@ class Fold:
         for key, sums in self.chapters.items():
             self.flows[key.flow_id].add(sums)
 
-    def _request(self, key: RequestKey, environment: str | None) -> RequestSums:
-        if key == self._last_key and environment == self._last_environment:
-            return self._last_request
+    def _request(self, trace_id: bytes, day: int, environment: str | None) -> RequestSums:
+        """The row of a trace's day. The spans of a trace follow each other, so the last row is kept at hand."""
+        name = (trace_id, day, environment)
+        if name == self._last_request:
+            return self._last_row
+        key = RequestKey(trace_id, day)
         row = self.requests.get(key)
         if row is None:
             row = self.requests[key] = RequestSums()
-        self._last_key, self._last_environment, self._last_request = key, environment, row
+        self._last_request, self._last_row = name, row
         named = environment or self._environment
         # Of several environments in one trace the first by name is shown: any order of arrival gives the same.
         if row.environment != named:
@@ -371,55 +255,9 @@ class Fold:
             self.told.setdefault(ToldKey(scope_id, exception_id), row)
 
 
-def order_of(time_ns: int, digest: bytes, state: str = "") -> bytes:
-    """Bytes that sort by time, then by what the record holds. A time in a catch-all range sorts before all others."""
-    usable = time_ns if is_plausible(time_ns) else 0
-    return usable.to_bytes(8, "big") + digest + state.encode()
-
-
-def later(one: Said | None, other: Said | None) -> Said | None:
-    """The statement that stands."""
-    if one is None or other is None:
-        return one or other
-    return one if one.order >= other.order else other
-
-
-def span_exceptions(span: Span) -> Iterable[bytes]:
-    """An id for each exception event; equal ones in one span are told apart by their ordinal."""
-    seen: dict[bytes, int] = {}
-    for event in span.events:
-        if event.name == "exception":
-            said = _exception_text(event)
-            seen[said] = seen.get(said, -1) + 1
-            yield _exception_id(span.trace_id, span.span_id, said, seen[said])
-
-
-def log_exception(log: Log) -> list[bytes] | None:
-    """The id of the exception an ERROR log tells, in a list; None where it tells none that a span event could tell too."""
-    if log.severity < ERROR_SEVERITY or not log.trace_id:
-        return None
-    attributes = opened(log.attributes)
-    if "exception.type" not in attributes and "exception.message" not in attributes:
-        return None
-    return [_exception_id(log.trace_id, log.span_id, _exception_text(log), 0)]
-
-
-def _exception_text(record: Event | Log) -> bytes:
-    attributes = opened(record.attributes)
-    said = (attributes.get("exception.type"), attributes.get("exception.message"))
-    return "\0".join(_text(part) for part in said).encode("utf-8", "surrogatepass")
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)
-
-
-def _exception_id(trace_id: bytes, span_id: bytes, said: bytes, ordinal: int) -> bytes:
-    return blake2b(trace_id + span_id + said + b"\0%d" % ordinal, digest_size=16).digest()
-
-
 def _choose_root(row: RequestSums, span: Span) -> None:
-    # Of versions the one with the latest end comes first, hence the end counted downwards.
+    # Of versions that start together the one with the latest end comes first, hence the end counted downwards. Of
+    # versions that do not, the earliest: a minimum of one order is the same in any order of arrival.
     order = (
         span.start_ns.to_bytes(8, "big")
         + span.span_id

@@ -4,7 +4,7 @@ The set a job covers is frozen by its version: records stamped older were commit
 none is added. The cursor is saved with each chunk, so a job goes on where a crash left it and counts nothing twice.
 """
 
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg.types.json import Jsonb
@@ -21,14 +21,16 @@ _NEXT = """
 SELECT j.id, j.action, j.version, j.cursor, j.rule_id FROM tracing_rulejob j
 WHERE j.state IN ('waiting', 'running') ORDER BY j.id LIMIT 1 FOR UPDATE SKIP LOCKED
 """
-_RULE = """
-SELECT id, kind, type, keys, type_attributes, any_prefix, state_attributes FROM tracing_rule WHERE id = %s
-"""
+_RULE: LiteralString = f"SELECT {rulebook.RULE_COLUMNS} FROM tracing_rule WHERE id = %s"
 _SAVE = """
-UPDATE tracing_rulejob SET state = 'running', cursor = %s, processed = processed + %s, grouped = grouped + %s,
-    flows = (SELECT count(*) FROM flow WHERE rule_id = %s) WHERE id = %s
+UPDATE tracing_rulejob SET state = 'running', cursor = %s, processed = processed + %s, grouped = grouped + %s
+WHERE id = %s
 """
-_DONE = "UPDATE tracing_rulejob SET state = 'done', total = processed, finished_at = now() WHERE id = %s"
+# Counted once, at the end: no index leads from a rule to its members, so it is a pass over all of them.
+_DONE = """
+UPDATE tracing_rulejob SET state = 'done', total = processed, finished_at = now(),
+    flows = (SELECT count(DISTINCT flow_id) FROM member WHERE rule_id = tracing_rulejob.rule_id) WHERE id = %s
+"""
 _FAILED = "UPDATE tracing_rulejob SET state = 'failed', message = %s, finished_at = now() WHERE id = %s"
 _MEMBERS = """
 SELECT flow_id, rule_id, day, trace_id, span_ids, span_marks, log_ids FROM member
@@ -75,7 +77,7 @@ def _apply_chunk(connection: psycopg.Connection, cursor: Any, job: tuple[Any, ..
     grouped = _fold(connection, cursor, Rulebook([rule], environment, version), records, environment)
     last = reading.key_of(table, rows[-1]) if more else None
     saved = {"table": table, "name": name, "after": _as_json(last), "done": last is None}
-    cursor.execute(_SAVE, (Jsonb(saved), len(rows), grouped, rule_id, job_id))
+    cursor.execute(_SAVE, (Jsonb(saved), len(rows), grouped, job_id))
 
 
 def _undo_chunk(connection: psycopg.Connection, cursor: Any, job: tuple[Any, ...], environment: str) -> None:
@@ -84,7 +86,7 @@ def _undo_chunk(connection: psycopg.Connection, cursor: Any, job: tuple[Any, ...
     if not flows:
         cursor.execute(_DONE, (job_id,))
         return
-    cursor.execute(_SAVE, (Jsonb(position), flows, flows, rule_id, job_id))
+    cursor.execute(_SAVE, (Jsonb(position), flows, flows, job_id))
 
 
 def _position(connection: psycopg.Connection, saved: Any) -> tuple[str, str, tuple[Any, ...] | None]:

@@ -157,3 +157,13 @@ class Batch:
     refusals: list[Refusal] = field(default_factory=list)
     transport: str = "http/protobuf"  # http/protobuf, http/json, grpc, import
     received_ns: int = 0
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a batch. `refusals` are the records the store itself turned away."""
+
+    stored_spans: int = 0
+    stored_logs: int = 0
+    resent: int = 0
+    refusals: list[Refusal] = field(default_factory=list)

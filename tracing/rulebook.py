@@ -4,7 +4,7 @@ Ingest reads the version under the shared form of one advisory lock, publishing 
 so nothing commits under an older version once a newer one is published.
 """
 
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 
@@ -13,10 +13,9 @@ from tracing.correlation import Rule, Rulebook
 # "TLRU": shared by every transaction that stores, exclusive to publishing a rule version.
 RULES_LOCK = 0x544C5255
 
-_RULES = """
-SELECT id, kind, type, keys, type_attributes, any_prefix, state_attributes
-FROM tracing_rule WHERE enabled ORDER BY id
-"""
+# In the order of `as_rule`.
+RULE_COLUMNS: LiteralString = "id, kind, type, keys, type_attributes, any_prefix, state_attributes"
+_RULES: LiteralString = f"SELECT {RULE_COLUMNS} FROM tracing_rule WHERE enabled ORDER BY id"
 
 
 def load(connection: psycopg.Connection, environment: str) -> Rulebook:
@@ -35,7 +34,7 @@ def as_rule(
     any_prefix: bool,
     state_attributes: list[str],
 ) -> Rule:
-    """A stored rule as a value."""
+    """A stored rule as a value, from RULE_COLUMNS."""
     return Rule(
         rule_id, kind, type_name, _tuples(keys), tuple(type_attributes), any_prefix, tuple(state_attributes)
     )

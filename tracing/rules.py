@@ -15,8 +15,9 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from tracing import correlation, rulebook
-from tracing.correlation import INFRASTRUCTURE, Rulebook, key_part
+from tracing.correlation import Rulebook
 from tracing.database import conninfo
+from tracing.keys import INFRASTRUCTURE, TECHNICAL, key_part
 from tracing.models import Rule, RuleJob
 from tracing.reading import newest_records
 from tracing.records import Span
@@ -168,7 +169,7 @@ def candidates() -> list[Candidate]:
         for record in islice(newest_records(reader), CANDIDATE_RECORDS):
             for name, value in record.attributes.items():
                 part = key_part(value) if LOOKS_LIKE_A_KEY.search(name) else None
-                if part and not book.hits(name) and name.split(".", 1)[0] not in correlation.TECHNICAL:
+                if part and not book.hits(name) and name.split(".", 1)[0] not in TECHNICAL:
                     _note(found.setdefault(name, Candidate(name)), part, record.resource.service)
     useful = [one for one in found.values() if len(one.values) > 1 or one.records == 1]
     return sorted(useful, key=lambda one: (-one.records, one.name))[:30]

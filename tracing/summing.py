@@ -2,17 +2,18 @@
 
 The second half of a storing transaction (`tracing.writing` is the first); a rule applied to what is stored
 ends here too. Always in this table order and sorted by key, so that two transactions cannot wait for each other.
-Arrays go in binary (%b), which is a sixth less work than text.
+Arrays go in binary (%b), packed by `tracing.arrays`.
 """
 
 from collections import Counter
-from collections.abc import Iterable
 from typing import Any
 
 import psycopg
 
+from tracing import arrays
 from tracing.copying import HEADER, MEMBER_COLUMNS, TRAILER, member_row
-from tracing.flows import ChapterKey, Fold, MemberIds, MemberKey, RequestKey, RequestSums, ToldKey
+from tracing.flows import Fold
+from tracing.sums import ChapterKey, MemberIds, MemberKey, RequestKey, RequestSums, ToldKey
 
 Cursor = psycopg.Cursor[tuple[Any, ...]]
 
@@ -29,7 +30,7 @@ ON CONFLICT DO NOTHING RETURNING scope_id, exception_id
 
 _HOLD = """
 SELECT scope_id, exception_id FROM told_exception
-WHERE (scope_id, exception_id) IN (SELECT * FROM unnest(%s::bytea[], %s::bytea[]))
+WHERE (scope_id, exception_id) IN (SELECT * FROM unnest(%b::bytea[], %b::bytea[]))
 ORDER BY scope_id, exception_id FOR KEY SHARE
 """
 
@@ -166,8 +167,8 @@ def add(cursor: Cursor, fold: Fold, xid: int) -> None:
         chapters = _chapter_columns(fold)
         members = _member_rows(fold, xid)
         grown = [flow_id for flow_id, inserted in flows if not inserted] if fold.flows else []
-        if chapters:
-            cursor.execute(_CHAPTERS, [str(xid), *chapters, grown or [b""]])
+        if fold.chapters:
+            cursor.execute(_CHAPTERS, [str(xid), *chapters, arrays.array("b", grown)])
         _add_states(cursor, fold, xid)
     _add_members(cursor, members)
 
@@ -175,7 +176,7 @@ def add(cursor: Cursor, fold: Fold, xid: int) -> None:
 def _count_exceptions(cursor: Cursor, fold: Fold) -> None:
     left = dict(fold.told)
     while left:
-        cursor.execute(_TELL, _columns((*key, row.day) for key, row in sorted(left.items())))
+        cursor.execute(_TELL, arrays.columns("bbi", ((*key, row.day) for key, row in sorted(left.items()))))
         for first in cursor.fetchall():
             row = left.pop(ToldKey(*first))
             if isinstance(row, ChapterKey):
@@ -184,13 +185,9 @@ def _count_exceptions(cursor: Cursor, fold: Fold) -> None:
                 fold.requests[row].errors += 1
         if left:
             # What was told before is told again if an undo takes that back: held, so that it cannot from here on.
-            cursor.execute(_HOLD, _columns(sorted(left)))
+            cursor.execute(_HOLD, arrays.columns("bb", sorted(left)))
             for held in cursor.fetchall():
                 del left[ToldKey(*held)]
-
-
-def _columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def _joined(services: set[str]) -> str:
@@ -200,7 +197,7 @@ def _joined(services: set[str]) -> str:
 def _add_requests(cursor: Cursor, fold: Fold, xid: int) -> None:
     if fold.requests:
         rows = [_request_row(key, sums) for key, sums in sorted(fold.requests.items())]
-        cursor.execute(_REQUESTS, [str(xid), *_columns(rows)])
+        cursor.execute(_REQUESTS, [str(xid), *arrays.columns("ibqqqqqqqqbbtthtti", rows)])
 
 
 def _request_row(key: RequestKey, sums: RequestSums) -> tuple[Any, ...]:
@@ -229,7 +226,7 @@ def _add_flows(cursor: Cursor, fold: Fold, xid: int) -> None:
             _joined(sums.services), *_said(state), *_said(step), sums.activity,
         ))
         # fmt: on
-    cursor.execute(_FLOWS, [str(xid), *_columns(rows)])
+    cursor.execute(_FLOWS, [str(xid), *arrays.columns("bhtttiqqqqqiqqttbqtbqi", rows)])
 
 
 def _whole(key: ChapterKey) -> ChapterKey:
@@ -241,7 +238,7 @@ def _said(said: Any) -> tuple[Any, Any, Any]:
     return (None, None, None) if said is None else (said.text, said.order, said.at_ns)
 
 
-def _chapter_columns(fold: Fold) -> list[list[Any]]:
+def _chapter_columns(fold: Fold) -> list[arrays.Packed]:
     # fmt: off
     rows = [
         (*key, sums.spans, sums.events, sums.logs, sums.errors, sums.retries, sums.late,
@@ -249,7 +246,7 @@ def _chapter_columns(fold: Fold) -> list[list[Any]]:
         for key, sums in sorted(fold.chapters.items())
     ]
     # fmt: on
-    return _columns(rows)
+    return arrays.columns("bbtiqqqqqqqq", rows)
 
 
 def add_again(cursor: Cursor, fold: Fold) -> None:
@@ -260,12 +257,12 @@ def add_again(cursor: Cursor, fold: Fold) -> None:
     """
     if fold.again_requests:
         rows = [(*key, count) for key, count in sorted(fold.again_requests.items())]
-        cursor.execute(_LOCK_REQUESTS, (*_columns(row[:2] for row in rows),))
-        cursor.execute(_REQUESTS_AGAIN, _columns(rows))
+        cursor.execute(_LOCK_REQUESTS, arrays.columns("bi", [row[:2] for row in rows]))
+        cursor.execute(_REQUESTS_AGAIN, arrays.columns("bii", rows))
     if fold.again_chapters:
         again = [(*key, count) for key, count in sorted(fold.again_chapters.items())]
-        cursor.execute(_LOCK_FLOWS, ([row[0] for row in again],))
-        cursor.execute(_CHAPTERS_AGAIN, _columns(again))
+        cursor.execute(_LOCK_FLOWS, [arrays.array("b", [row[0] for row in again])])
+        cursor.execute(_CHAPTERS_AGAIN, arrays.columns("bbtii", again))
 
 
 def _member_rows(fold: Fold, xid: int) -> bytes:
@@ -292,10 +289,10 @@ def _add_states(cursor: Cursor, fold: Fold, xid: int) -> None:
     if fold.assertions:
         # Through two rules, or told by equal log lines, a statement is made once: the lowest stands.
         once = {row[:5]: row for row in sorted(fold.assertions, reverse=True)}
-        cursor.execute(_ASSERTIONS, [str(xid), *_columns(once.values())])
+        cursor.execute(_ASSERTIONS, [str(xid), *arrays.columns("bqtbtbbiiq", once.values())])
     if fold.states:
         rows = [
             (flow_id, system, said.text, said.at_ns, said.order)
             for (flow_id, system), said in sorted(fold.states.items())
         ]
-        cursor.execute(_STATES, _columns(rows))
+        cursor.execute(_STATES, arrays.columns("bttqb", rows))

@@ -56,8 +56,8 @@ _LOGS: LiteralString = f"""
 SELECT {stored.LOG_COLUMNS} FROM log
 WHERE (log_id, day) IN (SELECT * FROM unnest(%s::bytea[], %s::int[]))
 """
-_RULES = """
-SELECT id, kind, type, keys, type_attributes, any_prefix, state_attributes FROM tracing_rule
+_RULES: LiteralString = f"""
+SELECT {rulebook.RULE_COLUMNS} FROM tracing_rule
 WHERE id IN (SELECT DISTINCT rule_id FROM member WHERE flow_id = ANY(%s)) ORDER BY id
 """
 

@@ -26,12 +26,14 @@ HOUR_NS = 3_600_000_000_000
 _LOCK = "SELECT pg_advisory_xact_lock_shared(%s)"
 _BEGIN = "SELECT pg_current_xact_id()::text::bigint, rule_version FROM installation"
 _RESOURCES = """
-INSERT INTO resource (resource_id, attributes, dropped, schema_url, service, environment)
-VALUES (%s, %s::jsonb, %s, %s, %s, %s) ON CONFLICT DO NOTHING
+INSERT INTO resource (resource_id, attributes, dropped, schema_url, service, environment, last_day)
+VALUES (%s, %s::jsonb, %s, %s, %s, %s, %s)
+ON CONFLICT (resource_id) DO UPDATE SET last_day = excluded.last_day WHERE resource.last_day < excluded.last_day
 """
 _SCOPES = """
-INSERT INTO scope (scope_id, name, version, attributes, dropped, schema_url)
-VALUES (%s, %s, %s, %s::jsonb, %s, %s) ON CONFLICT DO NOTHING
+INSERT INTO scope (scope_id, name, version, attributes, dropped, schema_url, last_day)
+VALUES (%s, %s, %s, %s::jsonb, %s, %s, %s)
+ON CONFLICT (scope_id) DO UPDATE SET last_day = excluded.last_day WHERE scope.last_day < excluded.last_day
 """
 _SPAN_KEY: LiteralString = "trace_id, span_id, start_ns, digest"
 _INSERT_ABSENT = """
@@ -64,7 +66,7 @@ class Writer:
         self.connection = connection
         self._environment = environment
         self._rules: Rulebook | None = None
-        self._known: set[bytes] = set()  # resources and scopes that are stored and committed
+        self._known: dict[bytes, int] = {}  # the last day that committed resources and scopes are noted for
         self._day_hours: dict[int, int] = {}
 
     def write(self, spans: Sequence[Span], logs: Sequence[Log], received_ns: int) -> int:
@@ -76,18 +78,17 @@ class Writer:
             return self._write(spans, logs, received_ns, staged=True)
 
     def _write(self, spans: Sequence[Span], logs: Sequence[Log], received_ns: int, *, staged: bool) -> int:
-        fresh_ids: set[bytes] = set()
         with self.connection.transaction(), self.connection.cursor() as cursor:
             cursor.execute(_LOCK, (rulebook.RULES_LOCK,))
             xid, version = cursor.execute(_BEGIN).fetchone() or (0, 0)
             rules = self._rules_at(version)
-            fresh_ids = self._write_senders(cursor, spans, logs)
+            noted = self._write_senders(cursor, spans, logs, received_ns)
             stamp = Stamp(rules.version, received_ns, xid)
             fold, again = self._write_spans(cursor, spans, rules, stamp, staged)
             again += self._write_logs(cursor, logs, rules, fold, stamp, staged)
             summing.add(cursor, fold, xid)
             days = self._note_days(cursor, spans, logs, received_ns)
-        self._known |= fresh_ids
+        self._known |= noted
         self._day_hours |= days
         if again:
             self._note_again(fold)
@@ -103,7 +104,10 @@ class Writer:
             self._rules = rulebook.load(self.connection, self._environment)
         return self._rules
 
-    def _write_senders(self, cursor: Cursor, spans: Sequence[Span], logs: Sequence[Log]) -> set[bytes]:
+    def _write_senders(
+        self, cursor: Cursor, spans: Sequence[Span], logs: Sequence[Log], received_ns: int
+    ) -> dict[bytes, int]:
+        """Resources and scopes, once a day each: retention takes those whose last day is gone."""
         if len(self._known) > 50_000:
             self._known.clear()
         resources: dict[bytes, Resource] = {}
@@ -117,11 +121,16 @@ class Writer:
                 resource, scope = record.resource, record.scope
                 resources[resource.resource_id] = resource
                 scopes[scope.scope_id] = scope
-        for resource_id in sorted(resources.keys() - self._known):
-            cursor.execute(_RESOURCES, _resource_row(resources[resource_id]))
-        for scope_id in sorted(scopes.keys() - self._known):
-            cursor.execute(_SCOPES, _scope_row(scopes[scope_id]))
-        return (resources.keys() | scopes.keys()) - self._known
+        last_day = max(day for day in {day_of(received_ns), *days_of(spans, logs)} if not is_catch_all(day))
+        new_resources, new_scopes = self._to_note(resources, last_day), self._to_note(scopes, last_day)
+        for resource_id in new_resources:
+            cursor.execute(_RESOURCES, (*_resource_row(resources[resource_id]), last_day))
+        for scope_id in new_scopes:
+            cursor.execute(_SCOPES, (*_scope_row(scopes[scope_id]), last_day))
+        return dict.fromkeys((*new_resources, *new_scopes), last_day)
+
+    def _to_note(self, ids: Iterable[bytes], last_day: int) -> list[bytes]:
+        return sorted(one for one in ids if self._known.get(one, -1) < last_day)
 
     def _write_spans(
         self, cursor: Cursor, spans: Sequence[Span], rules: Rulebook, stamp: Stamp, staged: bool
