@@ -1,5 +1,7 @@
 """The gRPC services over a real channel, with a store that fails on demand; `test_protocol` has the real store."""
 
+import gzip
+import random
 from collections.abc import Iterator
 from typing import Any
 
@@ -73,6 +75,25 @@ def test_too_much_at_once_is_retryable(shelf: Shelf, monkeypatch: pytest.MonkeyP
         error, trailers = failure_of(channel.unary_unary(EXPORT, None, None))
     serving.stop(1).wait()
     assert error.code() == grpc.StatusCode.UNAVAILABLE and "google.rpc.retryinfo-bin" in trailers
+
+
+def test_many_members_do_not_copy_the_whole_message_each(
+    export: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end of a gzip member copies what is left of its piece; a message of one piece is copied a thousand times."""
+    sizes: list[int] = []
+    inflate = limits.unpacked
+
+    def noted(parts: Iterator[bytes], packing: str) -> Iterator[bytes]:
+        held = list(parts)
+        sizes.extend(map(len, held))
+        return inflate(iter(held), packing)
+
+    monkeypatch.setattr(limits, "unpacked", noted)
+    message = gzip.compress(b"") * 900 + gzip.compress(random.Random(1).randbytes(200_000))
+    error, _ = failure_of(export, message)
+    assert error.code() == grpc.StatusCode.INVALID_ARGUMENT and "protobuf" in str(error.details())
+    assert max(sizes) <= 64 * 1024 and sum(sizes) == len(message)
 
 
 def test_a_message_for_another_signal_stores_nothing(export: Any, shelf: Shelf) -> None:

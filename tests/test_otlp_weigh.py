@@ -9,6 +9,7 @@ from tests.otlp_bodies import how
 from tracing.otlp import weigh, wire
 from tracing.otlp.decode import TooMany, decode_logs, decode_traces, logs_in_parts, traces_in_parts
 from tracing.otlp.finishing import PART_RECORDS
+from tracing.otlp.metrics import count_points
 
 EMPTY_SCOPE = bodies.field(2, b"")
 EMPTY_RESOURCE = bodies.field(1, b"")
@@ -32,6 +33,45 @@ def test_records_without_end_are_refused_before_they_are_built(
     for decode in (decode_traces, decode_logs):
         with pytest.raises(TooMany, match="20000 records"):
             decode(body, how())
+
+
+def metric(content: bytes) -> bytes:
+    return bodies.field(1, bodies.field(2, bodies.field(2, content)))
+
+
+@pytest.mark.parametrize("kind", [5, 7, 9, 10, 11])
+def test_points_without_end_are_refused_before_they_are_built(
+    kind: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weigh, "MOST_RECORDS", 20_000)
+    monkeypatch.setattr(wire, "MetricsRequest", None)
+    for body in (metric(bodies.field(kind, b"\x0a\x00" * 600_000)), metric(bodies.field(kind, b"")) * 60_000):
+        with pytest.raises(TooMany, match="20000 records"):
+            count_points(body + EMPTY_RESOURCE * 300_000, "protobuf")
+
+
+def test_a_point_is_counted_whatever_it_holds() -> None:
+    """It is never built: neither its attributes without end nor its broken text matter."""
+    point = bodies.field(7, b"") * 600_000 + bodies.field(7, bodies.field(1, b"\xff"))
+    assert count_points(metric(bodies.field(5, bodies.field(1, point) * 2)), "protobuf") == 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        bodies.field(1, bodies.field(1, bodies.field(1, b"") * 600_000)),
+        bodies.field(1, bodies.field(2, bodies.field(1, bodies.field(3, b"") * 600_000))),
+        bodies.field(1, bodies.field(1, b"") * 600_000),
+        bodies.field(9, b"") * 600_000,
+    ],
+)
+def test_fields_without_end_are_refused_wherever_they_are(
+    body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weigh, "MOST_FIELDS", 20_000)
+    for path in (weigh.RECORDS, weigh.POINTS):
+        with pytest.raises(TooMany, match="20000 fields"):
+            weigh.check_request(body, path)
 
 
 @pytest.mark.parametrize("number", [9, 11, 13])

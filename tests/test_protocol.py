@@ -535,6 +535,34 @@ def test_framing(running: Running, sent: bytes, status: bytes) -> None:
     assert exchange(running, sent).split(b" ", 2)[1] == status
 
 
+def framed(kind: bytes, lines: bytes) -> bytes:
+    return HEAD.replace(b"application/json", kind) + lines + b"\r\n\r\n{}"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "in_json", "code", "said"),
+    [
+        (framed(b"application/json", b"Content-Length: -2"), 400, True, 3, "not a number"),
+        (framed(b"application/x-protobuf", b"Content-Length: -2"), 400, False, 3, "not a number"),
+        (framed(b"Application/X-Protobuf; a=b", b"Content-Length: two"), 400, False, 3, "Content-Length"),
+        (framed(b"text/plain", b"Content-Length: two"), 400, True, 3, "Content-Length"),
+        (framed(b"application/x-protobuf", b"X-Long: " + b"a" * MIB), 413, False, 8, "headers"),
+        (framed(b"application/json", b"Transfer-Encoding: odd"), 501, True, 12, "Unimplemented"),
+        (b"GET /" + b"a" * MIB + b" HTTP/1.1\r\n\r\n", 414, True, 8, "Request-URI"),
+        (b"nonsense\r\n\r\n", 400, True, 3, "Request-Line"),
+    ],
+)
+def test_what_never_reaches_the_endpoint_is_a_status_too(
+    running: Running, sent: bytes, status: int, in_json: bool, code: int, said: str
+) -> None:
+    head, _, body = exchange(running, sent).partition(b"\r\n\r\n")
+    assert head.split(b" ", 2)[1] == str(status).encode()
+    assert (b"application/json" if in_json else b"application/x-protobuf") in head
+    failure = read_failure(in_json, body)
+    assert failure.code == code and said in failure.message
+    assert status != 400 or failure.details[0].Unpack(BadRequest())
+
+
 def test_a_connection_serves_many_requests(running: Running) -> None:
     whole = HEAD + b"Content-Length: 2\r\n\r\n{}"
     refused = whole.replace(b"/v1/traces", b"/v1/traces/")

@@ -12,6 +12,7 @@ from tests.at_once import at_once
 from tests.builders import Service, batch
 from tracing import partitions, retention
 from tracing.clock import now_ns
+from tracing.committing import Committer
 from tracing.records import DAY_NS, Span
 from tracing.storing import Store
 
@@ -58,6 +59,32 @@ def test_a_day_goes_when_its_date_and_its_last_receipt_are_past(
     assert retention.drop_old(worker, 14, 50_000) == []
 
 
+def test_who_sent_it_goes_after_the_last_of_its_days(
+    other_days_kept: None, store: Store, conninfo: str, worker: psycopg.Connection
+) -> None:
+    """One process sent to a day that stays, the other's day goes; a third is heard of today."""
+    today = now_ns() // DAY_NS
+    days = {"stays": OLD, "goes": OLD + 1, "today": OLD + 2}
+    for name, day in days.items():
+        store.put(batch(Service(name).span("s", 0, 1, start_ns=day * DAY_NS)))
+    for name in ("stays", "goes"):
+        worker.execute("UPDATE resource SET last_day = %s WHERE service = %s", (days[name], name))
+    for day in (OLD, OLD + 1, OLD + 2):
+        received(worker, day, 20)
+    received(worker, OLD, 1)
+    assert retention.drop_old(worker, 14, 50_000) == [OLD + 1, OLD + 2]
+    services = "SELECT service FROM resource WHERE service = ANY(%s) ORDER BY service"
+    assert [row[0] for row in tables.ask(conninfo, services, list(days))] == ["goes", "stays", "today"]
+    received(worker, OLD, 20)
+    retention.drop_old(worker, 14, 50_000)
+    assert [row[0] for row in tables.ask(conninfo, services, list(days))] == ["today"]
+    # It comes back with its next record.
+    again = Store(conninfo, "production")
+    again.put(batch(Service("goes").span("s", 0, 1, start_ns=today * DAY_NS)))
+    again.close()
+    assert [row[0] for row in tables.ask(conninfo, services, list(days))] == ["goes", "today"]
+
+
 def test_a_dropped_day_begins_anew(
     other_days_kept: None, store: Store, conninfo: str, worker: psycopg.Connection
 ) -> None:
@@ -102,12 +129,12 @@ def test_a_batch_that_meets_a_closing_day_waits_and_is_kept(
     """The day is closed, its partitions still there: written into them, the batch would be lost with them."""
     store.put(batch(on(OLD)))
     received(worker, OLD, 20)
-    fresh = Store(conninfo, "production")
-    fresh.put(batch(on(OLD + 1)))
+    fresh = Committer(conninfo, "production", 400)
+    fresh.alone(batch(on(OLD + 1)))
     received(worker, OLD, 20)
     worker.execute("SELECT pg_advisory_lock(%s)", (partitions.SHAPE_LOCK,))
     assert retention._close(worker, OLD, now_ns() - 14 * DAY_NS)
-    sending = threading.Thread(target=fresh.put, args=(batch(on(OLD, "late")),))
+    sending = threading.Thread(target=fresh.alone, args=(batch(on(OLD, "late")),))
     fresh._days.add(OLD)
     sending.start()
     time.sleep(0.3)

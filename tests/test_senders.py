@@ -39,6 +39,26 @@ def test_sampling_shows_in_the_trace_state(trace_state: str, sampled: bool) -> N
     assert is_sampled(trace_state) is sampled
 
 
+@pytest.mark.parametrize(
+    ("flags", "sampled"),
+    [
+        (0x000, False),
+        (0x001, False),
+        (0x003, False),
+        (0x002, True),
+        (0x302, True),
+        # Whether the parent is remote says nothing, and Python's SDK says only that.
+        (0x100, False),
+        (0x300, False),
+    ],
+)
+def test_sampling_shows_in_the_flags(flags: int, sampled: bool) -> None:
+    assert is_sampled("", flags) is sampled
+    span = SHOP.span("a", 0, 10)
+    span.flags = flags
+    assert seen_in(sent(span), Outcome(1), "production")[IDENTITY].sampled == int(sampled)
+
+
 def sent(*records: Any, received_ns: int | None = None) -> Batch:
     made = batch(*records, received_ns=received_ns)
     made.transport = "grpc"

@@ -122,6 +122,38 @@ def test_an_odd_length_is_refused(address: tuple[str, int], length: bytes) -> No
     assert answer.count(b"HTTP/1.1") == 1
 
 
+def worded(content_type: str, status: str, sentence: str) -> tuple[str, list[tuple[str, str]], bytes]:
+    body = f"{content_type}: {sentence}".encode()
+    return status, [("Content-Type", "text/odd"), ("Content-Length", str(len(body)))], body
+
+
+@pytest.fixture(scope="module")
+def wording() -> Iterator[tuple[str, int]]:
+    serving = server.in_thread(("127.0.0.1", 0), echo, THREADS, wording=worded)
+    yield serving.bind_addr
+    serving.stop()
+
+
+@pytest.mark.parametrize(
+    ("lines", "status", "said"),
+    [
+        (b"Content-Length: -5", b"400", b"a/b: Content-Length is not a number."),
+        (b"Content-Length: abc", b"400", b"a/b: Malformed Content-Length Header."),
+        (b"X-Long: " + b"a" * 4 * MIB, b"413", b"a/b: The headers sent"),
+        (b"Transfer-Encoding: odd", b"501", b"a/b: "),
+    ],
+)
+def test_an_answer_without_the_application_is_worded_too(
+    wording: tuple[str, int], lines: bytes, status: bytes, said: bytes
+) -> None:
+    head = b"POST /length HTTP/1.1\r\nHost: x\r\nContent-Type: a/b\r\n"
+    first, _, rest = raw(wording, head + lines + b"\r\n\r\nabcde").partition(b"\r\n")
+    assert first.split(b" ")[1] == status
+    headers, _, body = rest.partition(b"\r\n\r\n")
+    assert b"Content-Type: text/odd" in headers and b"Connection: close" in headers
+    assert body.startswith(said)
+
+
 def test_header_names_with_underscores_are_dropped(address: tuple[str, int]) -> None:
     request = b"GET /headers HTTP/1.1\r\nHost: x\r\nX_Key: evil\r\nX-Good: 1\r\nConnection: close\r\n\r\n"
     assert raw(address, request).endswith(b"['HTTP_X_GOOD']")

@@ -122,14 +122,23 @@ def test_other_machines_are_refused(tmp_path: Path, host: str) -> None:
     assert "listens on this machine only" in refused(manage(tmp_path, "up", "--host", host))
 
 
-@pytest.mark.parametrize("command", ["up", "migrate"])
-def test_an_unreachable_database_is_one_sentence(tmp_path: Path, command: str) -> None:
+@pytest.mark.parametrize(
+    ("command", "ports"),
+    [
+        ("up", ("port", "otlp-port", "grpc-port")),
+        ("migrate", ()),
+        ("watch", ()),
+        ("pages", ("port",)),
+        ("collect", ("otlp-port", "grpc-port")),
+    ],
+)
+def test_an_unreachable_database_is_one_sentence(
+    tmp_path: Path, command: str, ports: tuple[str, ...]
+) -> None:
     url = "postgresql://ann:secret@127.0.0.1:1/none"
-    flags = [
-        f"--{name}={port}"
-        for name, port in zip(("port", "otlp-port", "grpc-port"), product.free_ports(3), strict=True)
-    ]
-    ended = manage(tmp_path, command, *(flags if command == "up" else []), DATABASE_URL=url)
+    free = product.free_ports(len(ports))
+    flags = [f"--{name}={port}" for name, port in zip(ports, free, strict=True)]
+    ended = manage(tmp_path, command, *flags, DATABASE_URL=url)
     assert "The database none at 127.0.0.1:1 does not answer" in refused(ended)
     assert "secret" not in ended.stderr
 
@@ -205,12 +214,14 @@ def test_a_second_one_on_the_same_home_shares_its_database(up: Running) -> None:
 
 
 def test_receiving_says_503_before_the_database_is_there(tmp_path: Path) -> None:
+    """As `up` starts it; by hand it would not start."""
     otlp, over_grpc = product.free_ports(2)
     with subprocess.Popen(
         [
             sys.executable,
             str(product.ROOT / "manage.py"),
             "collect",
+            "--wait",
             f"--otlp-port={otlp}",
             f"--grpc-port={over_grpc}",
         ],

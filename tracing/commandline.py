@@ -20,8 +20,6 @@ NEED_DATABASE = frozenset(
         "watch",
         "collect",
         "pages",
-        "import",
-        "key",
         "shell",
         "dbshell",
         "inspectdb",

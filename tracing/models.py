@@ -93,7 +93,7 @@ class Sender(models.Model):
     refusals = models.JSONField(default=dict)
     # Our clock minus the newest record's time at its arrival, the smallest seen lately; null until known.
     clock_offset_ns = models.BigIntegerField(null=True)
-    # Spans whose trace state or flags show that a sampler drops traces.
+    # Spans whose trace state or flags show that a sampler drops traces (`tracing.senders.is_sampled`).
     sampled_spans = models.BigIntegerField(default=0)
 
     class Meta:

@@ -32,6 +32,11 @@ _OF_A_FLOW: tuple[LiteralString, ...] = (
     "DELETE FROM current_state WHERE flow_id = ANY(%s)",
     "DELETE FROM told_exception WHERE scope_id = ANY(%s)",
 )
+# Every stored day's records have resources and scopes noted for that day or a later one.
+_SENDERS: tuple[LiteralString, ...] = tuple(
+    f"DELETE FROM {table} WHERE last_day < %s AND last_day < ALL (SELECT day FROM day WHERE dropped_ns IS NULL)"
+    for table in ("resource", "scope")
+)
 # The exceptions told of a request go with its day; those told of a flow stay as long as the flow.
 _TOLD = """
 DELETE FROM told_exception t WHERE day = %s AND NOT EXISTS (SELECT 1 FROM flow WHERE flow_id = t.scope_id)
@@ -58,6 +63,8 @@ def drop_old(
         connection.execute("RESET lock_timeout")
         connection.execute("SELECT pg_advisory_unlock(%s)", (SHAPE_LOCK,))
     quarantine.forget(connection, now - retention_days * DAY_NS)
+    for statement in _SENDERS:
+        connection.execute(statement, (first_kept - 1,))
     _forget_flows(connection, (now - flow_retention_days * DAY_NS) // 60_000_000_000)
     return days
 

@@ -19,7 +19,7 @@ import psycopg
 from tracing.clock import now_ns
 from tracing.records import FIRST_NS, LAST_NS, Batch, Log, Refusal, Resource, Span, is_plausible
 from tracing.storing import Outcome
-from tracing.values import plain, storable
+from tracing.values import opened, plain, storable
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +28,9 @@ FLUSH_S = 2.0
 _MOST_WAITING = 500
 _MOST_SENTENCES = 20
 _LONGEST_SENTENCE = 300
+
+# OTLP's flags hold the W3C trace flags in their lowest byte.
+_W3C_FLAGS, _SAMPLED = 0xFF, 0x01
 
 Identity = tuple[str, str, str, str]  # service, environment, SDK, transport
 
@@ -57,8 +60,14 @@ class Seen:
         self.offset_ns = min(offsets, default=None)
 
 
-def is_sampled(trace_state: str) -> bool:
-    """Whether the trace state's threshold (`ot=th:…`) says that a sampler drops traces; `th:0` keeps all."""
+def is_sampled(trace_state: str, flags: int = 0) -> bool:
+    """Whether a span shows that a sampler drops traces.
+
+    The trace state tells by its threshold (`ot=th:…`; `th:0` keeps all), the W3C byte of the flags by what it
+    sets without `sampled`. A byte of zero tells nothing: Python's SDK never writes it.
+    """
+    if flags & _W3C_FLAGS and not flags & _SAMPLED:
+        return True
     for member in trace_state.split(","):
         vendor, _, value = member.strip().partition("=")
         if vendor == "ot":
@@ -67,7 +76,8 @@ def is_sampled(trace_state: str) -> bool:
 
 
 def sdk_of(resource: Resource) -> str:
-    told = (resource.attributes.get(f"telemetry.sdk.{part}") for part in ("language", "name", "version"))
+    attributes = opened(resource.attributes)
+    told = (attributes.get(f"telemetry.sdk.{part}") for part in ("language", "name", "version"))
     return storable(" ".join(str(plain(value)) for value in told if value))[:200]
 
 
@@ -114,7 +124,11 @@ def _count_spans(spans: Iterable[Span], seen_for: Callable[[Resource], Seen], ne
         of_one = list(run)
         seen = seen_for(of_one[0].resource)
         seen.spans += len(of_one)
-        seen.sampled += sum(1 for span in of_one if span.trace_state and is_sampled(span.trace_state))
+        seen.sampled += sum(
+            1
+            for span in of_one
+            if (span.trace_state or span.flags & _W3C_FLAGS) and is_sampled(span.trace_state, span.flags)
+        )
         ends = [span.end_ns for span in of_one if FIRST_NS <= span.end_ns < LAST_NS]
         newest[id(seen)] = max([newest.get(id(seen), 0), *ends])
 

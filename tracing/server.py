@@ -9,6 +9,7 @@ import logging
 import socket
 import threading
 import time
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cheroot import server, wsgi
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# Content-Type, status and sentence of an answer without the application -> its status, headers and body.
+Wording = Callable[[str, str, str], tuple[str, Sequence[tuple[str, str]], bytes]]
+
 # Exporters come every 1–5 s and collectors keep connections for over a minute: hang up later than they do.
 KEEP_ALIVE_S = 95
 # In the middle of a request a thread waits for its client, so not for long.
@@ -30,6 +34,8 @@ LARGEST_HEADER = 64 * 1024
 LINGER_S = 2.0
 LINGER_BYTES = 256 * 1024 * 1024
 SHORT_REST = 64 * 1024
+# Answers to a client that may still be sending.
+HASTY = ("400", "413", "414")
 
 
 class Headers(server.HeaderReader):
@@ -54,6 +60,20 @@ class Request(server.HTTPRequest):
         self.close_connection = True
         self.simple_response("400 Bad Request", "Content-Length is not a number.")
         return False
+
+    def simple_response(self, status: str, msg: str = "") -> None:
+        """The answer to what is no request, or not one to its end; the connection is closed after it."""
+        self.conn.unread |= status[:3] in HASTY
+        wording = self.server.wording
+        if wording is None:
+            super().simple_response(status, msg)
+            return
+        kind = self.inheaders.get(b"Content-Type", b"").decode("latin-1")
+        status, headers, body = wording(kind, status, msg)
+        lines = [f"{self.server.protocol} {status}", "Connection: close"]
+        lines += [f"{name}: {value}" for name, value in headers]
+        with contextlib.suppress(OSError):
+            self.conn.wfile.write("\r\n".join((*lines, "", "")).encode("latin-1") + body)
 
     def respond(self) -> None:
         if self.chunked_read:
@@ -117,6 +137,8 @@ class Server(wsgi.Server):
 
     ConnectionClass = Connection
     dealer: Dealer | None = None
+    # None is cheroot's plain text.
+    wording: Wording | None = None
     # cheroot's ten would hang up on the eleventh exporter after each of its requests.
     keep_alive_conn_limit: Any = None
     _connections: Any
@@ -151,14 +173,19 @@ class Server(wsgi.Server):
 
 
 def in_thread(
-    address: tuple[str, int] | str, application: "WSGIApplication", threads: int, dealer: Dealer | None = None
+    address: tuple[str, int] | str,
+    application: "WSGIApplication",
+    threads: int,
+    dealer: Dealer | None = None,
+    wording: Wording | None = None,
 ) -> Server:
     """A server that listens and answers, from a thread of its own; end it with `stop()`.
 
-    `address` is host and port, or the path of a Unix socket; a `dealer` shares new connections with other processes.
+    `address` is host and port, or the path of a Unix socket; a `dealer` shares new connections with other processes;
+    `wording` says how to answer what never reaches the application.
     """
     serving = Server(address, application, threads)
-    serving.dealer = dealer
+    serving.dealer, serving.wording = dealer, wording
     serving.prepare()
     threading.Thread(target=serving.serve, name="http", daemon=True).start()
     return serving

@@ -85,11 +85,11 @@ REDACT = words("THREADLINE_REDACT")
 # Web pages (their origins) that may send from a browser; `*` is every page.
 CORS_ORIGINS = origins("THREADLINE_CORS_ORIGINS")
 
-# Signs nothing that outlives a process until there are users; THREADLINE_SECRET will keep it over a restart.
+# Nothing is signed while there are no users; Django wants a key all the same.
 SECRET_KEY = text("THREADLINE_SECRET", "") or secrets.token_urlsafe(48)
 DEBUG = False
 # Checked although only loopback is served: another web page must not reach us through a name of its own.
-ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", "testserver", urlsplit(URL).hostname or ""]
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", urlsplit(URL).hostname or ""]
 INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django_htmx",

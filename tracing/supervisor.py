@@ -43,10 +43,6 @@ class Child:
         self.again = 0.0
 
     @property
-    def name(self) -> str:
-        return " ".join(word for word in self.words if not word.startswith("--host"))
-
-    @property
     def finished(self) -> bool:
         return self.once and self.process is not None and self.process.poll() is not None
 

@@ -92,14 +92,14 @@ class Run:
                 self.database.stop(DATABASE_S)
 
     def bring_up(self) -> None:
-        self.begin("collect")
-        self.begin("pages")
+        self.begin("collect", "--wait")
+        self.begin("pages", "--wait")
         if settings.EMBEDDED:
             self.own_database()
         else:
             demand_database()
         self.migrate()
-        self.begin("watch")
+        self.begin("watch", "--wait")
         self.await_ready()
         if self.stop.is_set():
             return

@@ -1,7 +1,7 @@
 """The shop's services: who they are, how each sends, and whose clock is wrong.
 
 Half of them export over HTTP (gzip, as collectors do), half over gRPC, all through the SDK's own exporters.
-`stage` builds them; `orders` and its neighbours let them act.
+`services` builds them; `orders` and its neighbours let them act.
 """
 
 from dataclasses import dataclass

@@ -5,13 +5,16 @@ cannot hold (times beyond 2^63-1, NUL in a name, an odd id) is cut to fit and ke
 """
 
 import base64
+import logging
 from collections import Counter
 from typing import Any
 
 from tracing.otlp import identity
 from tracing.otlp.attributes import Memory, map_value
 from tracing.records import ATTRIBUTES, MAX_NS, Batch, Event, Log, Refusal, Resource, Scope, Span
-from tracing.values import is_storable, plain, storable
+from tracing.values import is_storable, opened, plain, storable
+
+logger = logging.getLogger(__name__)
 
 # A request beyond these is stored in parts: never all in memory at once, and each of the size the store likes.
 PART_RECORDS, PART_BYTES = 4_000, 16 * 1024 * 1024
@@ -32,6 +35,7 @@ class Work:
         self._bytes = 0
         self._equal_logs: Counter[bytes] = Counter()
         self._refused: dict[tuple[str, str], Refusal] = {}
+        self._told = False
 
     def is_full(self, size: int) -> bool:
         """Whether the batch is a part's worth, now that a record of `size` bytes was read."""
@@ -54,9 +58,19 @@ class Work:
             self.batch.refusals.append(refusal)
         refusal.count += count
 
+    def refuse_odd(self, kind: str, error: Exception, resource: Resource) -> None:
+        """Turn one record away that nobody foresaw; the request would fail as often as it was sent again."""
+        if isinstance(error, MemoryError):
+            raise error
+        if not self._told:
+            # Once a request: each of its records may be of the kind.
+            logger.error("%s could not be read", kind, exc_info=error)
+            self._told = True
+        self.refuse(f"{kind} cannot be read: Threadline does not understand it", resource)
+
     def log_id(self, log: Log) -> bytes:
         """From the sender's own id, else the digest and the ordinal among equal logs of this request."""
-        uid = log.attributes.get("log.record.uid")
+        uid = opened(log.attributes).get("log.record.uid")
         if uid not in (None, ""):
             return identity.digest(self.key, b"uid", identity.canonical(uid))
         ordinal = self._equal_logs[log.digest]
@@ -85,14 +99,15 @@ def make_resource(
         attributes, _ = work.redact(attributes)
         written = identity.canonical(attributes)
         resource_id = identity.digest(work.key, b"resource", written, *rest)
-    environments = (name_of(attributes.get(key)) for key in _ENVIRONMENT_KEYS)
+    by_name = opened(attributes)
+    environments = (name_of(by_name.get(key)) for key in _ENVIRONMENT_KEYS)
     made = Resource(
         resource_id,
         attributes,
         written,
         dropped,
         storable(schema_url),
-        name_of(attributes.get("service.name")) or UNKNOWN_SERVICE,
+        name_of(by_name.get("service.name")) or UNKNOWN_SERVICE,
         next((name for name in environments if name), None),
     )
     return made, sent_id
@@ -115,7 +130,8 @@ def name_of(value: Any) -> str:
     """A service or environment name from a tagged value; "" where there is none."""
     if value is None or value == "":
         return ""
-    return storable(str(plain(value)))[:_LONGEST_NAME]
+    # `summing` joins the names of services by U+0001.
+    return storable(str(plain(value))).replace("\x01", "\ufffd")[:_LONGEST_NAME]
 
 
 def span_fault(span: Span) -> str | None:
@@ -137,6 +153,8 @@ def finish_span(work: Work, span: Span, links: list[dict[str, Any]]) -> None:
     span.attributes_json = identity.canonical(span.attributes)
     rows = _event_rows(work, span.events) if span.events else []
     span.events_json = identity.canonical(rows) if rows else None
+    for link in links:
+        link["attributes"], _ = work.settled(link["attributes"])
     span.links_json = identity.canonical(links) if links else None
     span.digest = identity.span_digest(work.key, span, span.links_json or b"", span.scope.scope_id)
     if special:

@@ -4,6 +4,7 @@ Trouble of ours is UNAVAILABLE with RetryInfo, in the status details (Go reads i
 (Python does); never UNKNOWN, on which SDKs drop their data. `receiving` stores.
 """
 
+import io
 import logging
 from concurrent.futures import ThreadPoolExecutor
 
@@ -82,7 +83,9 @@ class Export:
         packing = PACKED.get(message[:2])
         try:
             if packing:
-                return limits.collected(limits.unpacked(iter((message,)), packing), share)
+                # In pieces as from a stream: each end of a gzip member copies the rest of its piece.
+                parts = limits.pieces(io.BytesIO(message), len(message))
+                return limits.collected(limits.unpacked(parts, packing), share)
             share.take(len(message))
             return message
         except limits.TooLarge as error:

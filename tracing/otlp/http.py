@@ -122,7 +122,11 @@ def _signal(path: str) -> Signal:
 
 
 def _media_type(environ: "WSGIEnvironment") -> str:
-    return str(environ.get("CONTENT_TYPE", "")).split(";", 1)[0].strip().lower()
+    return _bare(str(environ.get("CONTENT_TYPE", "")))
+
+
+def _bare(content_type: str) -> str:
+    return content_type.split(";", 1)[0].strip().lower()
 
 
 def _understood(environ: "WSGIEnvironment") -> tuple[Encoding, str]:
@@ -201,7 +205,33 @@ def _answer(
     if reply.content is None:
         start_response(reply.status, headers)
         return []
-    body = reply.content.json() if encoding == "json" else reply.content.protobuf()
-    kind = "application/json" if encoding == "json" else "application/x-protobuf"
-    start_response(reply.status, [("Content-Type", kind), ("Content-Length", str(len(body))), *headers])
+    described, body = _encoded(reply.content, encoding)
+    start_response(reply.status, [*described, *headers])
     return [] if method == "HEAD" else [body]
+
+
+def _encoded(content: Success | Failure, encoding: Encoding) -> tuple[list[tuple[str, str]], bytes]:
+    """A body and the headers that describe it."""
+    body = content.json() if encoding == "json" else content.protobuf()
+    kind = "application/json" if encoding == "json" else "application/x-protobuf"
+    return [("Content-Type", kind), ("Content-Length", str(len(body)))], body
+
+
+_CODES = {
+    "405": UNIMPLEMENTED,
+    "413": RESOURCE_EXHAUSTED,
+    "414": RESOURCE_EXHAUSTED,
+    "501": UNIMPLEMENTED,
+    "505": UNIMPLEMENTED,
+}
+
+
+def worded(content_type: str, status: str, sentence: str) -> tuple[str, list[tuple[str, str]], bytes]:
+    """What `tracing.server` answers by itself, as everything else is answered: a `google.rpc.Status`."""
+    if status[:3] in ("500", "503"):
+        reply = _failed(Failure(UNAVAILABLE, "the request could not be answered; send it again", 5))
+    else:
+        reply = Reply(status, Failure(_CODES.get(status[:3], INVALID_ARGUMENT), sentence or status[4:]))
+    assert reply.content is not None
+    described, body = _encoded(reply.content, TYPES.get(_bare(content_type), "json"))
+    return reply.status, [*described, *reply.headers], body

@@ -5,7 +5,6 @@ A field of the wrong type costs its record, a bad attribute value only itself.
 """
 
 import json
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,6 +28,8 @@ from tracing.otlp.jsonfields import (
     text_in,
     value_in,
 )
+from tracing.otlp.jsonmarks import check_depth, check_values
+from tracing.otlp.weigh import check_records
 from tracing.records import Event, Link, Log, Resource, Scope, Span
 from tracing.values import is_storable, storable
 
@@ -39,20 +40,14 @@ _OTHER_SIGNALS = {
 }
 
 
-# As deep as orjson goes.
-DEEPEST = 1024
-_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
-_MARKS = re.compile(rb"[\[\]{}]")
-
-
 def parse(body: bytes) -> Any:
-    """JSON, also with lone surrogates, NaN and broken UTF-8 in strings. Raises `Malformed`."""
+    """JSON, also with lone surrogates, NaN and broken UTF-8 in strings. Raises `Malformed` and `TooMany`."""
+    check_values(body)
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
         pass
-    if _nesting(body) > DEEPEST:
-        raise Malformed("the body is nested too deep")
+    check_depth(body)
     try:
         return json.loads(body.decode("utf-8", "surrogateescape"))
     except RecursionError:
@@ -61,16 +56,8 @@ def parse(body: bytes) -> Any:
         raise Malformed(f"the body is not JSON: {str(error)[:100]}") from None
 
 
-def _nesting(body: bytes) -> int:
-    """How deep arrays and objects lie in each other: newer Pythons have no limit of their own."""
-    depth = deepest = 0
-    for mark in _MARKS.findall(_STRINGS.sub(b"", body)):
-        depth += 1 if mark in b"[{" else -1
-        deepest = max(deepest, depth)
-    return deepest
-
-
-def _groups(work: Work, body: bytes, name: str) -> list[Any]:
+def _groups(work: Work, body: bytes, name: str, scopes: str, records: str) -> list[Any]:
+    """The resources of a request, which holds no more records than are read."""
     request = parse(body)
     if not isinstance(request, dict):
         raise Malformed(f"the body is not an object holding {name}")
@@ -81,6 +68,8 @@ def _groups(work: Work, body: bytes, name: str) -> list[Any]:
     for other, address in _OTHER_SIGNALS.items():
         if other != name and not found and request.get(other):
             work.refuse(f"the body holds {other}; send it to {address}", count=0)
+    groups = [group for resource in found for group in _objects(resource, scopes)]
+    check_records(len(found) + len(groups) + sum(len(_objects(group, records)) for group in groups))
     return found
 
 
@@ -109,9 +98,9 @@ def _objects(holder: Any, name: str) -> list[Any]:
 
 
 def read_spans(work: Work, body: bytes) -> Iterator[None]:
-    """Every span of a trace request, into the batch; stops after each part. Raises `Malformed`."""
+    """Every span of a trace request, into the batch; stops after each part. Raises `Malformed` and `TooMany`."""
     try:
-        for resource_spans in _groups(work, body, "resourceSpans"):
+        for resource_spans in _groups(work, body, "resourceSpans", "scopeSpans", "spans"):
             scopes = _objects(resource_spans, "scopeSpans")
             resource, _ = _resource(work, resource_spans)
             for scope_spans in scopes:
@@ -131,11 +120,12 @@ def _read_span(work: Work, sent: Any, resource: Resource, scope: Scope) -> None:
             raise BadField("it is not an object")
         links = [_link(work, link) for link in list_in(sent, "links")]
         span = _span(work, sent, resource, scope)
+        span.links = [link for link, _ in links]
+        finish_span(work, span, [row for _, row in links])
     except BadField as error:
         work.refuse(f"a span cannot be read: {error}", resource)
-        return
-    span.links = [link for link, _ in links]
-    finish_span(work, span, [row for _, row in links])
+    except Exception as error:
+        work.refuse_odd("a span", error, resource)
 
 
 def _span(work: Work, sent: dict[str, Any], resource: Resource, scope: Scope) -> Span:
@@ -199,7 +189,7 @@ def _link(work: Work, sent: Any) -> tuple[Link, dict[str, Any]]:
 def read_logs(work: Work, body: bytes) -> Iterator[None]:
     """Every log record of a logs request, as `read_spans` does."""
     try:
-        for resource_logs in _groups(work, body, "resourceLogs"):
+        for resource_logs in _groups(work, body, "resourceLogs", "scopeLogs", "logRecords"):
             scopes = _objects(resource_logs, "scopeLogs")
             resource, sent_id = _resource(work, resource_logs)
             for scope_logs in scopes:
@@ -217,11 +207,11 @@ def _read_log(work: Work, sent: Any, resource: Resource, scope: Scope, sender: b
     try:
         if not isinstance(sent, dict):
             raise BadField("it is not an object")
-        log = _log(work, sent, resource, scope)
+        finish_log(work, _log(work, sent, resource, scope), sender)
     except BadField as error:
         work.refuse(f"a log record cannot be read: {error}", resource)
-        return
-    finish_log(work, log, sender)
+    except Exception as error:
+        work.refuse_odd("a log record", error, resource)
 
 
 def _log(work: Work, sent: dict[str, Any], resource: Resource, scope: Scope) -> Log:

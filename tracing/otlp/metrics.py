@@ -6,23 +6,25 @@ Exporters send metrics unless told otherwise; a 404 once a minute would fill the
 from typing import Any
 
 from google.protobuf.message import DecodeError
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
+from tracing.otlp import wire
 from tracing.otlp.attributes import Malformed
 from tracing.otlp.json import parse
+from tracing.otlp.weigh import POINTS, check_request
 
 SENTENCE = "Threadline keeps traces and logs only; set OTEL_METRICS_EXPORTER=none to stop sending metrics"
 _KINDS = ("gauge", "sum", "histogram", "exponentialHistogram", "exponential_histogram", "summary")
 
 
 def count_points(body: bytes, encoding: str) -> int:
-    """How many data points a metrics request holds. Raises `Malformed`."""
+    """How many data points a metrics request holds. Raises `Malformed` and `TooMany`."""
     return _in_json(body) if encoding == "json" else _in_protobuf(body)
 
 
 def _in_protobuf(body: bytes) -> int:
+    check_request(body, POINTS)
     try:
-        request = ExportMetricsServiceRequest.FromString(body)
+        request = wire.MetricsRequest.FromString(body)
     except DecodeError as error:
         raise Malformed("the body is not a valid protobuf ExportMetricsServiceRequest") from error
     return sum(

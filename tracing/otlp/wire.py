@@ -10,9 +10,11 @@ from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 from opentelemetry.proto.common.v1 import common_pb2
 from opentelemetry.proto.logs.v1 import logs_pb2
+from opentelemetry.proto.metrics.v1 import metrics_pb2
 from opentelemetry.proto.resource.v1 import resource_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 
@@ -22,9 +24,28 @@ _OFFICIAL = ".opentelemetry.proto."
 # Parsed one by one, each by a message of its own.
 _LEFT_AS_BYTES = {
     _OFFICIAL + name
-    for name in ("common.v1.KeyValue", "common.v1.AnyValue", "trace.v1.Span", "logs.v1.LogRecord")
+    for name in (
+        "common.v1.KeyValue",
+        "common.v1.AnyValue",
+        "trace.v1.Span",
+        "logs.v1.LogRecord",
+        # Metrics are only counted.
+        "metrics.v1.NumberDataPoint",
+        "metrics.v1.HistogramDataPoint",
+        "metrics.v1.ExponentialHistogramDataPoint",
+        "metrics.v1.SummaryDataPoint",
+    )
 }
-_FILES = (common_pb2, resource_pb2, trace_pb2, logs_pb2, trace_service_pb2, logs_service_pb2)
+_FILES = (
+    common_pb2,
+    resource_pb2,
+    trace_pb2,
+    logs_pb2,
+    metrics_pb2,
+    trace_service_pb2,
+    logs_service_pb2,
+    metrics_service_pb2,
+)
 
 
 def _keep_bytes(field: Any, split: bool) -> None:
@@ -78,6 +99,7 @@ def _message(name: str) -> Any:
 
 TraceRequest = _message("ExportTraceServiceRequest")
 LogsRequest = _message("ExportLogsServiceRequest")
+MetricsRequest = _message("ExportMetricsServiceRequest")
 Span = _message("Span")
 LogRecord = _message("LogRecord")
 Pair = _message("Pair")  # a KeyValue whose value is left as bytes

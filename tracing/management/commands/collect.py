@@ -1,7 +1,7 @@
 """`manage.py collect`: receives OTLP over HTTP and gRPC, and does nothing else.
 
-It holds no state and needs no page, so it listens first and answers 503 until the database is there.
-`manage.py up` starts it; more of them may run beside each other.
+It holds no state and needs no page, so under `manage.py up` it listens first and answers 503 until the database
+is there; started by hand it wants to see the database. More of them may run beside each other.
 """
 
 import contextlib
@@ -19,6 +19,8 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from tracing import health, ports, server, sharing, stopping
 from tracing.database import conninfo
+from tracing.management import waiting
+from tracing.sentence import Sentence
 
 if TYPE_CHECKING:
     from tracing.storing import Store
@@ -37,15 +39,19 @@ class Command(BaseCommand):
         parser.add_argument("--host", default=settings.HOST)
         parser.add_argument("--otlp-port", type=int, default=settings.OTLP_PORT)
         parser.add_argument("--grpc-port", type=int, default=settings.GRPC_PORT)
+        waiting.add_argument(parser)
         parser.add_argument(
             "--take", type=int, help="listen to nothing; serve the connections handed over on this descriptor"
         )
 
     def handle(self, *arguments: str, **options: Any) -> None:
+        helping = options["take"] is not None
+        if not helping:
+            waiting.demand(options)
         stop = stopping.event()
         spare_the_collector()
         with storing() as store:
-            if options["take"] is not None:
+            if helping:
                 help_out(store, options["take"], stop)
             else:
                 receive(store, options, stop)
@@ -59,8 +65,10 @@ def storing() -> "Iterator[Store]":
     writers = 1 if settings.RECEIVERS > 1 else 2
     database = conninfo(settings.DATABASES["default"])
     store = Store(database, settings.ENVIRONMENT, settings.MAX_DAYS, writers)
-    yield store
-    store.close()
+    try:
+        yield store
+    finally:
+        store.close()
 
 
 def receive(store: "Store", options: dict[str, Any], stop: threading.Event) -> None:
@@ -72,15 +80,35 @@ def receive(store: "Store", options: dict[str, Any], stop: threading.Event) -> N
     application = health.around(http.application(store), store.ready)
     helpers = [sharing.Helper(["collect"], os.environ) for _ in range(settings.RECEIVERS - 1)]
     dealer = sharing.Dealer(helpers, lambda sentence: print(sentence, flush=True))
-    dealer.start()
-    over_http = server.in_thread((host, options["otlp_port"]), application, THREADS, dealer)
-    over_grpc = grpc.serve(store, f"{f'[{host}]' if ':' in host else host}:{options['grpc_port']}")
-    stop.wait()
-    dealer.ask_to_stop()
-    ended = over_grpc.stop(DRAIN_S)
-    over_http.stop()
-    ended.wait(DRAIN_S)
-    dealer.stop(1.0)
+    # Both ports before the helpers: who takes one between the look and here must not leave processes behind.
+    with contextlib.ExitStack() as undoing:
+        with seizing(host, "--grpc-port", options["grpc_port"]):
+            over_grpc = grpc.serve(store, f"{f'[{host}]' if ':' in host else host}:{options['grpc_port']}")
+        undoing.callback(over_grpc.stop, 0)
+        with seizing(host, "--otlp-port", options["otlp_port"]):
+            address = host, options["otlp_port"]
+            over_http = server.in_thread(address, application, THREADS, dealer, http.worded)
+        undoing.pop_all()
+    try:
+        dealer.start()
+        stop.wait()
+    finally:
+        dealer.ask_to_stop()
+        ended = over_grpc.stop(DRAIN_S)
+        over_http.stop()
+        ended.wait(DRAIN_S)
+        dealer.stop(1.0)
+
+
+@contextlib.contextmanager
+def seizing(host: str, flag: str, port: int) -> Iterator[None]:
+    """A port that was free a moment ago and is not is still one sentence."""
+    try:
+        yield
+    except (OSError, RuntimeError):
+        raise Sentence(
+            f"Port {port} on {host} is taken: stop what holds it, or choose another with {flag} PORT."
+        ) from None
 
 
 def help_out(store: "Store", descriptor: int, stop: threading.Event) -> None:
@@ -90,7 +118,7 @@ def help_out(store: "Store", descriptor: int, stop: threading.Event) -> None:
     application = health.around(http.application(store), store.ready)
     with tempfile.TemporaryDirectory(prefix="threadline-") as folder:
         # cheroot wants to listen somewhere; nobody else can reach this.
-        over_http = server.in_thread(str(Path(folder) / "nobody"), application, THREADS)
+        over_http = server.in_thread(str(Path(folder) / "nobody"), application, THREADS, wording=http.worded)
         sharing.take(descriptor, lambda connection: sharing.adopt(over_http, connection))
         stop.wait()
         over_http.stop()

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.urls import get_resolver
 
 from tracing import ports, server, stopping
+from tracing.management import waiting
 
 # Each keeps one connection to the database once it has served a page.
 THREADS = 8
@@ -22,12 +23,14 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default=settings.HOST)
         parser.add_argument("--port", type=int, default=settings.PORT)
+        waiting.add_argument(parser)
 
     def handle(self, *arguments: str, **options: Any) -> None:
-        from tracing.wsgi import application, receiving
-
         host = ports.loopback(options["host"])
         ports.demand_free(host, {"--port": options["port"]})
+        waiting.demand(options)
+        from tracing.wsgi import application, receiving
+
         stop = stopping.event()
         serving = server.in_thread((host, options["port"]), application, THREADS)
         get_resolver().url_patterns  # noqa: B018  (loads all pages now, not in the first visitor's time)

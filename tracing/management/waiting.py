@@ -1,0 +1,25 @@
+"""Whether a long-running command waits for a database that is away.
+
+`manage.py up` starts its parts with `--wait`, because it has looked itself and the database may come and go;
+who starts one by hand is told at once, in the words of `tracing.up`.
+"""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from tracing import up
+
+
+def add_argument(parser: CommandParser) -> None:
+    parser.add_argument(
+        "--wait",
+        action="store_true",
+        help="wait for a database that does not answer instead of refusing to start",
+    )
+
+
+def demand(options: dict[str, Any]) -> None:
+    """Raises Sentence where the database does not answer and nobody said to wait for it."""
+    if not options["wait"]:
+        up.demand_database()
