@@ -316,13 +316,20 @@ def test_a_bad_address_is_a_400_naming_the_field(client: Client, field: str, val
 
 
 @pytest.mark.usefixtures("order")
+@pytest.mark.parametrize("field", ["from", "to"])
+@pytest.mark.parametrize("moment", ["-9223372036854775809", "9223372036854775808", "9" * 30])
+def test_a_window_beyond_all_time_has_an_answer(client: Client, field: str, moment: str) -> None:
+    assert client.get("/flow/entity/order/4711", {field: moment}).status_code in (200, 400)
+
+
+@pytest.mark.usefixtures("order")
 @pytest.mark.parametrize("snapshot", ["1:0:", "5:9:3", "5:9:7,6", "9" * 30 + ":1:", "1:2:x", ""])
 def test_a_forged_cursor_is_a_400(client: Client, snapshot: str) -> None:
     from timeline.asked import Cursor
 
-    forged = Cursor(snapshot, "c-" + T1.hex(), 0).text()
+    forged = Cursor(snapshot, "c-" + T1.hex()).text()
     assert client.get("/flow/entity/order/4711", {"cursor": forged}).status_code == 400
-    unknown = Cursor("1:9:", "l-" + "0" * 32, 0).text()
+    unknown = Cursor("1:9:", "l-" + "0" * 32).text()
     assert client.get("/flow/entity/order/4711", {"cursor": unknown}).status_code == 400
 
 

@@ -298,11 +298,49 @@ def test_bars_count_what_their_links_list(client: Client, shop: None) -> None:
     assert f"from={drawn.first * MINUTE_NS}" in client.get("/flows").content.decode()
 
 
+TWO_DAYS = {
+    # title: first day, second day as (is a root, status), and what the trace is
+    "fine": ((True, 1), (False, 2), "ok"),  # its root says OK, whatever failed below
+    "failed later": ((True, 0), (False, 2), "error"),
+    "failed root": ((True, 2), (False, 0), "error"),
+    "plain": ((True, 0), (False, 0), "ok"),
+    "lost": ((False, 2), (False, 0), "open"),
+    "rooted later": ((False, 0), (True, 0), "ok"),
+    "failed at last": ((True, 0), (True, 2), "error"),
+}
+
+
+@pytest.mark.parametrize("status", ["ok", "error", "open"])
+@pytest.mark.parametrize("width", [1_440, 4 * 1_440])
+def test_bars_of_requests_count_what_they_list_over_all_days_of_a_trace(
+    client: Client, store: Store, monkeypatch: pytest.MonkeyPatch, status: str, width: int
+) -> None:
+    monkeypatch.setattr(charts, "WIDTHS", (width,))
+    shop, parent = Service("shop"), bytes(7) + b"\x01"
+    for title, (*days, _) in TWO_DAYS.items():
+        for day, (is_root, code) in enumerate(days):
+            above = None if is_root else parent
+            name = f"{title} {day}"
+            store.put(
+                batch(shop.span(name, day * 86_400_000, 5, trace=trace_id(title), parent=above, status=code))
+            )
+    ids = {trace_id(title).hex(): is_status for title, (*_, is_status) in TWO_DAYS.items()}
+    query = {"kind": "request", "status": status, "format": "json"}
+    flows = client.get("/flows", query).json()["flows"]
+    assert sorted(flow["key"] for flow in flows) == sorted(key for key, told in ids.items() if told == status)
+    drawn = charts.chart(Question(kind="request", status=status))
+    assert drawn is not None and sum(drawn.counts) > 0
+    for index, count in enumerate(drawn.counts):
+        begin = (drawn.first + index * drawn.width) * MINUTE_NS
+        bar = {"from": str(begin), "to": str(begin + drawn.width * MINUTE_NS)}
+        assert len(client.get("/flows", query | bar).json()["flows"]) == count
+
+
 def test_a_large_range_is_estimated_and_says_so(
     client: Client, shop: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(charts, "EXACT_ROWS", 2)
-    monkeypatch.setattr(charts, "_share", lambda table: 0.9999)
+    monkeypatch.setattr(charts, "_share", lambda table, pages: 0.9999)
     drawn = charts.chart(Question())
     assert drawn is not None and drawn.estimated
     assert "estimated from a sample" in client.get("/flows").content.decode()

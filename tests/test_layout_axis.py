@@ -2,16 +2,26 @@
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.bones import log, span
+from tests.forests import OneLog as log
+from tests.forests import OneSpan as span
+from tests.forests import whole
 from timeline.layout.axis import MARGIN, domain, folded, straight
+from timeline.layout.order import Times
 from timeline.layout.overview import overview
 from timeline.layout.ticks import MINUTE, S, ticks, wide
-from timeline.layout.tree import grow
 from tracing.records import DAY_NS
+
+
+def columns(extents: list[tuple[int, int]]) -> tuple[Times, Times]:
+    """Starts and ends."""
+    told = np.array(extents, np.int64).reshape(-1, 2)
+    return told[:, 0], told[:, 1]
+
 
 NOW = 1_795_000_000 * S
 H = 3_600 * S
@@ -31,7 +41,7 @@ H = 3_600 * S
     ],
 )
 def test_domain(extents: list[tuple[int, int]], expected: tuple[int, int]) -> None:
-    assert domain(extents) == expected
+    assert domain(*columns(extents)) == expected
 
 
 def test_a_straight_axis() -> None:
@@ -45,7 +55,7 @@ def test_a_straight_axis() -> None:
 
 def test_long_idle_stretches_fold() -> None:
     extents = [(NOW, NOW + S), (NOW + 3 * H, NOW + 3 * H + 5 * S), (NOW + 3 * H + 5 * S, NOW + 3 * H + 9 * S)]
-    axis = folded(NOW, NOW + 3 * H + 9 * S, extents)
+    axis = folded(NOW, NOW + 3 * H + 9 * S, *columns(extents))
     assert [part.idle for part in axis.segments] == [False, True, False]
     # The later stretch is nine times as long and drawn longer; the first is still seen.
     assert axis.at(NOW + 3 * H + 9 * S) - axis.at(NOW + 3 * H) > axis.at(NOW + S) - axis.at(NOW) > 10
@@ -53,7 +63,7 @@ def test_long_idle_stretches_fold() -> None:
 
 def test_even_business_folds_nothing() -> None:
     extents = [(NOW + n * MINUTE, NOW + n * MINUTE + S) for n in range(40)]
-    assert len(folded(NOW, NOW + 40 * MINUTE, extents).segments) == 1
+    assert len(folded(NOW, NOW + 40 * MINUTE, *columns(extents)).segments) == 1
 
 
 extent_lists = st.lists(
@@ -66,8 +76,8 @@ extent_lists = st.lists(
 def test_any_axis_is_monotonous_within_its_edges_and_its_labels_apart(
     extents: list[tuple[int, int]], hours: int
 ) -> None:
-    start, end = domain(extents)
-    axis = folded(start, end, extents)
+    start, end = domain(*columns(extents))
+    axis = folded(start, end, *columns(extents))
     moments = sorted({time for pair in extents for time in pair} | {start, end})
     places = [axis.at(time) for time in moments]
     assert places == sorted(places)
@@ -115,7 +125,7 @@ def test_narrow_screens_keep_few_labels() -> None:
 def test_the_overview_counts_each_record_once_and_marks_failures() -> None:
     spans = [span(f"s{n}", NOW + n, NOW + n + 1, status=2 if n == 90 else 0) for n in range(100)]
     axis = straight(NOW, NOW + 100)
-    bins = overview(axis, [grow(spans, [], [log(1, NOW + 50)])])
+    bins = overview(axis, whole(spans, [], [log(1, NOW + 50)]))
     assert sum(1 for told in bins if told.failed) == 1
     assert [told.left for told in bins] == sorted(told.left for told in bins)
     assert max(told.height for told in bins) == 1

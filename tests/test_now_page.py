@@ -46,6 +46,23 @@ def test_flows_by_state(client: Client, moving: None) -> None:
     assert len(told["failing_requests"]) == 1
 
 
+def test_the_longest_in_a_state_is_told_since_it_began(client: Client, store: Store) -> None:
+    """However often a heartbeat repeats it, and whatever a wrong clock says of it."""
+    beats = [order(1, "running", ago_s=ago) for ago in (7_200, 3_600, 60)]
+    odd = SHOP.span("odd", 0, 0, attributes={"order.id": "o1", "order.state": "running"}, start_ns=2**63 - 1)
+    young, other = order(2, "running", ago_s=30), order(3, "paid", ago_s=9_000)
+    store.put(batch(*beats, odd, young, other, received_ns=now_ns()))
+    told = client.get("/", {"format": "json"}).json()["motion"]
+    assert {one["state"]: one["oldest"] for one in told} == {
+        "running": str(beats[0].end_ns),
+        "paid": str(other.end_ns),
+    }
+    assert (
+        told[0]["oldest"]
+        == client.get("/flows", {"format": "json", "q": "o1"}).json()["flows"][0]["state_since"]
+    )
+
+
 def test_numbers_lead_to_what_they_count(client: Client, moving: None) -> None:
     page = client.get("/").content.decode()
     links = re.findall(r'<td class="n"><a href="([^"]+)">([\d,]+)</a>', page)

@@ -1,6 +1,8 @@
 """`/record/…`: one span or log with everything it carries, its versions, its links both ways, beside the rows or alone."""
 
 import json
+from base64 import b64encode
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +10,7 @@ from django.test import Client
 
 from tests.builders import BASE_NS, MS, T1, T2, Service, batch, event, span_id
 from timeline import grouping
-from tracing.records import Span
+from tracing.records import Log, Scope, Span
 from tracing.storing import Store
 
 Json = dict[str, Any]
@@ -76,7 +78,7 @@ def test_the_latest_end_is_shown_and_the_others_are_versions(client: Client, sto
     assert [version["start"] for version in told["versions"]] == [str(BASE_NS + 10 * MS), str(BASE_NS)]
     page = client.get(path_of(tries[0]) + "?version=3").content.decode()
     assert "3 different records came under these ids" in page
-    assert "▲ error" in page
+    assert "■ error" in page
 
 
 def test_the_page_shows_the_exception_groups_and_links_both_ways(client: Client, pay: Span) -> None:
@@ -159,3 +161,74 @@ def test_very_large_records_are_cut_on_the_page_only(client: Client, store: Stor
     page = client.get(path_of(big)).content.decode()
     assert "30,000 more characters in the JSON form" in page
     assert "100 more events in the JSON form" in page
+
+
+SCHEMA = "https://opentelemetry.io/schemas/1.21.0"
+ATTRIBUTES = b'{"lib.mode":"auto"}'
+RAW_NAME = b64encode(b"pa\xffy").decode()
+
+
+def full(made: Any, **exact: str) -> Any:
+    """The record as a sender tells it that fills in every field, and as reading keeps what no column holds."""
+    resource = replace(made.resource, resource_id=b"r" * 16, dropped=3, schema_url=SCHEMA + "/r")
+    scope = Scope(b"s" * 16, "lib", "2", ATTRIBUTES, 4, SCHEMA + "/s")
+    return replace(made, resource=resource, scope=scope, exact=exact)
+
+
+@pytest.fixture
+def odd_span(store: Store) -> Span:
+    made: Span = full(
+        shop.span("pa\ufffdy", 0, 5),
+        name=RAW_NAME,
+        parent_span_id="0102",
+        end=str(2**64 - 1),
+        trace_state=RAW_NAME,
+    )
+    noted = {"time": "5", "name": "\ufffd", "attributes": {}, "dropped": 0, "exact_name": RAW_NAME}
+    made.events_json = json.dumps([noted]).encode()
+    store.put(batch(made))
+    return made
+
+
+@pytest.fixture
+def odd_log(store: Store) -> Log:
+    made: Log = full(shop.log("paid", 3), trace_id="0a0b", span_id="0c", severity_text=RAW_NAME)
+    store.put(batch(made))
+    return made
+
+
+@pytest.mark.parametrize("kind", ["span", "log"])
+def test_the_json_holds_all_that_is_stored(client: Client, odd_span: Span, odd_log: Log, kind: str) -> None:
+    record: Span | Log = odd_span if kind == "span" else odd_log
+    told = get(client, path_of(odd_span) if kind == "span" else f"/record/log/{odd_log.log_id.hex()}")
+    assert told["exact"] == record.exact
+    assert (told["resource_dropped"], told["resource_schema_url"]) == (3, SCHEMA + "/r")
+    assert told["scope"] == {
+        "name": "lib", "version": "2", "attributes": {"lib.mode": "auto"}, "schema_url": SCHEMA + "/s", "dropped": 4,
+    }  # fmt: skip
+
+
+def test_a_record_without_anything_odd_says_so(client: Client, pay: Span) -> None:
+    assert get(client, path_of(pay))["exact"] == {}
+    page = client.get(path_of(pay)).content.decode()
+    assert "<h3>As sent</h3>" not in page
+    assert "none, a root" in page
+
+
+@pytest.mark.parametrize("kind", ["span", "log"])
+def test_the_drawer_shows_all_that_is_stored(client: Client, odd_span: Span, odd_log: Log, kind: str) -> None:
+    path = path_of(odd_span) if kind == "span" else f"/record/log/{odd_log.log_id.hex()}"
+    page, raw, _ = client.get(path).content.decode().partition("<summary>Raw JSON</summary>")
+    assert raw
+    for told in (f"<dt>schema</dt><dd>{SCHEMA}/r</dd>", f"<dt>schema</dt><dd>{SCHEMA}/s</dd>",
+                 "<dt>lib.mode</dt><dd>auto</dd>", "3 attributes of its resource, 4 attributes of its scope"):  # fmt: skip
+        assert told in page
+    odd = {
+        "span": [("name, bytes in base64", RAW_NAME), ("parent span id", "0102"), ("end", f"{2**64 - 1} ns"),
+                 ("trace state, bytes in base64", RAW_NAME)],
+        "log": [("trace id", "0a0b"), ("span id", "0c"), ("severity text, bytes in base64", RAW_NAME)],
+    }[kind]  # fmt: skip
+    for name, text in odd:
+        assert f"<dt>{name}</dt><dd>{text}</dd>" in page
+    assert ("none that can be read" in page) == (kind == "span")
+    assert (f"its name as sent, bytes in base64: {RAW_NAME}" in page) == (kind == "span")

@@ -70,6 +70,23 @@ def test_for_programs(client: Client, clean_store: None) -> None:
     assert (told["service"], told["spans"], told["clock_offset"]) == ("shop", 1_204, "-3")
 
 
+@pytest.mark.parametrize("form", ["txt", "md"])
+def test_for_terminals_and_chat(client: Client, clean_store: None, form: str) -> None:
+    path, kinds = "/settings/senders", {"txt": "text/plain", "md": "text/markdown"}
+    empty = client.get(path, {"format": form})
+    assert empty.content.decode() == "Nothing has reached Threadline at all.\n"
+    sender("shop\x1b[2J", refused=1, refusals={"Too many days.": 1}, clock_offset_ns=-3_000_000_000)
+    sender("", refused=2, refusals={"The body is not gzip, " + "x" * 200: 2}, accepted_spans=0)
+    answer = client.get(path, {"format": form})
+    assert answer.headers["Content-Type"].startswith(kinds[form])
+    text = answer.content.decode()
+    assert text.replace("\n", "").isprintable()
+    for told in ("(production), last heard", "1,204 spans · 1 refused · newest record 3 s ahead · python",
+                 "refused 1 ×: Too many days.", "requests refused whole", "refused 2 ×: The body is not gzip"):  # fmt: skip
+        assert told in text
+    assert form == "md" or max(map(len, text.splitlines())) <= 100
+
+
 def test_a_quiet_sender_stands_on_the_now_page(client: Client, clean_store: None) -> None:
     sender("billing", last_seen_ns=now_ns() - 30 * MINUTE_NS)
     quiet = client.get("/", {"format": "json"}).json()["quiet"]

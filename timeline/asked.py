@@ -21,8 +21,9 @@ from django.utils.encoding import escape_uri_path
 from timeline.answers import BadFilter
 from timeline.forms import MomentField
 from timeline.layout.ids import is_row_id
+from timeline.layout.plan import WHOLE, Fold
 from timeline.layout.sieve import Sieve
-from timeline.layout.story import WHOLE, Fold
+from tracing.records import MAX_NS
 
 MAX_EXCEPTIONS = 200  # folded or opened rows in one address
 MAX_SERVICES = 50
@@ -33,14 +34,13 @@ EXPAND = (("", ""), ("all", "all"))
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where the next page begins: after which row, as of which snapshot. `place` is only a guess where that row is."""
+    """Where the next page begins: after which row, as of which snapshot."""
 
     snapshot: str
     row_id: str
-    place: int
 
     def text(self) -> str:
-        told = orjson.dumps([self.snapshot, self.row_id, self.place])
+        told = orjson.dumps([self.snapshot, self.row_id])
         return base64.urlsafe_b64encode(told).decode().rstrip("=")
 
 
@@ -51,6 +51,8 @@ class Asked:
     limit: int
     cursor: Cursor | None
     record: str  # the row whose record is open beside the rows
+    at: int | None  # the number of the first row, from 1; None where nobody jumped
+    gaps: frozenset[int]  # idle stretches that are unfolded, by where they begin
     query: QueryDict
 
     def address(self, path: str, drop: Iterable[str] = (), **change: str) -> str:
@@ -81,7 +83,12 @@ class Asked:
         return _with_folds(base, opened, folded)
 
     def extra_toggled(self, base: str, row_id: str, is_open: bool) -> str:
-        """This view with the other versions of a row shown, or hidden; what is inside it stays as it is."""
+        """This view with the other versions of a row shown, or hidden; what is inside it stays as it is.
+
+        With `expand=all` they are shown unless the row is folded, which then closes what is inside it too.
+        """
+        if self.fold.expand:
+            return self.toggled(base, row_id, is_open)
         opened = self.fold.opened - {row_id} if is_open else self.fold.opened | {row_id}
         return _with_folds(base, opened, self.fold.folded)
 
@@ -101,6 +108,7 @@ class FlowForm(forms.Form):
     to = MomentField(max_length=40, required=False)
     limit = forms.IntegerField(min_value=1, max_value=WHOLE, required=False)
     record = forms.CharField(max_length=3_000, required=False)
+    at = forms.IntegerField(min_value=1, max_value=10**9, required=False)
 
 
 # `from` is a word of the language, so this field cannot stand in the class body.
@@ -123,7 +131,7 @@ def read_asked(query: QueryDict, zone: tzinfo) -> Asked:
         name, problems = next(iter(form.errors.items()))
         raise BadFilter(name, str(problems[0]))
     told: dict[str, Any] = form.cleaned_data
-    start, end = told["from"], told["to"]
+    start, end = _within(told["from"]), _within(told["to"])
     if start is not None and end is not None and end < start:
         raise BadFilter("to", "The window ends before it begins.")
     if told["record"] and not is_row_id(told["record"]):
@@ -137,8 +145,15 @@ def read_asked(query: QueryDict, zone: tzinfo) -> Asked:
         told["limit"] or WHOLE,
         _read_cursor(query.get("cursor", "")),
         told["record"],
+        told["at"],
+        _gaps(query),
         query,
     )
+
+
+def _within(time_ns: int | None) -> int | None:
+    """A moment that fits a signed 64-bit number with room to spare: no record is earlier or later."""
+    return time_ns if time_ns is None else max(0, min(time_ns, MAX_NS - 1_000_000))
 
 
 def _row_ids(query: QueryDict, field: str) -> frozenset[str]:
@@ -152,18 +167,25 @@ def _row_ids(query: QueryDict, field: str) -> frozenset[str]:
     return told
 
 
+def _gaps(query: QueryDict) -> frozenset[int]:
+    told = [part for text in query.getlist("gaps") for part in text.split(",") if part]
+    if len(told) > MAX_EXCEPTIONS or not all(re.fullmatch(r"\d{1,19}", part) for part in told):
+        raise BadFilter("gaps", "Idle stretches are named by the nanosecond at which they begin.")
+    return frozenset(map(int, told))
+
+
 def _read_cursor(text: str) -> Cursor | None:
     if not text:
         return None
     try:
         told = orjson.loads(base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True))
-        snapshot, row_id, place = told
+        snapshot, row_id = told
     except (ValueError, TypeError, binascii.Error):
         raise _bad_cursor() from None
-    sound = isinstance(snapshot, str) and isinstance(row_id, str) and type(place) is int
+    sound = isinstance(snapshot, str) and isinstance(row_id, str)
     if not sound or not is_row_id(row_id) or not _is_snapshot(snapshot):
         raise _bad_cursor()
-    return Cursor(snapshot, row_id, place)
+    return Cursor(snapshot, row_id)
 
 
 def _is_snapshot(text: str) -> bool:

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 
 from timeline import sentences
 from timeline.asked import sent_path
-from timeline.layout.story import CHAPTER
+from timeline.layout.forest import CHAPTER
 from timeline.painting import Painter, distinct_hues
 from timeline.queries.related import LINKS_SOUGHT, Neighbour, Neighbours, read_linked, read_neighbours
 from timeline.reading import Reading
@@ -58,7 +58,9 @@ def context(request: HttpRequest, reading: Reading, others: Sequence[FlowSummary
 
 def _head(reading: Reading, path: str, zone: tzinfo, now: int) -> dict[str, Any]:
     sign, word, css = sentences.mark_of(reading.flow, reading.first_error is not None)
-    answer, evidence = sentences.answer(reading.flow, reading.first_error, reading.state_since_ns, zone, now)
+    answer, evidence = sentences.answer(
+        reading.flow, reading.first_error, reading.flow.state_since_ns, zone, now
+    )
     return {
         "sign": sign,
         "word": word,
@@ -133,7 +135,7 @@ def _facts(reading: Reading, path: str) -> list[tuple[int, str, str]]:
     facts: list[tuple[int | None, str, str]] = []
     if flow.kind != "request":
         every = asked.address(path, ("cursor",), fold=",".join(_some_chapters(reading)))
-        facts.append((flow.chapters, "chapter", every if reading.plan.open and every else ""))
+        facts.append((flow.chapters, "chapter", every if _any_chapter_open(reading) else ""))
     facts += [
         (len(flow.services), "service", ""),
         (flow.spans, "span", asked.address(path, ("only", "service", "cursor"))),
@@ -151,8 +153,14 @@ def _facts(reading: Reading, path: str) -> list[tuple[int, str, str]]:
 
 
 def _some_chapters(reading: Reading) -> list[str]:
-    told = [reading.plan.chapters[index].id for index, node, _ in reading.plan.places if node == CHAPTER]
-    return told if len(told) <= 100 else []
+    forest = reading.story.forest
+    shown = reading.plan.nodes[forest.kinds[reading.plan.nodes] == CHAPTER].tolist()
+    return [forest.chapters[node].id for node in shown] if len(shown) <= 100 else []
+
+
+def _any_chapter_open(reading: Reading) -> bool:
+    chapters = len(reading.story.forest.chapters)
+    return not reading.plan.closed[:chapters].all()
 
 
 def _plural(word: str, count: int) -> str:
@@ -165,7 +173,7 @@ def _neighbours(reading: Reading) -> list[Neighbours]:
     flow = reading.flow
     if flow.kind == "request":
         return read_neighbours(b"", [flow.identity])
-    traces = [chapter.trace_id for chapter in reading.story.chapters if chapter.trace_id]
+    traces = [chapter.trace_id for chapter in reading.story.forest.chapters if chapter.trace_id]
     return read_neighbours(flow.identity, traces)
 
 

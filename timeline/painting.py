@@ -77,11 +77,11 @@ class Painter:
             left=shape[0],
             width=shape[1],
             told=self._told(row, lasts),
-            when=self._when(row.start),
+            when=self._when(row),
             label=label,
             label_css=label_css,
             name=name,
-            note=note,
+            note=note or self._arrived(row),
             deep=row.depth if row.depth > DEEPEST else 0,
         )
         self._add_fold(drawn)
@@ -132,7 +132,15 @@ class Painter:
         time = moments.moment(row.start, self.zone)
         return f"{time:%H:%M:%S}" if time and row.start > 0 else "no time"
 
-    def _when(self, time_ns: int) -> str:
+    def _when(self, row: Row) -> str:
+        if row.received_ns is not None:
+            return f"received {self._whole(row.received_ns)}, has no time of its own"
+        return self._whole(row.start) if row.start else "no time"
+
+    def _arrived(self, row: Row) -> str:
+        return f"received {moments.short(row.received_ns, self.zone, self.now_ns)}" if row.received_ns else ""
+
+    def _whole(self, time_ns: int) -> str:
         utc = moments.full(time_ns, UTC)
         if self.zone is UTC:
             return utc

@@ -6,10 +6,8 @@ The page is `templates/flows`; one flow's text is `timeline.text`. Times are UTC
 from collections.abc import Sequence
 from datetime import UTC
 
-from timeline import moments
+from timeline import moments, signs
 from timeline.summaries import FlowSummary
-
-SIGNS = {"ok": "●", "error": "■", "open": "◌"}
 
 
 def flow_lines(flows: Sequence[FlowSummary]) -> str:
@@ -44,7 +42,7 @@ def _lines(flow: FlowSummary) -> list[str]:
     last = moments.full(flow.last_ns, UTC) if flow.last_ns is not None else "time unknown"
     counts = f"{flow.spans:,} spans, {flow.logs:,} logs, {flow.errors:,} errors, {flow.retries:,} retries"
     return [
-        f"{SIGNS[flow.status]} {title}{state} · {flow.status}",
+        f"{signs.STATUS[flow.status]} {title}{state} · {flow.status}",
         one_line(
             f"    {last} · {moments.took(flow.duration_ns)} · {counts} · {', '.join(flow.services)}", 100
         ),
@@ -55,7 +53,7 @@ def _row(flow: FlowSummary, base_url: str) -> str:
     last = moments.full(flow.last_ns, UTC) if flow.last_ns is not None else "–"
     cells = (
         f"[{cell(flow.title)}]({base_url}{flow.path})",
-        f"{SIGNS[flow.status]} {flow.status}",
+        f"{signs.STATUS[flow.status]} {flow.status}",
         cell(flow.state or "–"),
         f"{flow.spans:,}",
         f"{flow.logs:,}",

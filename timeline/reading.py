@@ -1,15 +1,21 @@
-"""One window of one flow, read: what the page, the JSON and the text forms are made from."""
+"""One window of one flow, read: what the page, the JSON and the text forms are made from.
+
+`timeline.views.flow` reads it, `timeline.page` and `timeline.text` draw it, `timeline.sentences` puts it into words.
+"""
 
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from timeline.asked import Asked
-from timeline.layout.ids import node_id
-from timeline.layout.story import Chapter, Plan
+from timeline.layout.forest import LOG, SPAN, Forest, log_id
+from timeline.layout.ids import row_id
+from timeline.layout.plan import Plan
 from timeline.queries.details import read_log_details, read_span_details
 from timeline.queries.story import Story
-from timeline.rows import Row, failures, key_of
+from timeline.rows import Row, key_of
 from timeline.sentences import FirstError, Trust, trust
 from timeline.summaries import FlowSummary
 from tracing.records import day_of
@@ -27,27 +33,25 @@ class Reading:
 
     @property
     def total(self) -> int:
-        return len(self.plan.places)
+        return len(self.plan)
 
     @cached_property
     def trust(self) -> Trust:
         return trust(self.flow, self.story)
 
-    @property
-    def state_since_ns(self) -> int | None:
-        """When the first of the systems that say the flow's state began to say so; assertions since then repeat it."""
-        latest = {move.system: move for move in self.story.moves}
-        told = [move.time for move in latest.values() if move.state == self.flow.state]
-        return min(told, default=self.flow.state_since_ns)
-
     @cached_property
     def first_error(self) -> FirstError | None:
         """The failure that ended first: causes end before what they cause."""
-        found = [told for chapter in self.story.chapters for told in _failures(chapter)]
-        if not found:
+        forest = self.story.forest
+        kinds = forest.kinds
+        found = np.flatnonzero(
+            forest.failed & forest.shown & ~forest.context & ((kinds == SPAN) | (kinds == LOG))
+        )
+        if not len(found):
             return None
-        time, _, index, node = min(found)
-        return _described(next(c for c in self.story.chapters if c.id == index), node, time)
+        # Of those that end together the one that began last is the innermost.
+        order = np.lexsort((found, -forest.times[found], forest.ends[found]))
+        return _described(forest, int(found[order[0]]))
 
     def as_json(self, base_url: str) -> dict[str, Any]:
         return {
@@ -59,26 +63,17 @@ class Reading:
         }
 
 
-def _failures(chapter: Chapter) -> list[tuple[int, int, str, int]]:
-    tree = chapter.tree
-    if tree is None:
-        return []
-    return [(tree.end(node), -tree.times[node], chapter.id, node) for node in failures(chapter)]
-
-
-def _described(chapter: Chapter, node: int, time: int) -> FirstError | None:
-    tree = chapter.tree
-    assert tree is not None
-    row_id = node_id(tree, node)
-    if tree.kind(node) == "log":
-        bone = tree.log(node)
-        log = read_log_details([bone.log_id], [day_of(bone.time)]).get(bone.log_id)
+def _described(forest: Forest, node: int) -> FirstError | None:
+    time, at, told_id = int(forest.ends[node]), forest.row_of(node), row_id(forest, node)
+    if forest.kinds[node] == LOG:
+        one = log_id(forest.tables.logs[at])
+        log = read_log_details([one], [day_of(time)]).get(one)
         line = (log.body if log else "").strip().split("\n", 1)[0][:200]
-        return FirstError(log.service, log.event_name, line, time, row_id) if log else None
-    span = tree.spans[node]
-    told = read_span_details([(key_of(span), True)], [day_of(span.start)], ()).get(key_of(span))
+        return FirstError(log.service, log.event_name, line, time, told_id) if log else None
+    key = key_of(forest, at)
+    told = read_span_details([(key, True)], [day_of(int(forest.times[node]))], ()).get(key)
     if told is None:
         return None
     names = [event.get("name") for event in told.events]
     raised = told.event(names.index("exception")).text if "exception" in names else None
-    return FirstError(told.service, told.name, (raised or told.message or "")[:200], time, row_id)
+    return FirstError(told.service, told.name, (raised or told.message or "")[:200], time, told_id)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Any
 
-from timeline import moments
+from timeline import moments, signs
+from timeline.layout.forest import EVENT, LOG, MOVE, SPAN
 from timeline.queries.story import Story
 from timeline.summaries import FlowSummary
 
@@ -53,18 +54,20 @@ class Trust:
 
 
 def trust(flow: FlowSummary, story: Story) -> Trust:
-    trees, sums = story.trees, story.sums.values()
-    logs = [log for tree in trees for log in tree.logs]
+    forest, sums = story.forest, story.sums.values()
+    kin, tables = forest.kin, forest.tables
+    spans = forest.shown[forest.bases[SPAN] : forest.bases[EVENT]]
+    logs = forest.shown[forest.bases[LOG] : forest.bases[MOVE]]
     return Trust(
-        orphans=sum(len(tree.orphans) for tree in trees),
-        dropped=sum(loss.dropped for loss in story.losses) + sum(log.dropped for log in logs),
+        orphans=int((kin.orphans & spans).sum()),
+        dropped=int(tables.spans["dropped"][spans].sum() + tables.logs["dropped"][logs].sum()),
         resent=flow.resent + sum(told.resent for told in sums),
-        versions=sum(len(tree.older) for tree in trees),
-        unattached_logs=sum(len(tree.loose_logs) for tree in trees),
+        versions=int(((kin.ranks > 0) & spans).sum()),
+        unattached_logs=int((forest.loose & forest.shown).sum()),
         late=flow.late + sum(told.late for told in sums),
         truncated=story.truncated,
-        cycles=sum(len(tree.cycles) for tree in trees),
-        redacted=sum(loss.redacted for loss in story.losses) + sum(log.redacted for log in logs),
+        cycles=int((kin.cut & spans).sum()),
+        redacted=int(tables.spans["redacted"][spans].sum() + tables.logs["redacted"][logs].sum()),
     )
 
 
@@ -104,13 +107,13 @@ def _counted(*wordings: tuple[int, str, str]) -> list[str]:
 def mark_of(flow: FlowSummary, failed: bool = False) -> tuple[str, str, str]:
     """A flow's status as shape, word and class; `failed` tells of a failure among what it led to."""
     if flow.status == "ok" and failed:
-        return "▲", "ok itself, a failure below it", "error"
-    sign, word = {
-        "error": ("▲", "failed" if flow.kind == "request" else "has errors"),
-        "open": ("◌", "no root yet"),
-        "ok": ("●", "ok"),
+        return signs.ERROR, "ok itself, a failure below it", "error"
+    word = {
+        "error": "failed" if flow.kind == "request" else "has errors",
+        "open": "no root yet",
+        "ok": "ok",
     }[flow.status]
-    return sign, word, flow.status
+    return signs.STATUS[flow.status], word, flow.status
 
 
 def answer(

@@ -1,16 +1,23 @@
-"""What all rows of a page share: the time axis with its ticks and folded stretches, the state lanes, the overview."""
+"""What all rows of a page share: the time axis with its ticks and folded stretches, the state lanes, the overview.
 
-from collections.abc import Iterator
+`timeline.layout` places these on the axis, `timeline.drawing` makes shapes of them; `timeline.page` puts the sheet
+between its head and the rows.
+"""
+
 from datetime import timedelta, tzinfo
 from typing import Any
 
+import numpy as np
+
 from timeline import moments
 from timeline.drawing import DrawnBin, draw_lanes, draw_overview, percent
-from timeline.layout.axis import Axis, domain, folded, is_sound, straight
+from timeline.layout.axis import Axis, domain, folded
+from timeline.layout.forest import MOVE, SPAN
 from timeline.layout.moves import lanes
+from timeline.layout.order import Times
 from timeline.layout.overview import Bin, overview
+from timeline.layout.sieve import MATCH
 from timeline.layout.ticks import ticks
-from timeline.layout.tree import extent
 from timeline.reading import Reading
 
 
@@ -27,16 +34,13 @@ def sheet(reading: Reading, axis: Axis, path: str, zone: tzinfo, hues: dict[str,
 
 
 def shared_axis(reading: Reading) -> Axis:
+    """The axis of everything that is kept by the filters; idle stretches fold unless the address opens them."""
     sieve = reading.asked.sieve
-    extents = [extent(tree) for tree in reading.story.trees if tree.times]
-    if sieve or reading.flow.kind != "request" or not all(is_sound(*told) for told in extents):
-        extents = list(_extents(reading))
-    start, end = domain(extents)
+    starts, ends = _extents(reading)
+    start, end = domain(starts, ends)
     start = sieve.start if sieve.start is not None else start
     end = sieve.end if sieve.end is not None else end
-    if reading.flow.kind == "request":
-        return straight(start, max(end, start + 1_000))
-    return folded(start, max(end, start + 1_000), extents)
+    return folded(start, max(end, start + 1_000), starts, ends, reading.asked.gaps)
 
 
 def _overview(reading: Reading, axis: Axis, path: str) -> list[DrawnBin]:
@@ -50,26 +54,21 @@ def _overview(reading: Reading, axis: Axis, path: str) -> list[DrawnBin]:
             path, ("cursor",), **{"from": str(told.start), "to": str(max(told.start, told.end))}
         )
 
-    return draw_overview(overview(axis, reading.story.trees), stretch)
+    return draw_overview(overview(axis, reading.story.forest, reading.plan.flags), stretch)
 
 
-def _extents(reading: Reading) -> Iterator[tuple[int, int]]:
-    """What is busy when: belonging records of the chapters that are shown."""
-    shown = {chapter for chapter, _, _ in reading.plan.places}
-    for index, chapter in enumerate(reading.plan.chapters):
-        tree = chapter.tree
-        if index not in shown:
-            continue
-        if tree is None or not tree.times:
-            yield chapter.start, chapter.end
-            continue
-        flags = reading.plan.flags.get(index)
-        for node, time in enumerate(tree.times):
-            if flags is not None and flags[node] != 1:
-                continue
-            if node < len(tree.spans) and chapter.context and tree.spans[node].span_id in chapter.context:
-                continue
-            yield time, tree.end(node)
+def _extents(reading: Reading) -> tuple[Times, Times]:
+    """What is busy when: belonging records that a filter keeps, and chapters whose records are not here."""
+    forest, flags = reading.story.forest, reading.plan.flags
+    busy = forest.shown & ~forest.context & (forest.kinds >= SPAN) & (forest.kinds <= MOVE)
+    if flags is not None:
+        busy &= flags == MATCH
+    bare = [chapter for chapter in forest.chapters if not chapter.was_read or not chapter.count]
+    bare = [chapter for chapter in bare if chapter.has_row and flags is None]
+    return (
+        np.concatenate((forest.times[busy], np.array([one.start for one in bare], np.int64))),
+        np.concatenate((forest.ends[busy], np.array([one.end for one in bare], np.int64))),
+    )
 
 
 def _offset_ns(axis: Axis, zone: tzinfo) -> int:

@@ -12,7 +12,8 @@ from django.conf import settings
 from django.db import connection
 
 from timeline.addresses import flow_url
-from tracing.records import day_of
+from timeline.queries.retained import read_retained
+from timeline.queries.systems import System, begun_ns, read_systems
 
 KINDS = ("entity", "workflow", "request")
 KIND_NUMBERS = {"entity": 1, "workflow": 2}
@@ -26,15 +27,6 @@ REQUEST_COLUMNS = (
     "trace_id, environment, spans, events, logs, errors, retries, resent, late, first_ns, last_ns, services,"
     " activity, root, root_span_id, root_name, root_service, root_status, day"
 )
-
-
-@dataclass(slots=True, frozen=True)
-class System:
-    """What one service says about a flow's state, and since when."""
-
-    system: str
-    state: str
-    since_ns: int
 
 
 @dataclass(slots=True, frozen=True)
@@ -68,7 +60,7 @@ class FlowSummary:
     root_status: int | None = None
     has_root: bool = True
     systems: tuple[System, ...] = field(default=())
-    retained: str = "all"
+    retained: str = "all"  # or "partly" or "summary": what retention left of its records
 
     @property
     def title(self) -> str:
@@ -135,11 +127,6 @@ class FlowSummary:
         }
 
 
-def find_flow(kind: str, type: str, key: str, environment: str | None = None) -> FlowSummary | None:
-    """The flow of that name; without an environment the default one's, else the latest. None if unknown."""
-    return next(iter(find_flows(kind, type, key, environment)), None)
-
-
 def find_flows(kind: str, type: str, key: str, environment: str | None = None) -> list[FlowSummary]:
     """All flows of that name over the environments: the default one first, then the latest."""
     if kind == "request":
@@ -166,22 +153,26 @@ def find_request(trace_id: str) -> FlowSummary | None:
 
 
 def completed(flows: Sequence[FlowSummary]) -> list[FlowSummary]:
-    """The same flows with what other tables know: systems and retention. Always two queries."""
-    wanted = [flow.identity for flow in flows if flow.kind != "request"]
+    """The same flows with what other tables know: systems and retention. A fixed few queries."""
     if not flows:
         return []
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT day FROM day WHERE dropped_ns IS NOT NULL")
-        gone = {day for (day,) in cursor.fetchall()}
-        systems = _systems(cursor, wanted) if wanted else {}
-    return [_completed(flow, systems.get(flow.identity, ()), gone) for flow in flows]
+    stated = [flow.identity for flow in flows if flow.kind != "request"]
+    systems = read_systems(stated) if stated else {}
+    retained = read_retained(flows)
+    return [
+        _completed(flow, systems.get(flow.identity, ()), retained.get(flow.identity, "all")) for flow in flows
+    ]
 
 
-def _completed(flow: FlowSummary, systems: tuple[System, ...], gone: set[int]) -> FlowSummary:
-    # The state holds since the first of the systems that say it began to; the row only knows who said it last.
-    told = [system.since_ns for system in systems if system.state == flow.state]
-    since_ns = min(told, default=flow.state_since_ns)
-    return replace(flow, systems=systems, state_since_ns=since_ns, retained=_retained(flow, gone))
+def _completed(flow: FlowSummary, systems: tuple[System, ...], retained: str) -> FlowSummary:
+    # The row only knows who said the state last; it holds since the first of the systems that say it began to.
+    since_ns = begun_ns(systems, flow.state)
+    return replace(
+        flow,
+        systems=systems,
+        state_since_ns=flow.state_since_ns if since_ns is None else since_ns,
+        retained=retained,
+    )
 
 
 def from_row(row: Sequence[Any]) -> FlowSummary:
@@ -253,37 +244,6 @@ def _flows_named(kind: int, type: str, key: str) -> list[FlowSummary]:
             [key, key, type, kind],
         )
         return [from_row(row) for row in cursor.fetchall()]
-
-
-# Since when: the first of a system's statements after its last other one; those in between repeat it.
-_SYSTEMS = """
-SELECT s.flow_id, s.system, s.state, coalesce((
-    SELECT min(a.valid_ns) FROM assertion a
-    WHERE a.flow_id = s.flow_id AND a.system = s.system AND a.state = s.state AND a.valid_ns > coalesce((
-        SELECT max(b.valid_ns) FROM assertion b
-        WHERE b.flow_id = s.flow_id AND b.system = s.system AND b.state <> s.state), -1)), s.since_ns)
-FROM current_state s WHERE s.flow_id = ANY(%s) ORDER BY s.system
-"""
-
-
-def _systems(cursor: Any, flow_ids: list[bytes]) -> dict[bytes, tuple[System, ...]]:
-    cursor.execute(_SYSTEMS, [flow_ids])
-    systems: dict[bytes, tuple[System, ...]] = {}
-    for flow_id, system, state, since_ns in cursor.fetchall():
-        systems[bytes(flow_id)] = (*systems.get(bytes(flow_id), ()), System(system, state, since_ns))
-    return systems
-
-
-def _retained(flow: FlowSummary, gone: set[int]) -> str:
-    """Whether retention has taken `some` of it: the days of its first and last record tell."""
-    if flow.days:
-        return "partly" if gone.intersection(flow.days) else "all"
-    if flow.first_ns is None or flow.last_ns is None or not gone:
-        return "all"
-    first, last = day_of(flow.first_ns), day_of(flow.last_ns)
-    if first not in gone:
-        return "all"
-    return "summary" if all(day in gone for day in range(first, last + 1)) else "partly"
 
 
 def _text(time_ns: int | None) -> str | None:

@@ -1,4 +1,7 @@
-"""Addresses of the viewer."""
+"""Addresses of the viewer, each with the view that answers it.
+
+`timeline.addresses` makes them and reads keys back out of them; `tracing.urls` includes this list.
+"""
 
 from django.urls import URLPattern, path
 from django.views.generic import RedirectView

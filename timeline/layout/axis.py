@@ -5,17 +5,19 @@ its end, so folding a stretch is a matter of segments alone. `ticks` lives next 
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Container
 from dataclasses import dataclass
 from itertools import pairwise
 
-from tracing.records import DAY_NS, FIRST_DAY, LAST_DAY
+import numpy as np
 
-FIRST_NS = FIRST_DAY * DAY_NS
-LAST_NS = LAST_DAY * DAY_NS
+from timeline.layout.order import Times
+from tracing.records import DAY_NS, FIRST_NS, LAST_NS
+
 LONGEST_NS = 400 * DAY_NS  # a span said to last longer has a wrong clock, and may not stretch the axis
 GAP_SHARE = 10  # an idle stretch longer than a tenth of what is shown folds
 GAP_WIDTH = 5.0  # percent
+MOST_GAPS = 8
 MARGIN = 1.5  # percent kept free at the right, so that a last mark is seen whole
 
 
@@ -61,28 +63,24 @@ class Axis:
         return segment.left + segment.width * (time - segment.start) / (segment.end - segment.start)
 
 
-def domain(extents: Iterable[tuple[int, int]]) -> tuple[int, int]:
+def domain(starts: Times, ends: Times) -> tuple[int, int]:
     """From the first to the last plausible moment; a clock that ran off to the year 2554 does not count."""
-    first, last = LAST_NS, FIRST_NS
-    for start, end in extents:
-        if FIRST_NS <= start < LAST_NS:
-            first = min(first, start)
-            last = max(last, end if start <= end < min(LAST_NS, start + LONGEST_NS) else start)
-    return (first, max(last, first + 1_000)) if first < LAST_NS else (0, 1_000)
-
-
-def is_sound(start: int, end: int) -> bool:
-    """Whether an extent can be drawn as it is."""
-    return FIRST_NS <= start <= end < LAST_NS and end - start <= LONGEST_NS
+    plausible = (starts >= FIRST_NS) & (starts < LAST_NS)
+    if not plausible.any():
+        return 0, 1_000
+    starts, ends = starts[plausible], ends[plausible]
+    sound = (ends >= starts) & (ends < np.minimum(starts + LONGEST_NS, LAST_NS))
+    first = int(starts.min())
+    return first, max(int(np.where(sound, ends, starts).max()), first + 1_000)
 
 
 def straight(start: int, end: int) -> Axis:
     return Axis((Segment(start, max(end, start + 1), 0.0, 100.0 - MARGIN),))
 
 
-def folded(start: int, end: int, extents: Iterable[tuple[int, int]]) -> Axis:
-    """An axis on which long idle stretches have a small fixed width."""
-    gaps = _long_gaps(start, end, extents)
+def folded(start: int, end: int, starts: Times, ends: Times, opened: Container[int] = frozenset()) -> Axis:
+    """An axis on which long idle stretches have a small fixed width; `opened` are those unfolded, by where they begin."""
+    gaps = [gap for gap in _long_gaps(start, end, starts, ends) if gap[0] not in opened]
     if not gaps:
         return straight(start, end)
     edges = [start, *(edge for gap in gaps for edge in gap), end]
@@ -100,12 +98,12 @@ def folded(start: int, end: int, extents: Iterable[tuple[int, int]]) -> Axis:
     return Axis(tuple(segments))
 
 
-def _long_gaps(start: int, end: int, extents: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    gaps = _gaps(start, end, extents)
+def _long_gaps(start: int, end: int, starts: Times, ends: Times) -> list[tuple[int, int]]:
+    gaps = _gaps(start, end, starts, ends)
     busy = (end - start) - sum(high - low for low, high in gaps)
     gaps.sort(key=lambda gap: gap[0] - gap[1])
     shown, chosen = end - start, []
-    for low, high in gaps[:8]:
+    for low, high in gaps[:MOST_GAPS]:
         if (high - low) * GAP_SHARE <= shown:
             break
         # What is folded is no longer shown, so the next one is measured against what is left.
@@ -116,13 +114,15 @@ def _long_gaps(start: int, end: int, extents: Iterable[tuple[int, int]]) -> list
     return sorted(chosen)
 
 
-def _gaps(start: int, end: int, extents: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The stretches that no extent covers."""
-    found, reached = [], start
-    for low, high in sorted(extents):
-        if low > reached:
-            found.append((reached, min(low, end)))
-        reached = max(reached, high)
-        if reached >= end:
-            return found
-    return found
+def _gaps(start: int, end: int, starts: Times, ends: Times) -> list[tuple[int, int]]:
+    """The stretches from start to end that nothing covers; an end that ran off covers nothing."""
+    sound = (ends >= starts) & (ends - starts <= LONGEST_NS)
+    ends = np.where(sound, ends, starts)
+    seen = (ends >= start) & (starts <= end)
+    order = np.argsort(starts[seen], kind="stable")
+    lows, highs = starts[seen][order], np.maximum.accumulate(ends[seen][order])
+    # From the start, and from wherever everything so far has ended, to what begins next.
+    begins = np.concatenate(([start], np.maximum(highs, start)))
+    until = np.concatenate((lows, [end]))
+    idle = np.flatnonzero(until[:-1] > begins[:-1])
+    return [(int(begins[at]), int(until[at])) for at in idle]

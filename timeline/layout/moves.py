@@ -1,12 +1,15 @@
 """Assertions into transitions and into the bands of the state lane.
 
-What is a transition follows from all assertions in order of (valid at, digest); nothing is stored as one.
+What is a transition follows from all assertions in the order of `tracing.sums.order_of`, which also chose the stored
+state: a time in a catch-all range comes before all others. `timeline.queries.systems` says the same in SQL.
 """
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from timeline.layout.bones import Move
+from timeline.layout.tables import Move
+from tracing.records import is_plausible
+from tracing.sums import order_of
 
 
 class Assertion(NamedTuple):
@@ -20,7 +23,7 @@ class Assertion(NamedTuple):
 
 
 class Band(NamedTuple):
-    """One state of one system. `end` is None while it lasts; `tone` numbers the states of a flow from 0."""
+    """One state of one system. `start` is 0 where its clock was wrong, `end` None while it lasts; `tone` counts from 0."""
 
     state: str
     start: int
@@ -34,11 +37,11 @@ class Lane(NamedTuple):
 
 
 def transitions(assertions: Iterable[Assertion]) -> list[Move]:
-    """Where each system's statement changed, in order of time."""
+    """Where each system's statement changed, in the order in which one replaces another."""
     state: dict[str, str] = {}
     count: dict[str, int] = {}
     moves = []
-    for told in sorted(assertions):
+    for told in sorted(assertions, key=_order):
         before = state.get(told.system)
         if before == told.state:
             continue
@@ -53,6 +56,10 @@ def transitions(assertions: Iterable[Assertion]) -> list[Move]:
     return moves
 
 
+def _order(told: Assertion) -> tuple[bytes, Assertion]:
+    return order_of(told.valid_ns, told.digest, told.state), told
+
+
 def lanes(moves: Sequence[Move]) -> list[Lane]:
     """One lane a system, in order of its first statement."""
     tones: dict[str, int] = {}
@@ -64,7 +71,9 @@ def lanes(moves: Sequence[Move]) -> list[Lane]:
 
 
 def _bands(moves: Sequence[Move], tones: dict[str, int]) -> list[Band]:
-    ends = [move.time for move in moves[1:]] + [None]
+    # What a clock from the year 2554 said is in force before anything that can be dated.
+    starts = [move.time if is_plausible(move.time) else 0 for move in moves]
     return [
-        Band(move.state, move.time, end, tones[move.state]) for move, end in zip(moves, ends, strict=True)
+        Band(move.state, start, end, tones[move.state])
+        for move, start, end in zip(moves, starts, [*starts[1:], None], strict=True)
     ]

@@ -1,12 +1,16 @@
-"""The strip above the rows: how much happened when, and where it failed."""
+"""The strip above the rows: how much happened when, and where it failed (pure).
 
-from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+It counts on the axis that `axis` folded; `timeline.drawing` makes shapes of the counts.
+"""
+
 from dataclasses import dataclass
-from itertools import pairwise
+
+import numpy as np
 
 from timeline.layout.axis import Axis
-from timeline.layout.tree import Tree
+from timeline.layout.forest import MOVE, SPAN, Forest, Mask
+from timeline.layout.order import Times
+from timeline.layout.sieve import MATCH, Flags
 
 BINS = 64
 
@@ -22,15 +26,18 @@ class Bin:
     end: int
 
 
-def overview(axis: Axis, trees: Iterable[Tree]) -> list[Bin]:
-    """Counts of records by start, as heights over the axis's width; empty stretches have no bin."""
+def overview(axis: Axis, forest: Forest, flags: Flags | None = None) -> list[Bin]:
+    """Counts of records by start, as heights over the axis's width; empty stretches have no bin.
+
+    The strip covers the whole flow whatever window of it is read; `flags` say which records a filter keeps.
+    """
     width = axis.right / BINS
-    edges = [axis.time_at(slot * width) for slot in range(BINS)] + [axis.end + 1]
-    counts, failed = [0] * BINS, [0] * BINS
-    for tree in trees:
-        for times in _sorted_times(tree):
-            _count(times, edges, counts)
-        _count(sorted(tree.times[node] for node in tree.failed), edges, failed)
+    edges = np.array([*(axis.time_at(slot * width) for slot in range(BINS)), axis.end + 1], np.int64)
+    records = forest.shown & (forest.kinds >= SPAN) & (forest.kinds <= MOVE)
+    if flags is not None:
+        records &= flags == MATCH
+    counts = _counts(forest.times, records, edges)
+    failed = _counts(forest.times, records & forest.failed, edges)
     most = max(counts) or 1
     return [
         Bin(
@@ -39,29 +46,14 @@ def overview(axis: Axis, trees: Iterable[Tree]) -> list[Bin]:
             (count / most) ** 0.5,
             failed[slot] > 0,
             count,
-            edges[slot],
-            edges[slot + 1] - 1,
+            int(edges[slot]),
+            int(edges[slot + 1]) - 1,
         )
         for slot, count in enumerate(counts)
         if count
     ]
 
 
-def _sorted_times(tree: Tree) -> Iterable[list[int]]:
-    """The times of spans, events, logs and transitions: each part is sorted."""
-    bounds = [
-        0,
-        len(tree.spans),
-        len(tree.spans) + len(tree.events),
-        len(tree.times) - len(tree.moves),
-        len(tree.times),
-    ]
-    return (tree.times[low:high] for low, high in pairwise(bounds) if high > low)
-
-
-def _count(times: Sequence[int], edges: Sequence[int], counts: list[int]) -> None:
-    if not times:
-        return
-    places = [bisect_left(times, edge) for edge in edges]
-    for slot in range(len(counts)):
-        counts[slot] += places[slot + 1] - places[slot]
+def _counts(times: Times, records: Mask, edges: Times) -> list[int]:
+    slots = np.searchsorted(edges, times[records], side="right")
+    return [int(count) for count in np.bincount(slots, minlength=BINS + 2)[1 : BINS + 1]]

@@ -1,10 +1,22 @@
-"""Which records of a tree a filter keeps: those that match, and the path above them so that the tree still reads."""
+"""Which records of a forest a filter keeps: those that match, and the path above them so that it still reads (pure).
+
+`timeline.asked` reads a sieve from the address, `plan` applies it; a search for text asks the database first and comes
+here as the nodes it hit.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from timeline.layout.bones import is_failed_log
-from timeline.layout.tree import TOP, Tree
+import numpy as np
+from numpy.typing import NDArray
+
+from timeline.layout.forest import EVENT, LOG, MOVE, SPAN, Forest, Mask
+from timeline.layout.tables import Table
+
+Flags = NDArray[np.uint8]
+MATCH, PATH = 1, 2
+# The first severity number of each of OTLP's six levels; 0 is none told.
+LEVELS = {"trace": 1, "debug": 5, "info": 9, "warn": 13, "error": 17, "fatal": 21}
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,56 +27,83 @@ class Sieve:
     services: frozenset[str] = frozenset()
     start: int | None = None
     end: int | None = None
+    kinds: frozenset[int] = frozenset()  # OTLP span kinds
+    status: frozenset[int] = frozenset()  # OTLP span statuses
+    level: str = ""  # logs of this level and above
+    text: str = ""  # found by the database
+    trust: str = ""  # records that a word of the trust line counts
 
     def __bool__(self) -> bool:
-        return bool(self.only or self.services or self.start is not None or self.end is not None)
+        return self != EVERYTHING
 
 
-def keep(tree: Tree, sieve: Sieve) -> bytearray | None:
-    """One flag a node: 1 for a match, 2 for the path above one; None when everything is kept."""
+EVERYTHING = Sieve()
+
+
+def keep(forest: Forest, sieve: Sieve, hits: Mask | None = None) -> Flags | None:
+    """One flag a node: MATCH, PATH for what stands above a match, 0 for the rest; None when everything is kept."""
     if not sieve:
         return None
-    flags = bytearray(len(tree.times))
-    for node in _matches(tree, sieve):
-        flags[node] = 1
-        above = tree.parents[node]
-        while above != TOP and not flags[above]:
-            flags[above] = 2
-            above = tree.parents[above]
+    matches = _matches(forest, sieve)
+    if hits is not None:
+        matches &= hits
+    flags = np.zeros(len(forest), np.uint8)
+    flags[forest.any_inside(matches)] = PATH
+    flags[matches] = MATCH
     return flags
 
 
-def _matches(tree: Tree, sieve: Sieve) -> Iterator[int]:
-    low = sieve.start if sieve.start is not None else -(2**70)
-    high = sieve.end if sieve.end is not None else 2**70
-    for node, time in enumerate(tree.times):
-        if time <= high and tree.end(node) >= low and _wanted(tree, node, sieve):
-            yield node
+def _matches(forest: Forest, sieve: Sieve) -> Mask:
+    matches = forest.shown & ~forest.context & (forest.kinds >= SPAN) & (forest.kinds <= MOVE)
+    for asked in _asked(forest, sieve):
+        matches &= asked
+    return matches
 
 
-def _wanted(tree: Tree, node: int, sieve: Sieve) -> bool:
-    kind = tree.kind(node)
-    if sieve.only == "logs" and kind != "log":
-        return False
-    if sieve.only == "errors" and not is_failed(tree, node, kind):
-        return False
-    return not sieve.services or _of_service(tree, node, kind, sieve.services)
+def _asked(forest: Forest, sieve: Sieve) -> Iterator[Mask]:
+    """What each field that asks something keeps."""
+    if sieve.start is not None:
+        yield forest.ends >= sieve.start
+    if sieve.end is not None:
+        yield forest.times <= sieve.end
+    if sieve.only:
+        yield forest.failed if sieve.only == "errors" else forest.kinds == LOG
+    if sieve.services:
+        yield _of_services(forest, sieve.services)
+    if sieve.level:
+        yield _of_logs(forest, forest.tables.logs["severity"] >= LEVELS[sieve.level])
+    for column, wanted in (("kind", sieve.kinds), ("status", sieve.status)):
+        if wanted:
+            yield _of_spans(forest, np.isin(forest.spans[column], list(wanted)))
 
 
-def is_failed(tree: Tree, node: int, kind: str) -> bool:
-    if kind == "span":
-        return tree.spans[node].status == 2
-    if kind == "log":
-        return is_failed_log(tree.log(node).severity)
-    return kind == "event" and tree.event(node).failed
+def services_of(forest: Forest) -> NDArray[np.int32]:
+    """The hash of each record's service; 0 for chapters and groups, and for transitions."""
+    found = np.zeros(len(forest), np.int32)
+    spans, events, logs = (forest.bases[kind] for kind in (SPAN, EVENT, LOG))
+    of_spans: Table = forest.spans["service"]
+    found[spans:events] = of_spans
+    found[events:logs] = of_spans[forest.tables.events["span"]]
+    found[logs : forest.bases[MOVE]] = forest.tables.logs["service"]
+    return found
 
 
-def _of_service(tree: Tree, node: int, kind: str, services: frozenset[str]) -> bool:
-    if kind == "span":
-        return tree.spans[node].marked
-    if kind == "log":
-        return tree.log(node).marked
-    if kind == "transition":
-        return tree.move(node).system in services
-    parent = tree.parents[node]
-    return parent != TOP and tree.spans[parent].marked
+def _of_services(forest: Forest, names: frozenset[str]) -> Mask:
+    wanted = [code for code, name in forest.tables.services.items() if name in names]
+    matches = np.isin(services_of(forest), wanted)
+    first = forest.bases[MOVE]
+    for row, move in enumerate(forest.tables.moves):
+        matches[first + row] = move.system in names
+    return np.asarray(matches)
+
+
+def _of_spans(forest: Forest, matches: Mask) -> Mask:
+    found = np.zeros(len(forest), np.bool_)
+    found[forest.bases[SPAN] : forest.bases[EVENT]] = matches
+    return found
+
+
+def _of_logs(forest: Forest, matches: Mask) -> Mask:
+    found = np.zeros(len(forest), np.bool_)
+    found[forest.bases[LOG] : forest.bases[MOVE]] = matches
+    return found

@@ -125,12 +125,11 @@ def read_assertions(flow_id: bytes, snapshot: str) -> list[Assertion]:
 
 @dataclass(frozen=True, slots=True)
 class ChapterLink:
-    """A span of one trace points at a span of another."""
+    """A span of one trace points into another."""
 
     source_trace: bytes
     source_span: bytes
     target_trace: bytes
-    target_span: bytes
 
 
 def read_links(traces: Sequence[bytes]) -> list[ChapterLink]:
@@ -138,7 +137,7 @@ def read_links(traces: Sequence[bytes]) -> list[ChapterLink]:
     if len(traces) < 2:
         return []
     rows = _fetch(
-        "SELECT DISTINCT trace_id, span_id, target_trace_id, target_span_id FROM link"
+        "SELECT DISTINCT trace_id, span_id, target_trace_id FROM link"
         " WHERE target_trace_id = ANY(%(traces)s) AND trace_id = ANY(%(traces)s) AND trace_id <> target_trace_id",
         {"traces": list(traces)},
     )

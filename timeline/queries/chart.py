@@ -14,6 +14,7 @@ from timeline.question import Question
 MAX_BARS = 60
 EXACT_ROWS = 10_000
 SAMPLE_PAGES = 600
+COSTLY = 6  # a costly condition is checked for so many times fewer rows
 DEFAULT_MINUTES = 7 * 1_440
 WIDTHS = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1_440, 2_880, 10_080, 20_160, 43_200, 525_600)
 
@@ -68,6 +69,10 @@ def _limits(question: Question, clauses: Clauses) -> tuple[int, int] | None:
 def _counts(
     question: Question, clauses: Clauses, limits: tuple[int, int], width: int
 ) -> tuple[dict[int, tuple[int, int]], bool]:
+    parts = COSTLY if clauses.costly else 1
+    exact_rows, sample_pages = EXACT_ROWS // parts, SAMPLE_PAGES // parts
+    # A trace has a row for each of its days, and the list shows it once.
+    one = f"DISTINCT {clauses.identity}" if question.of_requests else "*"
     inside = Conditions()
     if question.type and not question.of_requests:
         inside.add("type = %s", question.type)
@@ -77,14 +82,14 @@ def _counts(
         cursor.execute(
             f"SELECT count(*) FROM (SELECT 1 FROM {clauses.table} {inside.where}"
             " ORDER BY activity DESC LIMIT %s) AS few",
-            [*inside.values, EXACT_ROWS + 1],
+            [*inside.values, exact_rows + 1],
         )
         (few,) = cursor.fetchone()
-        share = 1.0 if few <= EXACT_ROWS else _share(clauses.table)
+        share = 1.0 if few <= exact_rows else _share(clauses.table, sample_pages)
         sample = "" if share >= 1 else f" TABLESAMPLE SYSTEM ({share * 100:.4f}) REPEATABLE (1)"
         asked = inside + clauses.picky
         cursor.execute(
-            f"SELECT floor(activity::float / %s)::int, count(*), count(*) FILTER (WHERE {clauses.failing})"
+            f"SELECT floor(activity::float / %s)::int, count({one}), count({one}) FILTER (WHERE {clauses.failing})"
             f" FROM {clauses.table}{sample} {asked.where} GROUP BY 1",
             [width, *asked.values],
         )
@@ -92,7 +97,7 @@ def _counts(
         return counted, share < 1
 
 
-def _share(table: str) -> float:
+def _share(table: str, sample_pages: int) -> float:
     """Which part of the table's pages a sample reads."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -103,4 +108,4 @@ def _share(table: str) -> float:
         if not pages:
             cursor.execute("SELECT pg_relation_size(%s::regclass) / 8192", [table])
             pages = cursor.fetchone()[0]
-    return min(1.0, SAMPLE_PAGES / max(1, int(pages)))
+    return min(1.0, sample_pages / max(1, int(pages)))

@@ -1,4 +1,7 @@
-"""Names, services and texts for the rows of one window: the part of a page that is read record by record."""
+"""Names, services and texts for the rows of one window: the part of a page that is read record by record.
+
+`timeline.queries.skeleton` has read everything else in bulk before; `timeline.rows` joins the two.
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple

@@ -1,7 +1,8 @@
 """Looking up what a find box's text may name: keys exactly, traces, spans, then keys by their beginning.
 
-`timeline.clues` reads the text, `timeline.views.find` redirects to the one flow found or lists several. A span id
-has no index of its own, so it is looked for day by day under a time limit, and the answer says how far it came.
+`timeline.clues` reads the text, `timeline.views.find` redirects to the one flow found or lists several. Span
+ids are indexed on closed days only (`tracing.indexing`), so one is looked for day by day under a time limit, and the
+answer says how far it came.
 """
 
 from collections.abc import Iterable

@@ -1,6 +1,10 @@
-"""One record with everything it carries: a span with its versions and its links both ways, or a log."""
+"""One record with everything it carries: a span with its versions and its links both ways, or a log.
 
-from dataclasses import dataclass, field
+What a column could not hold stands in `exact` as `tracing.otlp.finishing` kept it: times as decimals, ids as hex, texts
+as base64 of their bytes. `timeline.views.record` shows all of it.
+"""
+
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -12,14 +16,15 @@ SPAN = """
     SELECT span.trace_id, span.span_id, parent_span_id, start_ns, end_ns, kind, status, flags, dropped_attributes,
            dropped_events, dropped_links, redacted, received_ns, span.name, span.service, status_message, trace_state,
            span.attributes, events, links, exact, resource.attributes, resource.dropped, resource.schema_url,
-           scope.name, scope.version, scope.attributes, scope.schema_url, resource.environment
+           scope.name, scope.version, scope.attributes, scope.schema_url, scope.dropped, resource.environment
     FROM span LEFT JOIN resource USING (resource_id) LEFT JOIN scope USING (scope_id)
     WHERE trace_id = %s AND span_id = %s
     ORDER BY end_ns DESC, start_ns DESC, digest DESC LIMIT 200"""
 LOG = """
     SELECT log.trace_id, log.span_id, time_ns, time_source, observed_ns, severity, severity_text, event_name, body,
            log.attributes, flags, dropped_attributes, redacted, received_ns, log.service, exact, resource.attributes,
-           scope.name, scope.version, scope.attributes, resource.environment
+           resource.dropped, resource.schema_url, scope.name, scope.version, scope.attributes, scope.schema_url,
+           scope.dropped, resource.environment
     FROM log LEFT JOIN resource USING (resource_id) LEFT JOIN scope USING (scope_id) WHERE log_id = %s LIMIT 1"""
 LINKED_FROM = """
     SELECT DISTINCT trace_id, span_id FROM link WHERE target_trace_id = %s AND target_span_id = %s
@@ -57,9 +62,11 @@ class SpanRecord:
     events: list[dict[str, Any]]
     links: list[dict[str, Any]]
     resource: dict[str, Any]
+    resource_dropped: int
+    resource_schema_url: str
     scope: dict[str, Any]
+    exact: dict[str, str]
     environment: str | None
-    extra: dict[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -82,7 +89,9 @@ class SpanRecord:
             "links": self.links,
             "dropped": self.dropped,
             "redacted": self.redacted,
-            **self.extra,
+            "resource_dropped": self.resource_dropped,
+            "resource_schema_url": self.resource_schema_url,
+            "exact": self.exact,
         }
 
 
@@ -105,7 +114,10 @@ class LogRecord:
     received_ns: int
     service: str
     resource: dict[str, Any]
+    resource_dropped: int
+    resource_schema_url: str
     scope: dict[str, Any]
+    exact: dict[str, str]
     environment: str | None
 
     def as_json(self) -> dict[str, Any]:
@@ -127,6 +139,9 @@ class LogRecord:
             "flags": self.flags,
             "dropped": self.dropped,
             "redacted": self.redacted,
+            "resource_dropped": self.resource_dropped,
+            "resource_schema_url": self.resource_schema_url,
+            "exact": self.exact,
         }
 
 
@@ -198,9 +213,11 @@ def _span(row: tuple[Any, ...]) -> SpanRecord:
         events=[_event(one) for one in _json(row[18], [])],
         links=[one | {"attributes": plain(one.get("attributes") or {})} for one in _json(row[19], [])],
         resource=plain(_json(row[21], {})),
-        extra={"resource_dropped": row[22] or 0, "resource_schema_url": row[23] or ""},
-        scope=_scope(row[24], row[25], row[26]) | {"schema_url": row[27] or ""},
-        environment=row[28],
+        resource_dropped=row[22] or 0,
+        resource_schema_url=row[23] or "",
+        scope=_scope(*row[24:29]),
+        exact=exact,
+        environment=row[29],
     )
 
 
@@ -228,13 +245,24 @@ def _log(log_id: bytes, row: tuple[Any, ...]) -> LogRecord:
         received_ns=row[13],
         service=row[14],
         resource=plain(_json(row[16], {})),
-        scope=_scope(row[17], row[18], row[19]),
-        environment=row[20],
+        resource_dropped=row[17] or 0,
+        resource_schema_url=row[18] or "",
+        scope=_scope(*row[19:24]),
+        exact=exact,
+        environment=row[24],
     )
 
 
-def _scope(name: str | None, version: str | None, attributes: str | None) -> dict[str, Any]:
-    return {"name": name or "", "version": version or "", "attributes": plain(_json(attributes, {}))}
+def _scope(
+    name: str | None, version: str | None, attributes: str | None, schema_url: str | None, dropped: int | None
+) -> dict[str, Any]:
+    return {
+        "name": name or "",
+        "version": version or "",
+        "attributes": plain(_json(attributes, {})),
+        "schema_url": schema_url or "",
+        "dropped": dropped or 0,
+    }
 
 
 def _json(text: str | None, otherwise: Any) -> Any:

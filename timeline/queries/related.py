@@ -1,4 +1,8 @@
-"""Flows lead to flows: which other entities and workflows share a flow's chapters, which requests a request links with."""
+"""Flows lead to flows: which other entities and workflows share a flow's chapters, which requests a request links with.
+
+Read for a flow's page only and bounded whatever is stored. `timeline.page` shows them; the links between a flow's own
+chapters are `timeline.queries.story`'s.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -21,8 +21,6 @@ def page(
     stretch = read(clauses, "day", question.after, question.limit + 1)
     places = [Position(row[0], bytes(row[1])) for row in stretch.rows[: question.limit]]
     flows = _listed(clauses, places)
-    if question.status:
-        flows = [flow for flow in flows if flow.status == question.status]
     more = len(stretch.rows) > question.limit
     return flows, None if more else stretch.cut_at, places[-1] if more else None
 

@@ -15,7 +15,7 @@ from django.template import Context, Library
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 
-from timeline import moments
+from timeline import moments, signs
 from timeline.bars import Bar
 from timeline.summaries import FlowSummary
 from tracing.clock import now_ns
@@ -25,7 +25,6 @@ register = Library()
 HUES = 12
 HUE_SALT = "16776"  # chosen so that names services often have fall on different hues
 SHOWN = 6  # services in a row
-SIGNS = {"ok": "●", "error": "■", "open": "◌"}
 
 
 def reader_zone(request: HttpRequest | None) -> tzinfo:
@@ -148,7 +147,7 @@ def href(path: str, **query: str) -> str:
 @register.filter
 def mark(status: str) -> SafeString:
     """A status as shape, word and colour."""
-    return SafeString(f'<span class="mark {status}">{SIGNS[status]} {status}</span>')
+    return SafeString(f'<span class="mark {status}">{signs.STATUS[status]} {status}</span>')
 
 
 @register.filter

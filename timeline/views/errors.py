@@ -9,6 +9,7 @@ from django.shortcuts import render
 
 from timeline.addresses import with_query
 from timeline.answers import FORMATS, json_answer, text_answer
+from timeline.plain import one_line
 
 WORDS = {400: "bad request", 404: "not found", 500: "internal error"}
 
@@ -40,5 +41,5 @@ def say(request: HttpRequest, status: int, sentence: str, field: str = "", sough
     if form == "json":
         error = {"status": status, "error": WORDS[status], "field": field or None, "sentence": sentence}
         return json_answer(error | ({"find": hint} if hint else {}), status)
-    text = f"{field}: {sentence}" if field else sentence
+    text = one_line(f"{field}: {sentence}" if field else sentence)
     return text_answer(f"{text}\nTry {hint}" if hint else text, form, status)

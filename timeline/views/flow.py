@@ -5,6 +5,8 @@ Address to question (`timeline.asked`), question to chapters (`queries.story`), 
 """
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -12,15 +14,17 @@ from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 
 from timeline import page, text
-from timeline.addresses import flow_asked, flow_url
+from timeline.addresses import absolute, flow_asked, flow_url
 from timeline.answers import BadFilter, NotFound, asked_format, json_answer, text_answer
 from timeline.asked import Asked, Cursor, read_asked
-from timeline.layout.story import plan
+from timeline.layout.forest import Forest
+from timeline.layout.ids import EVENT_ID, SPAN_ID, find_node, row_id
+from timeline.layout.plan import Fold, Plan, plan
 from timeline.queries.skeleton import current_snapshot
 from timeline.queries.story import read_story
 from timeline.quiet import collector_held
 from timeline.reading import Reading
-from timeline.rows import read_rows
+from timeline.saying import read_rows
 from timeline.summaries import FlowSummary, find_flows
 from timeline.templatetags.threadline import reader_zone
 from timeline.views.record import record_part
@@ -46,9 +50,9 @@ def _answer(request: HttpRequest, kind: str, type: str, key: str) -> HttpRespons
         raise NotFound(*_unknown(request, kind, type, key))
     reading = read(flows[0], asked)
     if form == "json":
-        return json_answer(reading.as_json(settings.URL))
+        return json_answer(reading.as_json(settings.URL) | {"others": _others(flows[1:])})
     if form in ("txt", "md"):
-        return text_answer(text.write(reading, form, reader_zone(request)), form)
+        return text_answer(text.write(reading, flows[1:], form, reader_zone(request)), form)
     context = page.context(request, reading, flows[1:])
     part = request.headers.get("HX-Target") == "timeline"
     return render(request, "flow/timeline.html" if part else "flow/flow.html", context)
@@ -72,18 +76,46 @@ def read(flow: FlowSummary, asked: Asked) -> Reading:
 
 def _read(flow: FlowSummary, asked: Asked) -> Reading:
     snapshot = asked.cursor.snapshot if asked.cursor else current_snapshot()
-    story = read_story(flow, snapshot, asked.fold, asked.sieve)
-    told = plan(story.chapters, asked.fold, asked.sieve)
-    first = 0
+    story = read_story(flow, snapshot, _with_record(asked), asked.sieve)
+    told = plan(story.forest, _open_to_record(story.forest, asked), asked.sieve)
+    first = _first(told, asked)
+    last = min(first + asked.limit, len(told))
+    rows = read_rows(told, story, first, last)
+    following = Cursor(snapshot, rows[-1].id).text() if rows and last < len(told) else None
+    return Reading(flow, asked, story, told, rows, first, following)
+
+
+def _first(told: Plan, asked: Asked) -> int:
+    """Where the window begins: after a cursor, at a row's number, or so that the open record is in it."""
     if asked.cursor is not None:
-        before = told.index_of(asked.cursor.row_id, asked.cursor.place)
+        before = told.index_of(asked.cursor.row_id)
         if before is None:
             raise BadFilter("cursor", "The row this cursor continues after is not shown. Start without one.")
-        first = before + 1
-    last = min(first + asked.limit, len(told.places))
-    rows = read_rows(told, story, first, last, asked.fold)
-    following = Cursor(snapshot, rows[-1].id, last - 1).text() if rows and last < len(told.places) else None
-    return Reading(flow, asked, story, told, rows, first, following)
+        return before + 1
+    if asked.at is not None:
+        return min(asked.at, max(1, len(told))) - 1
+    open_at = told.index_of(asked.record) if asked.record else None
+    return 0 if open_at is None or open_at < asked.limit else open_at - asked.limit // 3
+
+
+def _with_record(asked: Asked) -> Fold:
+    """The fold, with the chapter of the open record read even where only opened chapters are."""
+    match = SPAN_ID.fullmatch(asked.record) or EVENT_ID.fullmatch(asked.record)
+    if match is None:
+        return asked.fold
+    return replace(asked.fold, opened=asked.fold.opened | {f"c-{match[1]}"})
+
+
+def _open_to_record(forest: Forest, asked: Asked) -> Fold:
+    """The fold, with everything above the open record open: a link to it shows it. What was folded by hand stays."""
+    node = find_node(forest, asked.record) if asked.record else None
+    above = [] if node is None else [row_id(forest, one) for one in forest.ancestors(node)]
+    return replace(asked.fold, opened=asked.fold.opened | set(above)) if above else asked.fold
+
+
+def _others(flows: Sequence[FlowSummary]) -> list[dict[str, str]]:
+    """The flows of the same name in other environments."""
+    return [{"environment": flow.environment, "url": absolute(flow.path)} for flow in flows]
 
 
 def _unknown(request: HttpRequest, kind: str, type: str, key: str) -> tuple[str, str]:

@@ -11,16 +11,19 @@ import orjson
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from timeline import grouping, moments
+from timeline import grouping, moments, signs
 from timeline.addresses import flow_url, record_url
 from timeline.answers import NotFound, asked_format, json_answer, text_answer
 from timeline.asked import sent_path
-from timeline.layout.ids import EVENT, LOG, SPAN
+from timeline.layout.ids import EVENT_ID, LOG_ID, SPAN_ID
 from timeline.queries.record import LogRecord, SpanRecord, read_linking, read_log, read_versions
-from timeline.rows import severity_word
+from timeline.saying import severity_word
 
+TIMES = ("start", "end", "time", "observed")
 MOST_EVENTS = 200  # drawn in a record; its JSON form has all
 MOST_BODY = 200_000  # characters
+# What JSON leaves as it is and a terminal obeys: controls beyond ASCII, directions of writing.
+UNPRINTABLE = re.compile(r"[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 HEX = re.compile(r"[0-9a-fA-F]+")
 
 
@@ -58,10 +61,10 @@ def record_part(request: HttpRequest, row_id: str) -> HttpResponse:
 
 def record_context(request: HttpRequest, row_id: str) -> dict[str, Any] | None:
     """The record a row stands for; None for rows without one, and for records that are gone."""
-    if match := SPAN.fullmatch(row_id) or EVENT.fullmatch(row_id):
+    if match := SPAN_ID.fullmatch(row_id) or EVENT_ID.fullmatch(row_id):
         versions = read_versions(bytes.fromhex(match[1]), bytes.fromhex(match[2]))
         return _span_context(versions, _rank(match[3] or "1", len(versions))) if versions else None
-    if match := LOG.fullmatch(row_id):
+    if match := LOG_ID.fullmatch(row_id):
         found = read_log(bytes.fromhex(match[1]))
         return _log_context(found) if found else None
     return None
@@ -93,8 +96,12 @@ def _rank(text: str, count: int) -> int:
 def _plain(told: dict[str, Any], form: str) -> HttpResponse:
     if form == "json":
         return json_answer(told)
-    text = orjson.dumps(told, option=orjson.OPT_INDENT_2).decode()
+    text = UNPRINTABLE.sub(_escaped, orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
     return text_answer(text if form == "txt" else f"```json\n{text}\n```", form)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
 
 
 def _span_context(versions: list[SpanRecord], rank: int) -> dict[str, Any]:
@@ -107,23 +114,22 @@ def _span_context(versions: list[SpanRecord], rank: int) -> dict[str, Any]:
         "record": shown,
         "title": shown.name,
         "sort": shown.kind,
+        "sign": signs.STATUS.get(shown.status, signs.STATUS["unset"]),
         "took_ns": shown.end - shown.start,
         "groups": _linked(grouping.groups(shown.attributes)),
         "thrown": [event for event in events if event["thrown"]],
         "events": [event for event in events if not event["thrown"]],
         "more_events": max(0, len(shown.events) - MOST_EVENTS),
-        "resource": [grouping.attribute(name, value) for name, value in sorted(shown.resource.items())],
         "outward": outward,
         "inward": inward,
         "versions": [
             {"rank": place, "record": version, "href": f"{own}?version={place}", "shown": place == rank}
             for place, version in enumerate(versions, 1)
         ],
-        "dropped": [f"{count:,} {name}" for name, count in shown.dropped.items() if count],
         "trace_href": flow_url("request", "trace", shown.trace_id),
         "parent_href": record_url(shown.trace_id, shown.parent_span_id) if shown.parent_span_id else "",
         "own_href": own if rank == 1 else f"{own}?version={rank}",
-        "raw": _raw(shown),
+        **_carried(shown),
     }
 
 
@@ -139,6 +145,7 @@ def _event(event: dict[str, Any], start: int) -> dict[str, Any]:
             if not name.startswith("exception.")
         ],
         "dropped": event.get("dropped") or 0,
+        "exact": event.get("exact_name", ""),
     }
 
 
@@ -150,18 +157,45 @@ def _log_context(shown: LogRecord) -> dict[str, Any]:
         "title": shown.event_name or body.strip().split("\n", 1)[0][:200] or "log",
         "sort": severity_word(shown.severity, shown.severity_text) or "log",
         "failed": shown.severity >= 17,
+        "sign": signs.ERROR,
         "body": body,
         "groups": _linked(
             grouping.groups({k: v for k, v in shown.attributes.items() if k != "exception.stacktrace"})
         ),
         "thrown": [{"thrown": thrown}] if (thrown := grouping.thrown(shown.attributes)) else [],
-        "resource": [grouping.attribute(name, value) for name, value in sorted(shown.resource.items())],
-        "dropped": [f"{count:,} {name}" for name, count in shown.dropped.items() if count],
         "trace_href": flow_url("request", "trace", shown.trace_id) if shown.trace_id else "",
         "span_href": record_url(shown.trace_id, shown.span_id) if shown.trace_id and shown.span_id else "",
         "own_href": f"/record/log/{shown.log_id}",
+        **_carried(shown),
+    }
+
+
+def _carried(shown: SpanRecord | LogRecord) -> dict[str, Any]:
+    """What spans and logs carry alike."""
+    dropped = [(name, count) for name, count in shown.dropped.items()]
+    dropped += [("attributes of its resource", shown.resource_dropped)]
+    dropped += [("attributes of its scope", shown.scope["dropped"])]
+    return {
+        "resource": _attributes(shown.resource),
+        "scope": _attributes(shown.scope["attributes"]),
+        "dropped": [f"{count:,} {name}" for name, count in dropped if count],
+        "sent": [_as_sent(name, value) for name, value in sorted(shown.exact.items())],
         "raw": _raw(shown),
     }
+
+
+def _attributes(told: dict[str, Any]) -> list[grouping.Attribute]:
+    return [grouping.attribute(name, value) for name, value in sorted(told.items())]
+
+
+def _as_sent(name: str, value: str) -> tuple[str, str]:
+    """What a column could not hold, by the kinds that `queries.record` names."""
+    label = name.replace("_", " ")
+    if name in TIMES:
+        return label, f"{value} ns"
+    if name.endswith("_id"):
+        return label, grouping.shortened(value)
+    return f"{label}, bytes in base64", grouping.shortened(value)
 
 
 def _raw(shown: SpanRecord | LogRecord) -> str:

@@ -4,6 +4,7 @@
 refused whole, before anybody could be named.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +14,14 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from timeline import moments
-from timeline.answers import asked_format, json_answer
+from timeline.answers import asked_format, json_answer, text_answer
+from timeline.plain import cell, one_line
+from timeline.queries.motion import QUIET_NS
 from timeline.templatetags.threadline import reasons
 from timeline.views.now import otlp_address
 from tracing.clock import now_ns
 from tracing.models import Sender
 
-QUIET_NS = 10 * 60 * 1_000_000_000
 SKEW_NS = 2_000_000_000
 LATE_NS = 5 * 60 * 1_000_000_000
 MAX_SENDERS = 500
@@ -45,8 +47,10 @@ def senders(request: HttpRequest) -> HttpResponse:
     asked = asked_format(request)
     at_ns = now_ns()
     known = list(Sender.objects.order_by("-last_seen_ns")[:MAX_SENDERS])
-    if asked != "html":
+    if asked == "json":
         return json_answer({"senders": [_as_json(sender) for sender in known]})
+    if asked != "html":
+        return text_answer(_plain(known, asked, at_ns), asked)
     lines = [_line(sender, at_ns) for sender in known if sender.service]
     http = otlp_address(request)
     context = {
@@ -81,6 +85,31 @@ def _clock(off_ns: int | None) -> str:
     if off_ns is None:
         return "unknown"
     return f"{moments.took(-off_ns)} ahead" if off_ns < 0 else f"{moments.took(off_ns)} behind"
+
+
+def _plain(known: Sequence[Sender], asked: str, at_ns: int) -> str:
+    """Each sender with its refusals under it: a nested list in Markdown, lines of at most 100 columns in text."""
+    if not known:
+        return "Nothing has reached Threadline at all."
+    lines = [line for sender in known for line in _told(sender, at_ns)]
+    if asked == "md":
+        return "\n".join(f"{'  ' * deep}- {cell(text)}" for deep, text in lines)
+    return "\n".join(one_line(f"{'    ' * deep}{text}", 100) for deep, text in lines)
+
+
+def _told(sender: Sender, at_ns: int) -> Iterator[tuple[int, str]]:
+    """Lines and how deep each stands."""
+    name = f"{sender.service} ({sender.environment})" if sender.service else "requests refused whole"
+    yield 0, f"{name}, last heard {moments.ago(sender.last_seen_ns, at_ns)}"
+    counts = (
+        (sender.accepted_spans, "spans"), (sender.accepted_logs, "logs"), (sender.resent, "sent again"),
+        (sender.refused, "refused"), (sender.sampled_spans, "spans of sampled traces"),
+    )  # fmt: skip
+    parts = [f"{count:,} {word}" for count, word in counts if count]
+    clock = f"newest record {_clock(sender.clock_offset_ns)}" if sender.clock_offset_ns is not None else ""
+    yield 1, " · ".join(part for part in (*parts, clock, sender.sdk, sender.transport) if part)
+    for sentence, count in reasons(sender):
+        yield 1, f"refused {count:,} ×: {sentence}"
 
 
 def _as_json(sender: Sender) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""`/settings/`: where the settings' pages are, each with its one number."""
+"""`/settings/`: where the settings' pages are, each with its one number.
+
+The pages themselves are `timeline.views.senders` and `timeline.views.rules`.
+"""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render

@@ -7,15 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.bones import TRACE, chapter, event, log, move, sid, span, told
-from timeline.layout.bones import EventBone, LogBone, SpanBone, Told
-from timeline.layout.ids import is_row_id
-from timeline.layout.story import Fold, plan
-from timeline.layout.tree import Tree, extent, grow
+from tests.forests import OneEvent as event
+from tests.forests import OneLog as log
+from tests.forests import OneSpan as span
+from tests.forests import label, move, rows, told_by, whole
+from timeline.layout.forest import Forest
+from timeline.layout.ids import find_node, is_row_id
+from timeline.layout.plan import Fold, plan
 
 FAR = 2**63 - 1
 
-CASES: dict[str, tuple[list[SpanBone], list[str]]] = {
+CASES: dict[str, tuple[list[span], list[str]]] = {
     "nothing": ([], []),
     "a root with children by time": (
         [span("a", 0, 9), span("c", 5, 6, "a"), span("b", 2, 3, "a"), span("d", 3, 4, "b")],
@@ -47,11 +49,11 @@ CASES: dict[str, tuple[list[SpanBone], list[str]]] = {
 def test_rows(name: str) -> None:
     spans, expected = CASES[name]
     for order in list(permutations(spans))[:24]:
-        assert told(plan([chapter(grow(order))])) == expected
+        assert rows(plan(whole(order))) == expected
 
 
 def test_marks() -> None:
-    tree = grow(
+    forest = whole(
         [
             span("a", 0, 1, "x"),
             span("b", 2, 3, "b"),
@@ -60,21 +62,22 @@ def test_marks() -> None:
             span("e", 7, 8, "d"),
         ]
     )
-    assert {tree.spans[node].span_id for node in tree.orphans} == {sid("a")}
-    assert {tree.spans[node].span_id for node in tree.cycles} == {sid("b"), sid("d")}
+    nodes = range(forest.bases[1], forest.bases[2])
+    assert {label(forest, node) for node in nodes if forest.kin.orphans[forest.row_of(node)]} == {"a"}
+    assert {label(forest, node) for node in nodes if forest.kin.cut[forest.row_of(node)]} == {"b", "d"}
 
 
 def test_everything_stands_in_its_place_by_time() -> None:
-    tree = grow(
+    forest = whole(
         [span("a", 0, 9), span("b", 4, 5, "a")],
         [event("a", 0, 2), event("a", 1, 6), event("b", 0, 4)],
         [log(1, 3, "a"), log(2, 1), log(3, 1, "x"), log(4, 4, "b")],
         [move(1, 9, "a", "paid")],
     )
-    assert told(plan([chapter(tree)])) == [
+    assert rows(plan(forest)) == [
         "a", "  a!0", "  #1", "  b", "    b!0", "    #4", "  a!1", "  >paid", "#2", "#3",
     ]  # fmt: skip
-    assert len(tree.loose_logs) == 2
+    assert int(forest.loose.sum()) == 2
 
 
 def test_versions_unfold_into_rows_of_their_own() -> None:
@@ -84,19 +87,19 @@ def test_versions_unfold_into_rows_of_their_own() -> None:
         span("t", 5, 6, version=3),
         span("k", 1, 2, "t"),
     ]
-    tree = grow(spans, [event("t", 0, 1, version=1), event("t", 0, 5, version=2)])
-    assert told(plan([chapter(tree)])) == ["t", "  k", "  t!0"]
+    forest = whole(spans, [event("t", 0, 1, version=1), event("t", 0, 5, version=2)])
+    assert rows(plan(forest)) == ["t", "  k", "  t!0"]
     expected = ["t", "  t.3", "    t!0", "  k", "  t.2", "  t!0"]
-    assert told(plan([chapter(tree)], Fold(expand=True))) == expected
-    opened = Fold(opened=frozenset([plan([chapter(tree)]).row_id(0)]))
-    assert told(plan([chapter(tree)], opened)) == expected
+    assert rows(plan(forest, Fold(expand=True))) == expected
+    opened = Fold(opened=frozenset([plan(forest).row_id(0)]))
+    assert rows(plan(forest, opened)) == expected
 
 
 def test_an_exception_told_again_by_a_log_folds_under_its_event() -> None:
     exceptions = [
-        Told(TRACE, sid("a"), bytes(8), 1, 77),
-        Told(TRACE, sid("a"), bytes(8), 2, 77),
-        Told(TRACE, sid("b"), bytes(8), 0, 5),
+        told_by("a", 1, 77),
+        told_by("a", 2, 77),
+        told_by("b", 0, 5),
     ]
     events = [event("a", 0, 1), event("a", 1, 2), event("a", 2, 3)]
     logs = [
@@ -105,9 +108,9 @@ def test_an_exception_told_again_by_a_log_folds_under_its_event() -> None:
         log(3, 5, "a"),
         log(4, 6, "a", exception=77),
     ]
-    tree = grow([span("a", 0, 9)], events, logs, exceptions=exceptions)
-    assert told(plan([chapter(tree)])) == ["a", "  a!0", "  a!1", "  a!2", "  #2", "  #3"]
-    assert told(plan([chapter(tree)], Fold(expand=True))) == [
+    forest = whole([span("a", 0, 9)], events, logs, exceptions=exceptions)
+    assert rows(plan(forest)) == ["a", "  a!0", "  a!1", "  a!2", "  #2", "  #3"]
+    assert rows(plan(forest, Fold(expand=True))) == [
         "a",
         "  a!0",
         "  a!1",
@@ -121,13 +124,8 @@ def test_an_exception_told_again_by_a_log_folds_under_its_event() -> None:
 
 def test_a_transition_told_by_a_log_stands_beside_it() -> None:
     said = move(1, 5, "")._replace(record_id=(7).to_bytes(16, "big"))
-    tree = grow([span("a", 0, 9)], [], [log(7, 5, "a")], [said])
-    assert told(plan([chapter(tree)])) == ["a", "  #7", "  >paid"]
-
-
-def test_extent_never_ends_before_it_starts() -> None:
-    assert extent(grow([span("a", 5, 1)], [], [log(1, 9)])) == (5, 9)
-    assert extent(grow([])) == (0, 0)
+    forest = whole([span("a", 0, 9)], [], [log(7, 5, "a")], [said])
+    assert rows(plan(forest)) == ["a", "  #7", "  >paid"]
 
 
 names = st.sampled_from(["", *"abcdefgh"])
@@ -143,23 +141,27 @@ log_bones = st.builds(lambda n, time, name: log(n, time, name), st.integers(1, 9
 
 
 @given(
-    st.lists(span_bones, max_size=14, unique_by=lambda bone: (bone.span_id, bone.start, bone.digest)),
-    st.lists(event_bones, max_size=5, unique_by=lambda bone: (bone.span_id, bone.ordinal, bone.digest)),
-    st.lists(log_bones, max_size=5, unique_by=lambda bone: bone.log_id),
+    st.lists(span_bones, max_size=14, unique_by=lambda one: (one.name, one.version)),
+    st.lists(event_bones, max_size=5, unique_by=lambda one: (one.name, one.ordinal, one.version)),
+    st.lists(log_bones, max_size=5, unique_by=lambda one: one.number),
     st.randoms(use_true_random=False),
 )
 def test_any_records_draw_once_each_and_alike_in_any_order(
-    spans: list[SpanBone], events: list[EventBone], logs: list[LogBone], chance: random.Random
+    spans: list[span], events: list[event], logs: list[log], chance: random.Random
 ) -> None:
-    first = _unfolded(grow(spans, events, logs))
-    assert len(first) == len(spans) + len(events) + len(logs)
+    forest = whole(spans, events, logs)
+    first = _unfolded(forest)
+    assert len(first) == len(forest) - 1 == len(spans) + len(forest.tables.events) + len(logs)
     assert len({row_id for row_id, _ in first}) == len(first)
     assert all(is_row_id(row_id) for row_id, _ in first)
+    assert [find_node(forest, row_id) for row_id, _ in first] == plan(
+        forest, Fold(expand=True)
+    ).nodes.tolist()
     for records in (spans, events, logs):
         chance.shuffle(records)
-    assert _unfolded(grow(spans, events, logs)) == first
+    assert _unfolded(whole(spans, events, logs)) == first
 
 
-def _unfolded(tree: Tree) -> list[tuple[str, int]]:
-    whole = plan([chapter(tree)], Fold(expand=True))
-    return [(whole.row_id(index), depth) for index, (_, _, depth) in enumerate(whole.places)]
+def _unfolded(forest: Forest) -> list[tuple[str, int]]:
+    told = plan(forest, Fold(expand=True))
+    return [(told.row_id(index), told.depth(int(node))) for index, node in enumerate(told.nodes)]

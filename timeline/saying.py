@@ -1,0 +1,278 @@
+"""What each row of a plan says: its name, status, marks and folds, from its record and from where it stands.
+
+`timeline.rows` reads the details and says what a row is; `timeline.painting` draws it.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from timeline.layout.forest import CHAPTER, EVENT, GROUP, LOG, MOVE, ROW_WORDS, SPAN, Forest
+from timeline.layout.ids import row_id
+from timeline.layout.plan import Plan
+from timeline.layout.sieve import PATH
+from timeline.layout.tables import FAILED_SEVERITY, NO_SPAN, NO_TRACE
+from timeline.moments import took
+from timeline.queries.record import STATUS
+from timeline.queries.story import Story
+from timeline.rows import Details, Row, naming_span, parent_id, read_details
+from tracing.attempts import declared_attempt
+from tracing.records import is_plausible
+
+NAME_LENGTH = 200
+OBSERVED, NO_TIME = 1, 2  # where a log's time comes from, when not from its sender's own clock
+
+
+def read_rows(plan: Plan, story: Story, first: int, last: int) -> list[Row]:
+    """The rows from `first` up to `last`, with everything they say."""
+    nodes = plan.nodes[first:last].tolist()
+    details = read_details(plan.forest, story, nodes)
+    return [_row(plan, story, node, details) for node in nodes]
+
+
+def _row(plan: Plan, story: Story, node: int, details: Details) -> Row:
+    forest = plan.forest
+    kind = int(forest.kinds[node])
+    row = _MAKERS[kind](plan, story, node, details)
+    above = parent_id(plan, node)
+    row.id = row_id(forest, node)
+    row.parent = row_id(forest, above) if above is not None else None
+    row.depth = plan.depth(node)
+    row.context = bool(forest.context[node])
+    row.dim = row.context or (plan.flags is not None and plan.flags[node] == PATH)
+    row.open = plan.is_open(node)
+    if plan.has_extras(node):
+        row.extra_open = bool(plan.extras[node])
+    return row
+
+
+def _ids(forest: Forest, span: int) -> tuple[str, str]:
+    one = forest.spans[span]
+    return forest.tables.traces[one["trace"]].hex(), f"{int(one['span_id']):016x}"
+
+
+def _chapter_row(plan: Plan, story: Story, node: int, details: Details) -> Row:
+    forest, chapter = plan.forest, plan.forest.chapters[node]
+    name, service = _chapter_name(story, node, details)
+    sums = story.sums.get(chapter.id)
+    row = Row("chapter", "", None, 0, chapter.trace_id.hex() or None, None, service, name, chapter.start)
+    row.duration = max(0, chapter.end - chapter.start)
+    row.count = chapter.count
+    failed = bool(sums and sums.errors) or bool(failures(forest, node).any())
+    row.status = _chapter_status(story, chapter.trace_id, failed)
+    row.text = _linked_from(story, chapter.id)
+    if chapter.was_read and not has_records(forest, node):
+        row.marks.append("its records are no longer kept")
+    if chapter.trace_id:
+        row.href = f"/flow/request/trace/{row.trace_id}"
+    return row
+
+
+def has_records(forest: Forest, chapter: int) -> bool:
+    """Whether anything but transitions stands in a chapter."""
+    inside = _inside(forest, chapter)
+    return bool(((forest.kinds[inside] != MOVE) & forest.shown[inside]).any())
+
+
+def failures(forest: Forest, chapter: int) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
+    """The nodes that failed in a chapter, its context and the exceptions of events aside."""
+    inside = _inside(forest, chapter)
+    kinds = forest.kinds[inside]
+    own = forest.failed[inside] & forest.shown[inside] & ~forest.context[inside]
+    return np.asarray(inside[own & ((kinds == SPAN) | (kinds == LOG))])
+
+
+def _inside(forest: Forest, chapter: int) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
+    place, size = int(forest.order.places[chapter]), int(forest.order.sizes[chapter])
+    return np.asarray(forest.order.nodes[place + 1 : place + size])
+
+
+def _chapter_name(story: Story, node: int, details: Details) -> tuple[str, str]:
+    forest = story.forest
+    chapter = forest.chapters[node]
+    if not chapter.trace_id:
+        return "logs without a trace", chapter.service
+    told = story.traces.get(chapter.trace_id)
+    if told and told.root_name is not None:
+        return told.root_name, told.root_service or ""
+    naming = naming_span(forest, story, node)
+    if naming is not None:
+        first = details.span(naming)
+        return first.name, first.service
+    return f"trace {chapter.trace_id.hex()[:8]}", chapter.service
+
+
+def _chapter_status(story: Story, trace_id: bytes, failed: bool) -> str:
+    if failed:
+        return "error"
+    if not trace_id:
+        return "unset"
+    told = story.traces.get(trace_id)
+    return "ok" if told and told.root_name is not None else "open"
+
+
+def _linked_from(story: Story, chapter_id: str) -> str | None:
+    """Which chapters this one's spans link back to, by name."""
+    targets = story.links.get(chapter_id, [])
+    if not targets:
+        return None
+    traces = [(trace_id, story.traces.get(trace_id)) for trace_id in targets[:3]]
+    names = [(told and told.root_name) or f"trace {trace_id.hex()[:8]}" for trace_id, told in traces]
+    more = f" and {len(targets) - 3} more" if len(targets) > 3 else ""
+    return "← linked from " + ", ".join(names) + more
+
+
+def _span_row(plan: Plan, story: Story, node: int, details: Details) -> Row:
+    forest, at = plan.forest, plan.forest.row_of(node)
+    one, told = forest.spans[at], details.span(at)
+    trace_id, span_id = _ids(forest, at)
+    start = int(told.exact.get("start", one["start"]))
+    row = Row(
+        "span", "", None, 0, trace_id, span_id, told.service, told.name, start,
+        duration=int(told.exact.get("end", one["end"])) - start,
+        status=STATUS.get(told.status, "unset"),
+        attempt=declared_attempt(told.attributes),
+        text=told.message or None,
+        marks=_span_marks(forest, at),
+        href=f"/record/{trace_id}/{span_id}",
+    )  # fmt: skip
+    if forest.kin.ranks[at]:
+        row.href += f"?version={int(forest.kin.ranks[at])}"
+    return row
+
+
+def _span_marks(forest: Forest, at: int) -> list[str]:
+    one, kin, marks = forest.spans[at], forest.kin, []
+    if kin.orphans[at]:
+        marks.append("its parent never came")
+    if kin.cut[at]:
+        itself = one["parent_id"] == one["span_id"]
+        marks.append("names itself as its parent" if itself else "its parents go in a circle, cut here")
+    versions = kin.versions.get(at, 0)
+    if versions:
+        marks.append(f"{versions + 1} versions")
+    if kin.ranks[at]:
+        marks.append(f"version {int(kin.ranks[at])}")
+    if one["end"] < one["start"]:
+        marks.append("ends before it starts")
+    if not is_plausible(int(one["start"])) or not is_plausible(int(one["end"])):
+        marks.append("its clock is wrong")
+    return marks
+
+
+def _event_row(plan: Plan, story: Story, node: int, details: Details) -> Row:
+    forest = plan.forest
+    event = forest.tables.events[forest.row_of(node)]
+    holder = details.span(int(event["span"]))
+    trace_id, span_id = _ids(forest, int(event["span"]))
+    told = holder.event(int(event["ordinal"]))
+    again = sum(1 for one in forest.echoes.values() if one == node)
+    return Row(
+        "event", "", None, 0, trace_id, span_id, holder.service, told.name, int(event["time"]),
+        status="error" if told.name == "exception" else "unset",
+        text=told.text,
+        marks=["told again by a log" if again == 1 else f"told again by {again} logs"] if again else [],
+        href=f"/record/{trace_id}/{span_id}",
+    )  # fmt: skip
+
+
+def _log_row(plan: Plan, story: Story, node: int, details: Details) -> Row:
+    forest, at = plan.forest, plan.forest.row_of(node)
+    log, told = forest.tables.logs[at], details.log(at)
+    row = Row(
+        "log", "", None, 0,
+        forest.tables.traces[log["trace"]].hex() if log["trace"] != NO_TRACE else None,
+        f"{int(log['span_id']):016x}" if log["span_id"] != NO_SPAN else None, told.service,
+        told.event_name or first_line(told.body) or "log", int(told.exact.get("time", log["time"])),
+        status="error" if log["severity"] >= FAILED_SEVERITY else "unset",
+        text=told.body or None,
+        severity=severity_word(int(log["severity"]), told.severity_text),
+        href=f"/record/log/{int(log['high']):016x}{int(log['low']):016x}",
+    )  # fmt: skip
+    if forest.loose[node] and row.trace_id:
+        row.marks.append("its span never came" if row.span_id else "names no span")
+    if told.time_source:
+        row.marks.append("observed time" if told.time_source == OBSERVED else "has no time of its own")
+    if told.time_source == NO_TIME:
+        row.received_ns = told.received_ns or None
+    return row
+
+
+def _transition_row(plan: Plan, story: Story, node: int, details: Details) -> Row:
+    move = plan.forest.move(node)
+    span = move.record_id if len(move.record_id) == 8 else b""
+    trace = move.trace_id.hex()
+    return Row(
+        "transition", "", None, 0, trace or None, span.hex() or None, move.system, move.state, move.time,
+        text=f"{move.before} → {move.state}" if move.before is not None else None,
+        href=f"/record/{trace}/{span.hex()}" if span else f"/record/log/{move.record_id.hex()}",
+        record=f"s-{trace}-{span.hex()}" if span else f"l-{move.record_id.hex()}",
+    )  # fmt: skip
+
+
+def _group_row(plan: Plan, story: Story, node: int, details: Details) -> Row:
+    forest, group = plan.forest, plan.forest.group(node)
+    first = forest.row_of(group.members[0])
+    told = details.span(first)
+    trace_id, _ = _ids(forest, first)
+    row = Row(
+        group.row, "", None, 0, trace_id, None, told.service, told.name, int(forest.times[node]),
+        duration=int(forest.ends[node] - forest.times[node]),
+        count=len(group.members),
+    )  # fmt: skip
+    members = np.array(group.members)
+    failed = forest.failed[members]
+    if group.row == "retries":
+        row.status = "error" if failed[-1] else "ok"
+        row.text = _tries(forest, members)
+    else:
+        row.status = "error" if failed.any() else "unset"
+        row.text = _spread(forest, members)
+    row.marks.append("declared" if group.declared else f"inferred: {group.why}" if group.why else "inferred")
+    return row
+
+
+def _tries(forest: Forest, members: np.ndarray[tuple[int], np.dtype[np.int64]]) -> str:
+    """`2 failed, then ok; 8 s waiting`."""
+    failed = forest.failed[members]
+    count = int(failed[:-1].sum())
+    last = "failed too" if failed[-1] else "then ok"
+    waiting = np.maximum(
+        0, forest.times[members[1:]] - np.maximum.accumulate(forest.ends[members])[:-1]
+    ).sum()
+    told = f"{count} failed, {last}" if count or failed[-1] else f"{len(members)} tries, the last ok"
+    return f"{told}; {took(int(waiting))} waiting" if waiting else told
+
+
+def _spread(forest: Forest, members: np.ndarray[tuple[int], np.dtype[np.int64]]) -> str:
+    """`p50 2 ms, p99 9 ms, longest 12 ms`, and how many failed."""
+    lengths = np.sort(forest.ends[members] - forest.times[members])
+    rank = [int(lengths[min(len(lengths) - 1, int(len(lengths) * share))]) for share in (0.5, 0.99)]
+    failed = int(forest.failed[members].sum())
+    told = f"p50 {took(rank[0])}, p99 {took(rank[1])}, longest {took(int(lengths[-1]))}"
+    return f"{told}; {failed:,} failed" if failed else told
+
+
+Maker = Callable[[Plan, Story, int, Details], Row]
+_MAKERS: dict[int, Maker] = {
+    CHAPTER: _chapter_row,
+    SPAN: _span_row,
+    EVENT: _event_row,
+    LOG: _log_row,
+    MOVE: _transition_row,
+    GROUP: _group_row,
+}
+assert len(_MAKERS) == len(ROW_WORDS)
+
+
+def severity_word(severity: int, text: str) -> str:
+    """The level as the sender wrote it, else by OTLP's ranges of four."""
+    if text:
+        return text[:12]
+    words = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
+    return words[(severity - 1) // 4] if 1 <= severity <= 24 else ""
+
+
+def first_line(body: str) -> str:
+    line = body.strip().split("\n", 1)[0]
+    return line if len(line) <= NAME_LENGTH else line[: NAME_LENGTH - 1] + "…"
