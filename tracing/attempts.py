@@ -22,6 +22,8 @@ NO_RETRY_STATUS = {401, *range(300, 400)}
 
 def declared_attempt(attributes: dict[str, Any]) -> int | None:
     """The attempt's number, 1 for the first; None where nothing declares one."""
+    if not attributes:
+        return None
     # In the table's order: a record that declares two counts says the same in every process.
     for name in DECLARED:
         number = _whole(attributes.get(name))

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import orjson
-from django.db import connection
 
+from timeline.queries.bound import fetched
+from tracing import arrays
 from tracing.values import plain
 
 MAX_TEXT = 4_000  # characters of a log's body or a message in a row; the record's page has all of it
@@ -17,18 +18,18 @@ SPAN_KEY = tuple[bytes, bytes, bytes]  # trace id, span id, first 8 bytes of the
 
 # OFFSET 0 keeps this a lookup by primary key for each row of the window, whatever the planner knows of today's partition.
 SPANS = """
-    SELECT told.* FROM unnest(%(traces)s::bytea[], %(spans)s::bytea[], %(digests)s::bytea[], %(eventful)s::boolean[])
+    SELECT told.* FROM unnest(%(traces)b::bytea[], %(spans)b::bytea[], %(digests)b::bytea[], %(eventful)b::smallint[])
         AS row (trace_id, span_id, digest, eventful)
     CROSS JOIN LATERAL (
         SELECT span.trace_id, span.span_id, row.digest, name, service, kind, status, status_message, exact,
-               CASE WHEN attributes ?| %(attempts)s THEN attributes END,
-               CASE WHEN row.eventful THEN events END
+               CASE WHEN attributes ?| %(attempts)s::text[] THEN attributes END,
+               CASE WHEN row.eventful = 1 THEN events END
         FROM span WHERE span.trace_id = row.trace_id AND span.span_id = row.span_id
             AND substr(span.digest, 1, 8) = row.digest AND day = ANY(%(days)s)
         OFFSET 0
     ) AS told"""
 LOGS = """
-    SELECT told.* FROM unnest(%(logs)s::bytea[]) AS row (log_id)
+    SELECT told.* FROM unnest(%(logs)b::bytea[]) AS row (log_id)
     CROSS JOIN LATERAL (
         SELECT log.log_id, service, severity, severity_text, event_name, time_source, received_ns, exact,
                left(body::text, %(most)s), length(body::text) > %(most)s
@@ -77,39 +78,30 @@ def read_span_details(
     """Details of these spans; with their events where the flag asks for them."""
     if not keys:
         return {}
-    asked: dict[str, Any] = {
-        "traces": [key[0] for key, _ in keys],
-        "spans": [key[1] for key, _ in keys],
-        "digests": [key[2] for key, _ in keys],
-        "eventful": [eventful for _, eventful in keys],
-        "days": list(days),
-        "attempts": list(attempts),
-    }
+    packed = arrays.columns("bbbh", ((*key, int(eventful)) for key, eventful in keys))
+    asked: dict[str, Any] = dict(zip(("traces", "spans", "digests", "eventful"), packed, strict=True))
     found = {}
-    with connection.cursor() as cursor:
-        cursor.execute(SPANS, asked)
-        for trace_id, span_id, digest, name, service, kind, status, message, *held in cursor.fetchall():
-            exact, attributes, events = (orjson.loads(part) if part else None for part in held)
-            key = (bytes(trace_id), bytes(span_id), bytes(digest))
-            found[key] = SpanDetail(
-                name, service, kind, status, message, exact or {}, attributes or {}, events or []
-            )
+    asked |= {"days": list(days), "attempts": list(attempts)}
+    for trace_id, span_id, digest, name, service, kind, status, message, *held in fetched(SPANS, asked):
+        exact, attributes, events = (orjson.loads(part) if part else None for part in held)
+        found[trace_id, span_id, digest] = SpanDetail(
+            name, service, kind, status, message, exact or {}, attributes or {}, events or []
+        )
     return found
 
 
 def read_log_details(log_ids: Sequence[bytes], days: Iterable[int]) -> dict[bytes, LogDetail]:
     if not log_ids:
         return {}
-    with connection.cursor() as cursor:
-        cursor.execute(LOGS, {"logs": list(log_ids), "days": list(days), "most": MAX_TEXT})
-        return {
-            bytes(log_id): LogDetail(
-                service, severity, severity_text, event_name, source, received,
-                orjson.loads(exact) if exact else {}, body.lstrip('"') if cut else body_text(orjson.loads(body)),
-            )
-            for log_id, service, severity, severity_text, event_name, source, received, exact, body, cut
-            in cursor.fetchall()
-        }  # fmt: skip
+    asked = {"logs": arrays.array("b", log_ids), "days": list(days), "most": MAX_TEXT}
+    return {
+        log_id: LogDetail(
+            service, severity, severity_text, event_name, source, received,
+            orjson.loads(exact) if exact else {}, body.lstrip('"') if cut else body_text(orjson.loads(body)),
+        )
+        for log_id, service, severity, severity_text, event_name, source, received, exact, body, cut
+        in fetched(LOGS, asked)
+    }  # fmt: skip
 
 
 def body_text(body: Any) -> str:

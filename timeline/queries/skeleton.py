@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from django.db import connection
 from numpy.typing import NDArray
-from psycopg import Cursor
 
 from timeline.layout.tables import (
     DECLARES_ATTEMPT,
@@ -24,6 +23,7 @@ from timeline.layout.tables import (
     Told,
     no_rows,
 )
+from timeline.queries.bound import fetched
 from tracing.attempts import DECLARED
 
 EIGHT_ZEROS, SIXTEEN_ZEROS = "'\\x0000000000000000'", "'\\x00000000000000000000000000000000'"
@@ -189,14 +189,8 @@ def _record(fields: Mapping[str, str]) -> str:
 
 
 def _packed(columns: str, source: str, asked: dict[str, Any], count: int) -> list[bytes]:
-    # A cursor of psycopg's own: Django's asks for text, which doubles the bytes.
-    with (
-        connection.cursor() as wrapped,
-        connection.wrap_database_errors,
-        Cursor(wrapped.connection) as cursor,
-    ):
-        cursor.execute(f"SELECT {columns} FROM {source}", asked, prepare=False, binary=True)
-        return [data or b"" for data in cursor.fetchone() or [None] * count]
+    rows = fetched(f"SELECT {columns} FROM {source}", asked, binary=True)
+    return [data or b"" for data in (rows[0] if rows else [None] * count)]
 
 
 def _table(data: bytes, kind: np.dtype[Any]) -> Table:
