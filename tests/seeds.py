@@ -5,7 +5,8 @@ from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
-from tracing.correlation import Rule, Rulebook
+from tracing.correlation import Rulebook
+from tracing.mentions import Rule
 from tracing.rulebook import as_rule
 
 

@@ -21,7 +21,7 @@ QUESTIONS: dict[str, LiteralString] = {
     "request errors": "SELECT trace_id, sum(errors) FROM request GROUP BY 1",
     "assertion": "SELECT flow_id, valid_ns, system, digest, state, trace_id, record_id, day, rule_id FROM assertion",
     "state": "SELECT flow_id, system, state, since_ns, state_order FROM current_state",
-    "told": "SELECT scope_id, exception_id FROM told_exception",
+    "told": "SELECT scope_id, exception_id, events, logs FROM told_exception",
     "span": "SELECT trace_id, span_id, start_ns, digest FROM span",
     "log": "SELECT log_id, day FROM log",
     "link": "SELECT day, target_trace_id, target_span_id, trace_id, span_id FROM link",

@@ -6,8 +6,9 @@ import pytest
 
 from tests.builders import BASE_NS, MS, Service, event
 from tests.seeds import rulebook, rules
-from tracing.correlation import Reading, Rule, Rulebook, flow_id
+from tracing.correlation import Rulebook
 from tracing.keys import INFRASTRUCTURE, MAX_KEY, flat, key_part
+from tracing.mentions import Reading, Rule, flow_id
 
 SHOP = Service("shop")
 BOOK = rulebook()
@@ -56,7 +57,7 @@ def test_infrastructure_never_makes_a_flow(namespace: str, name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["messaging.order.id", "http.order.id", "db.account.id", "gcp_pubsub.id", "reorder.id", "order_id", "order.id.hash",
+    ["messaging.order.id", "bullmq.account.id", "gcp_pubsub.id", "reorder.id", "order_id", "order.id.hash",
      "order.ids", "orderid", "session.id", "user.id", "enduser.id", "cloud.account.id", "aws.account.id", "k8s.job.id"],
 )  # fmt: skip
 def test_what_only_looks_like_a_noun(name: str) -> None:
@@ -184,8 +185,11 @@ def test_where_a_key_may_stand() -> None:
     carrying = Service("worker", **{"job.id": "7"})
     assert flows(BOOK.read_span(carrying.span("s", 0, 1))) == {"entity job 7"}
     assert flows(BOOK.read_log(carrying.log("l", 0))) == {"entity job 7"}
-    # What the record says itself stands before what its resource says.
-    assert flows(BOOK.read_span(carrying.span("s", 0, 1, attributes={"job.id": "8"}))) == {"entity job 8"}
+    # A key counts wherever it stands, whatever stands elsewhere.
+    assert flows(BOOK.read_span(carrying.span("s", 0, 1, attributes={"job.id": "8"}))) == {
+        "entity job 7",
+        "entity job 8",
+    }
     assert flows(BOOK.read_log(carrying.log("l", 0, attributes={"order.id": "1"}))) == {
         "entity job 7",
         "entity order 1",
@@ -195,8 +199,9 @@ def test_where_a_key_may_stand() -> None:
     assert flows(log_says({}, body={"order": {"id": "1", "lines": [{"order": {"id": "2"}}]}})) == {
         "entity order 1"
     }
-    # An attribute stands before the body.
-    assert flows(log_says({"order.id": "1"}, body={"order.id": "2"})) == {"entity order 1"}
+    both = {"entity order 1", "entity order 2"}
+    assert flows(log_says({"order.id": "1"}, body={"order.id": "2"})) == both
+    assert flows(span_says({"order.id": "1"}, events=[event("e", 0, order__id="2")])) == both
     assert flows(log_says({}, body="order.id=1")) == set()
     assert flows(log_says({}, body=[{"order.id": 1}])) == set()
 
@@ -221,6 +226,38 @@ def test_whom_an_events_state_concerns(
     one = event("e", 5)
     one.attributes = told
     assert states(span_says(own, events=[one])) == said
+
+
+def test_whom_a_lines_state_concerns() -> None:
+    """The attributes and the body of a line are one statement, about whom it names rather than whom its resource does."""
+    state = {"order.state": "paid"}
+    assert states(log_says(state, body={"order.id": 2})) == {("order 2", "paid", 0)}
+    assert states(log_says({"order.id": 1}, body=state)) == {("order 1", "paid", 0)}
+    assert states(log_says({"order.id": 1, **state}, body={"order.id": 2})) == {
+        ("order 1", "paid", 0),
+        ("order 2", "paid", 0),
+    }
+    carrying = Service("worker", **{"order.id": "7"})
+    assert states(BOOK.read_log(carrying.log("", 0, attributes=state))) == {("order 7", "paid", 0)}
+    assert states(BOOK.read_log(carrying.log("", 0, attributes={"order.id": 8, **state}))) == {
+        ("order 8", "paid", 0)
+    }
+
+
+ALIASES = Rule(9, "entity", "lot", (("lot.no",), ("lot.ref",)))
+
+
+def test_aliases_count_wherever_they_stand() -> None:
+    book = Rulebook([ALIASES], "production")
+    carrying = Service("mill", **{"lot.no": "1"})
+    assert flows(book.read_span(carrying.span("s", 0, 1, attributes={"lot.ref": "2"}))) == {
+        "entity lot 1",
+        "entity lot 2",
+    }
+    told = [event("e", 0, lot__ref="2")]
+    assert flows(span_says({"lot.no": "1"}, book, events=told)) == {"entity lot 1", "entity lot 2"}
+    # Beside each other in one place they are two words for one thing: the first stands.
+    assert flows(span_says({"lot.no": "1", "lot.ref": "2"}, book)) == {"entity lot 1"}
 
 
 def test_the_spans_state_and_its_events_are_all_kept() -> None:

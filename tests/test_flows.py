@@ -6,6 +6,7 @@ import pytest
 
 from tests.builders import BASE_NS, MS, T1, T2, Service, event
 from tests.seeds import rulebook
+from tracing.exceptions import errors_of
 from tracing.flows import Fold
 from tracing.records import DAY_NS, MAX_NS, Log, Span, day_of
 from tracing.sums import ChapterKey, RequestKey, Sums, order_of
@@ -64,6 +65,10 @@ ERRORS: list[tuple[str, list[Span | Log], int]] = [
     ("two equal exceptions in one span are two", [failing(raised(1), raised(2))], 3),
     ("two kinds", [failing(raised(), raised(2, **{"exception.type": "Other"}))], 3),
     ("a version tells it again", [PAY, failing(raised(), id=f"pay {BASE_NS} {T1.hex()}", end_ns=NOW)], 3),
+    ("a version that fails anew", [PAY, failing(raised(9), id=f"pay {BASE_NS} {T1.hex()}", end_ns=NOW)], 4),
+    ("one of two told again by logs", [failing(raised(1), raised(2)), *(logged(text, 17, DECLINED) for text in "xyz")], 3),
+    ("logs of two services without a span",
+     [one.log("x", 0, trace=T1, attributes=ORDER | DECLINED, severity=17) for one in (SHOP, Service("billing"))], 2),
     ("an event of another name", [SHOP.span("s", 0, 1, attributes=ORDER, events=[event("oops", 1)])], 0),
     ("a fatal log", [SHOP.log("x", 0, attributes=ORDER, severity=24)], 1),
     ("a severity beyond all numbers", [SHOP.log("x", 0, attributes=ORDER, severity=99)], 1),
@@ -76,15 +81,20 @@ ERRORS: list[tuple[str, list[Span | Log], int]] = [
     ("records", "errors"), [case[1:] for case in ERRORS], ids=[case[0] for case in ERRORS]
 )
 def test_errors(records: list[Span | Log], errors: int) -> None:
-    """As the contract counts them; of `told`, the database counts each once per flow and once per request."""
+    """As the contract counts them; what was told before, only the database knows."""
     for order in (records, records[::-1]):
         made = fold(*order)
         (flow_id,) = made.flows
         counted = sum(sums.errors for sums in made.chapters.values())
-        assert counted + sum(key.scope_id == flow_id for key in made.told) == errors
+        assert counted + exceptions_told(made, flow_id) == errors
         if made.requests:
             counted = sum(sums.errors for sums in made.requests.values())
-            assert counted + sum(key.scope_id == T1 for key in made.told) == errors
+            assert counted + exceptions_told(made, T1) == errors
+
+
+def exceptions_told(made: Fold, scope_id: bytes) -> int:
+    told = (one for key, one in made.told.items() if key.scope_id == scope_id)
+    return sum(errors_of(len(one.event_ids), one.logs) for one in told)
 
 
 def test_counts() -> None:

@@ -94,20 +94,32 @@ def test_a_preflight_allows_what_was_asked_and_nothing_smuggled() -> None:
 
 
 @pytest.mark.parametrize("points", [0, 1, 7])
-def test_data_points_are_counted(points: int) -> None:
+def test_data_points_are_counted_for_their_sender(points: int) -> None:
     request = bodies.metrics(points)
     request.resource_metrics[0].scope_metrics[0].metrics.add().histogram.data_points.add()
     request.resource_metrics[0].scope_metrics[0].metrics.add(name="empty")
-    assert metrics.count_points(request.SerializeToString(), "protobuf") == points + 1
-    assert metrics.count_points(json_format.MessageToJson(request).encode(), "json") == points + 1
+    name = request.resource_metrics[0].resource.attributes.add(key="service.name")
+    name.value.string_value = "meter"
+    for encoding, body in (
+        ("protobuf", request.SerializeToString()),
+        ("json", json_format.MessageToJson(request).encode()),
+    ):
+        (refusal,) = metrics.refuse_points(body, bodies.how(encoding)).refusals
+        assert (refusal.count, refusal.service) == (points + 1, "meter")
 
 
 @pytest.mark.parametrize(("body", "encoding"), [(b"\xff", "protobuf"), (b"[]", "json"), (b"{", "json")])
 def test_metrics_that_are_no_request(body: bytes, encoding: str) -> None:
     with pytest.raises(Malformed):
-        metrics.count_points(body, encoding)
+        metrics.refuse_points(body, bodies.how(encoding))
 
 
 def test_odd_metrics_in_json_hold_no_points() -> None:
     odd = {"resourceMetrics": [5, {"scopeMetrics": {}}, {"scopeMetrics": [{"metrics": ["x", {"sum": 5}]}]}]}
-    assert metrics.count_points(orjson.dumps(odd), "json") == 0
+    assert metrics.refuse_points(orjson.dumps(odd), bodies.how("json")).refusals == []
+
+
+def test_a_sender_of_metrics_that_cannot_be_read_is_nobody() -> None:
+    held = {"resource": 5, "scopeMetrics": [{"metrics": [{"sum": {"dataPoints": [{}, {}]}}]}]}
+    (refusal,) = metrics.refuse_points(orjson.dumps({"resourceMetrics": [held]}), bodies.how("json")).refusals
+    assert (refusal.count, refusal.resource) == (2, None)

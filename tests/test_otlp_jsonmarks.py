@@ -22,7 +22,7 @@ def read(body: bytes) -> None:
         with pytest.raises(TooMany):
             decode(body, how("json"))
     with pytest.raises(TooMany):
-        metrics.count_points(body, "json")
+        metrics.refuse_points(body, how("json"))
 
 
 @pytest.mark.parametrize("value", [b"{},", b"[],", b"0,", b'"[",', b'{"a":1},', b"[{}],"])

@@ -9,7 +9,7 @@ from tests.otlp_bodies import how
 from tracing.otlp import weigh, wire
 from tracing.otlp.decode import TooMany, decode_logs, decode_traces, logs_in_parts, traces_in_parts
 from tracing.otlp.finishing import PART_RECORDS
-from tracing.otlp.metrics import count_points
+from tracing.otlp.metrics import refuse_points
 
 EMPTY_SCOPE = bodies.field(2, b"")
 EMPTY_RESOURCE = bodies.field(1, b"")
@@ -47,13 +47,16 @@ def test_points_without_end_are_refused_before_they_are_built(
     monkeypatch.setattr(wire, "MetricsRequest", None)
     for body in (metric(bodies.field(kind, b"\x0a\x00" * 600_000)), metric(bodies.field(kind, b"")) * 60_000):
         with pytest.raises(TooMany, match="20000 records"):
-            count_points(body + EMPTY_RESOURCE * 300_000, "protobuf")
+            refuse_points(body + EMPTY_RESOURCE * 300_000, bodies.how("protobuf"))
 
 
 def test_a_point_is_counted_whatever_it_holds() -> None:
     """It is never built: neither its attributes without end nor its broken text matter."""
     point = bodies.field(7, b"") * 600_000 + bodies.field(7, bodies.field(1, b"\xff"))
-    assert count_points(metric(bodies.field(5, bodies.field(1, point) * 2)), "protobuf") == 2
+    (refusal,) = refuse_points(
+        metric(bodies.field(5, bodies.field(1, point) * 2)), bodies.how("protobuf")
+    ).refusals
+    assert refusal.count == 2
 
 
 @pytest.mark.parametrize(

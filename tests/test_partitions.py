@@ -9,7 +9,7 @@ from tests.builders import Service, batch
 from tracing import partitions
 from tracing.clock import now_ns
 from tracing.records import DAY_NS, FIRST_DAY, LAST_DAY
-from tracing.storing import Store
+from tracing.storing import Store, Unavailable
 
 SHOP = Service("shop")
 
@@ -99,3 +99,27 @@ def test_a_new_day_does_not_wait_for_whoever_reads_or_writes(
         other.execute("UPDATE request SET late = late")
         worker.execute("SET lock_timeout = '2s'")
         assert 17_030 in partitions.ensure(worker, [17_030], 3_000)
+
+
+def test_a_request_of_many_new_days_comes_in_by_and_by(worker: psycopg.Connection, conninfo: str) -> None:
+    """And what waits beside it is stored meanwhile."""
+    first = 18_000
+    for day in range(first, first + 50):
+        worker.execute("DELETE FROM day WHERE day = %s", (day,))
+        for table in partitions.TABLES:
+            worker.execute(f"DROP TABLE IF EXISTS {table}_d{day}".encode())
+    old = batch(*(SHOP.span(f"d{n}", 0, 1, start_ns=(first + n) * DAY_NS) for n in range(50)))
+    store = Store(conninfo, "production", max_days=3_000, writers=1)
+    refused = []
+    for _ in range(5):
+        try:
+            store.put(old)
+            break
+        except Unavailable as reason:
+            refused.append((reason.sentence, reason.retry_after_s))
+            assert store.put(batch(SHOP.span("new", 0, 1, start_ns=now_ns()))).refusals == []
+    store.close()
+    assert refused == [
+        (f"{left} more days are being made ready for this batch; send it again.", 1) for left in (30, 10)
+    ]
+    assert tables.one(conninfo, "SELECT count(*) FROM span WHERE day < 18050") == 50

@@ -23,7 +23,7 @@ def absurd(trace: bytes) -> list[Span | Log]:
         far,
         SHOP.span("epoch", 0, 0, trace=trace, start_ns=0, attributes=ORDER, links=[far]),
         SHOP.log(f"none {trace.hex()}", 0, time_ns=0, attributes=ORDER),
-        SHOP.log("failed", 0, trace=trace, time_ns=0, severity=17, attributes=FAILED),
+        SHOP.log("failed", 0, span=far, time_ns=0, severity=17, attributes=FAILED),
     ]
 
 

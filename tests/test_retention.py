@@ -284,7 +284,7 @@ def test_what_was_told_of_a_request_goes_with_its_day(
     other_days_kept: None, store: Store, conninfo: str, worker: psycopg.Connection
 ) -> None:
     failing = Service("shop").log(
-        "x", 0, trace=bytes(range(16)), severity=17, time_ns=OLD * DAY_NS,
+        "x", 0, trace=bytes(range(16)), span_named=b"s" * 8, severity=17, time_ns=OLD * DAY_NS,
         attributes=ORDER | {"exception.type": "E"},
     )  # fmt: skip
     store.put(batch(failing))

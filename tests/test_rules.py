@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.builders import Service, batch
+from tests.builders import batch
 from tests.oddities import SHOP, pool
 from tests.ruling import parcels
 from tracing import rules
@@ -75,23 +75,22 @@ def test_a_preview_of_nothing(clean_store: None) -> None:
     assert (preview.records, preview.flows, preview.complete, preview.examples) == (0, 0, True, [])
 
 
-def test_candidates_look_like_keys_and_have_no_rule(store: Store) -> None:
-    plain = {"order.id": "1", "http.request.id": "r", "k8s.pod.id": "p", "color": "red", "same.id": "always"}
-    for n in range(3):
-        attributes = plain | {"parcel.no": f"P{n}", "loadId": n + 1, "batch_uuid": f"u{n}", "empty.id": ""}
-        store.put(batch(Service(f"s{n}").span("s", n, 1, attributes=attributes)))
-    store.put(batch(SHOP.log("once", 0, attributes={"rare.ref": "x"})))
-    found = rules.candidates()
-    assert [(one.name, one.records, len(one.values)) for one in found] == [
-        ("batch_uuid", 3, 3),
-        ("loadId", 3, 3),
-        ("parcel.no", 3, 3),
-        ("rare.ref", 1, 1),
-    ]
-    assert found[2].example == "P0"
-    assert found[2].services == {"s0", "s1", "s2"}
-    rules.publish(parcels())
-    assert "parcel.no" not in {one.name for one in rules.candidates()}
+def test_rules_that_share_a_type_are_counted_each(store: Store) -> None:
+    """The flow's row names the first of them only."""
+    number = rules.publish(
+        Rule(name="order number", kind="entity", type="order", keys=[["order_number"]], any_prefix=False)
+    )
+    order = Rule.objects.get(name="order").pk
+    store.put(
+        batch(
+            SHOP.span("both", 0, 1, attributes={"order.id": "1", "order_number": "1"}),
+            SHOP.span("id", 1, 1, attributes={"order.id": "2"}),
+            SHOP.log("number", 2, attributes={"order_number": "3"}),
+        )
+    )
+    found = rules.statistics()
+    assert (found[order].flows, found[order].records) == (2, 2)
+    assert (found[number.pk].flows, found[number.pk].records) == (2, 2)
 
 
 def test_statistics_say_which_rule_names_no_matter(store: Store) -> None:

@@ -1,6 +1,7 @@
 """Who sends: what one request says about it, and the table it ends up in."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -70,13 +71,18 @@ def test_a_request_tells_of_each_of_its_senders() -> None:
     sampled = SHOP.span("b", 0, 5)
     sampled.trace_state = "ot=th:8"
     request = sent(span, sampled, BILLING.log("x", 3), received_ns=span.end_ns + 70)
-    request.refusals = [Refusal(2, "no id", "shop"), Refusal(1, "odd", "stranger")]
-    found = seen_in(request, Outcome(resent=1, refusals=[Refusal(1, "no day", "shop")]), "production")
+    stranger = Service("stranger", "testing").span("c", 0, 1).resource
+    request.refusals = [Refusal(2, "no id", span.resource), Refusal(1, "odd", stranger), Refusal(1, "what")]
+    again = Counter({span.resource.resource_id: 1, request.logs[0].resource.resource_id: 1})
+    outcome = Outcome(again=again, refusals=[Refusal(1, "no day", span.resource)])
+    found = seen_in(request, outcome, "production")
     shop = found[IDENTITY]
     assert (shop.spans, shop.logs, shop.sampled, shop.resent, shop.offset_ns) == (1, 0, 1, 1, 70)
     assert shop.refusals == {"no id": 2, "no day": 1}
-    assert found["billing", "production", "", "grpc"].logs == 1
-    assert found["stranger", "production", "", "grpc"].refusals == {"odd": 1}
+    billing = found["billing", "production", "", "grpc"]
+    assert (billing.logs, billing.resent) == (1, 1)
+    assert found["stranger", "testing", "", "grpc"].refusals == {"odd": 1}
+    assert found["", "", "", "grpc"].refusals == {"what": 1}
 
 
 def test_an_absurd_time_says_nothing_of_the_clock() -> None:
@@ -111,8 +117,8 @@ def test_requests_add_up_in_the_table(noting: Senders, conninfo: str) -> None:
     span = SHOP.span("a", 0, 10)
     for later, refused in ((100, 1), (20, 2), (180, 0)):
         request = sent(span, received_ns=span.end_ns + later)
-        request.refusals = [Refusal(refused, "no id", "shop")] if refused else []
-        noting.note(request, Outcome(1, 0, 1))
+        request.refusals = [Refusal(refused, "no id", span.resource)] if refused else []
+        noting.note(request, Outcome(1, 0, Counter({span.resource.resource_id: 1})))
         noting.flush()
     noting.note_refused("http", "nothing is received at this address")
     noting.flush()

@@ -10,6 +10,7 @@ from tests import tables
 from tests.at_once import at_once
 from tests.builders import MS, T1, T2, Service, batch, event, trace_id
 from tests.wire import Wire
+from tracing.committing import Committer
 from tracing.partitions import stored_days
 from tracing.records import DAY_NS, Batch, Log, Span
 from tracing.storing import Store, Unavailable
@@ -37,7 +38,12 @@ def story() -> list[Span | Log]:
 
 def test_a_story_is_counted(store: Store, conninfo: str) -> None:
     outcome = store.put(batch(*story()))
-    assert (outcome.stored_spans, outcome.stored_logs, outcome.resent, outcome.refusals) == (3, 2, 0, [])
+    assert (outcome.stored_spans, outcome.stored_logs, outcome.again.total(), outcome.refusals) == (
+        3,
+        2,
+        0,
+        [],
+    )
     flow = tables.flow(conninfo, "4711")
     counts = {name: flow[name] for name in ("spans", "events", "logs", "errors", "chapters", "state")}
     # Two errors: the span's status and its exception; the log tells that exception again.
@@ -50,7 +56,7 @@ def test_the_same_batch_twice_changes_nothing_but_resent(store: Store, conninfo:
     store.put(batch(*story()))
     before = tables.everything(conninfo)
     outcome = store.put(batch(*story()))
-    assert outcome.resent == 5
+    assert outcome.again.total() == 5
     assert tables.everything(conninfo) == before
     assert tables.ask(conninfo, "SELECT trace_id, resent FROM request ORDER BY resent") == [(T2, 1), (T1, 3)]
     assert tables.one(conninfo, "SELECT sum(resent) FROM chapter") == 5
@@ -58,7 +64,7 @@ def test_the_same_batch_twice_changes_nothing_but_resent(store: Store, conninfo:
 
 def test_twice_in_one_batch_is_once(store: Store, conninfo: str) -> None:
     outcome = store.put(batch(*story(), *story()))
-    assert outcome.resent == 5
+    assert outcome.again.total() == 5
     assert tables.flow(conninfo, "4711")["spans"] == 3
 
 
@@ -260,7 +266,7 @@ def test_gone_and_back_again(wire: tuple[Wire, str], conninfo: str) -> None:
         assert raised.value.sentence.endswith(".")
     assert store.ready() == "The database cannot be reached."
     wire[0].mend()
-    assert store.put(batch(*records)).resent == 1
+    assert store.put(batch(*records)).again.total() == 1
     assert store.ready() is None
     store.close()
     assert tables.flow(conninfo, "4711")["spans"] == 3
@@ -331,7 +337,9 @@ def test_an_abandoned_writer_leaves_nothing_half_done(conninfo: str, monkeypatch
     writes = Writer.write
     broken: list[bool] = []
 
-    def break_once(writer: Writer, spans: Sequence[Span], logs: Sequence[Log], received_ns: int) -> int:
+    def break_once(
+        writer: Writer, spans: Sequence[Span], logs: Sequence[Log], received_ns: int
+    ) -> list[Span | Log]:
         if not broken:
             broken.append(True)
             with writer.connection.transaction():
@@ -345,6 +353,19 @@ def test_an_abandoned_writer_leaves_nothing_half_done(conninfo: str, monkeypatch
     store = Store(conninfo, "production", writers=1)
     outcome = store.put(batch(*story()))
     store.close()
-    assert broken and outcome.resent == 0
+    assert broken and not outcome.again
     assert tables.one(conninfo, "SELECT count(*) FROM day WHERE day = 1") == 0
     assert tables.flow(conninfo, "4711")["spans"] == 3
+
+
+def test_each_request_of_a_shared_transaction_knows_its_own_repeats(conninfo: str) -> None:
+    def spans(service: str, *names: str) -> Batch:
+        return batch(*(Service(service).span(name, 0, 1) for name in names))
+
+    committer = Committer(conninfo, "production", 400)
+    committer.alone(spans("a", "1"))
+    outcomes = committer.together([spans("b", "2", "3"), spans("a", "1", "4"), spans("b", "3")])
+    committer.close()
+    assert outcomes is not None
+    assert [outcome.again.total() for outcome in outcomes] == [0, 1, 1]
+    assert list(outcomes[1].again) == [spans("a", "1").spans[0].resource.resource_id]

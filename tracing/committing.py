@@ -5,6 +5,7 @@ found by halving and turned away alone. `tracing.storing` brings the batches, `t
 """
 
 import struct
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,8 +13,8 @@ import psycopg
 
 from tracing import partitions
 from tracing.clock import now_ns
-from tracing.partitions import is_catch_all
-from tracing.records import Batch, Log, Outcome, Refusal, Span
+from tracing.partitions import Unready, is_catch_all
+from tracing.records import Batch, Log, Outcome, Refusal, Resource, Span
 from tracing.writing import DayClosed, Writer, all_records, days_of
 
 DEADLOCK_TRIES = 5
@@ -37,17 +38,17 @@ class Committer:
             if self._missing(spans, logs):
                 return None
             again = self._write(spans, logs)
+        except Unready:
+            return None
         except Exception as error:
             if not _is_fault_of_a_record(error):
                 raise
             return None
-        outcomes = [Outcome(len(batch.spans), len(batch.logs)) for batch in batches]
-        # Which request of a shared transaction the repeats came from is not kept; the first one reports them.
-        outcomes[0].resent = again
-        return outcomes
+        repeats = {id(record) for record in again}
+        return [_outcome(batch, repeats) for batch in batches]
 
     def alone(self, batch: Batch) -> Outcome:
-        """One batch; what the database refuses of it is in the outcome."""
+        """One batch; what the database refuses of it is in the outcome. Raises Unready, and then it is to come again."""
         outcome = Outcome()
         spans, logs = self._within_days(batch, outcome)
         self._halve(spans, logs, outcome)
@@ -61,14 +62,14 @@ class Committer:
         if not spans and not logs:
             return
         try:
-            outcome.resent += self._write(spans, logs)
+            outcome.again.update(record.resource.resource_id for record in self._write(spans, logs))
         except Exception as error:
             if not _is_fault_of_a_record(error):
                 raise
             if len(spans) + len(logs) == 1:
                 record = next(all_records(spans, logs))
                 sentence = f"The database refused this record: {_first_line(error)}"
-                outcome.refusals.append(Refusal(1, sentence, record.resource.service))
+                outcome.refusals.append(Refusal(1, sentence, record.resource))
                 return
             for part in _halves(spans, logs):
                 self._halve(*part, outcome)
@@ -76,7 +77,8 @@ class Committer:
         outcome.stored_spans += len(spans)
         outcome.stored_logs += len(logs)
 
-    def _write(self, spans: Sequence[Span], logs: Sequence[Log]) -> int:
+    def _write(self, spans: Sequence[Span], logs: Sequence[Log]) -> list[Span | Log]:
+        """Store them; those that were there already."""
         for attempt in range(DEADLOCK_TRIES):
             try:
                 return self._link.writer().write(spans, logs, now_ns())
@@ -116,7 +118,8 @@ class Committer:
             f"{self._max_days} different days are stored already and no further day is accepted; check the"
             " sender's clock, or raise THREADLINE_MAX_DAYS."
         )
-        outcome.refusals.append(Refusal(len(refused), sentence, refused[0].resource.service))
+        for resource, count in _by_resource(refused):
+            outcome.refusals.append(Refusal(count, sentence, resource))
         spans = [span for span in batch.spans if span.day not in missing]
         return spans, [log for log in batch.logs if log.day not in missing]
 
@@ -156,6 +159,21 @@ class _Link:
         if self._writer is not None:
             self._writer.connection.close()
             self._writer = None
+
+
+def _outcome(batch: Batch, repeats: set[int]) -> Outcome:
+    """A batch that was stored with others; `repeats` are the `id()`s of records that were there already."""
+    outcome = Outcome(len(batch.spans), len(batch.logs))
+    if repeats:
+        records = all_records(batch.spans, batch.logs)
+        outcome.again.update(record.resource.resource_id for record in records if id(record) in repeats)
+    return outcome
+
+
+def _by_resource(records: Sequence[Span | Log]) -> list[tuple[Resource, int]]:
+    resources = {record.resource.resource_id: record.resource for record in records}
+    counts = Counter(record.resource.resource_id for record in records)
+    return [(resource, counts[resource_id]) for resource_id, resource in resources.items()]
 
 
 def _is_fault_of_a_record(error: Exception) -> bool:

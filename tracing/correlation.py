@@ -1,15 +1,14 @@
 """Which flows a record speaks of, and what it says about their state (pure).
 
-`Rulebook` is a compiled set of rules; `rulebook.read_span` and `read_log` turn one record into mentions and
-assertions. Rules come from the database (`tracing.rules`), their effect is folded by `tracing.flows`.
+`Rulebook` is a compiled set of rules; its `read_span` and `read_log` turn one record into `mentions`. Rules come from
+the database (`tracing.rules`), their effect is folded by `tracing.flows`.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from tracing.keys import INFRASTRUCTURE, MAX_KEY, TECHNICAL, flat, key_part
+from tracing.mentions import NOTHING, Assertion, Flow, Mention, Reading, Rule, flow_id
 from tracing.records import ATTRIBUTES, Log, Resource, Span
 from tracing.values import is_storable, opened
 
@@ -19,53 +18,6 @@ MAX_STATE = 100
 # Statements about state that hold for any flow their record mentions.
 ANY_STATE = ("flow.state",)
 KIND_STATE = {"workflow": ("workflow.state", "workflow.status"), "entity": ("entity.state", "entity.status")}
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A rule as a value. `keys` are alternatives, each the attributes that make one key together."""
-
-    rule_id: int
-    kind: str  # entity or workflow
-    type: str  # "" where only an attribute can name it
-    keys: tuple[tuple[str, ...], ...]
-    type_attributes: tuple[str, ...] = ()
-    any_prefix: bool = False
-    state_attributes: tuple[str, ...] = ()
-
-
-class Flow(NamedTuple):
-    """What a mention points at. `flow_id` is a hash of the rest."""
-
-    flow_id: bytes
-    kind: str
-    type: str
-    key: str
-    environment: str
-
-
-class Mention(NamedTuple):
-    flow: Flow
-    rule_id: int
-
-
-class Assertion(NamedTuple):
-    """One record's statement about a flow's state; who said it and when it arrived is the record's."""
-
-    flow: Flow
-    rule_id: int
-    state: str
-    valid_ns: int
-
-
-class Reading(NamedTuple):
-    """What one record says. A flow stands in `mentions` once a rule."""
-
-    mentions: tuple[Mention, ...]
-    assertions: tuple[Assertion, ...]
-
-
-NOTHING = Reading((), ())
 
 
 class _Hit(NamedTuple):
@@ -85,12 +37,6 @@ class _Speaker(NamedTuple):
     state_names: tuple[str, ...]
 
 
-def flow_id(kind: str, type: str, key: str, environment: str) -> bytes:
-    """16 bytes that name an entity or workflow; the environment is part of what it is."""
-    text = "\0".join((kind, type, key, environment))
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-
-
 class Rulebook:
     """Enabled rules of one version, compiled so that a record costs one dictionary look-up an attribute."""
 
@@ -106,41 +52,49 @@ class Rulebook:
         self._remembered: dict[tuple[Any, ...], _Carried] = {}
 
     def read_span(self, span: Span) -> Reading:
-        """What a span, its resource and its events say."""
+        """What a span, its resource and its events say: a key counts wherever it stands."""
         attributes = opened(span.attributes)
         carried = self._carried_by(attributes, span.resource)
+        valid_ns = max(span.start_ns, span.end_ns)
         if span.events:
-            return self._with_events(span, attributes, carried)
-        if not carried.speakers:
-            return NOTHING
-        assertions = _states(carried.speakers, attributes, max(span.start_ns, span.end_ns))
-        return Reading(carried.quiet.mentions, tuple(assertions)) if assertions else carried.quiet
-
-    def _with_events(self, span: Span, attributes: ATTRIBUTES, carried: "_Carried") -> Reading:
-        base = self._resource_keys(span.resource)
-        keys = self._keys_in(attributes, base) or base
-        found = list(carried.speakers)
-        assertions = _states(found, attributes, max(span.start_ns, span.end_ns))
-        for event in span.events:
-            told_by = opened(event.attributes)
-            own = self._keys_in(told_by, keys)
-            layers = (told_by, attributes, opened(span.resource.attributes))
-            named = self._find(own, layers, span.resource) if own else ()
-            told = [one for one in named if one not in carried.speakers]
-            found += told
-            assertions += _states(_about(told, carried.speakers), told_by, event.time_ns)
-        return _reading(found, assertions)
+            told = ((opened(event.attributes), event.time_ns) for event in span.events)
+            layers = [_Layer(said, said, time_ns) for said, time_ns in told]
+            return self._with_layers(carried, attributes, span.resource, valid_ns, layers)
+        return carried.reading(attributes, valid_ns)
 
     def read_log(self, log: Log) -> Reading:
         """What a log record, its resource and its map body say."""
         attributes = opened(log.attributes)
-        if isinstance(log.body, dict):
-            attributes = {**flat(opened(log.body)), **attributes}
         carried = self._carried_by(attributes, log.resource)
-        if not carried.speakers:
-            return NOTHING
-        assertions = _states(carried.speakers, attributes, log.time_ns)
-        return Reading(carried.quiet.mentions, tuple(assertions)) if assertions else carried.quiet
+        if isinstance(log.body, dict):
+            body = flat(opened(log.body))
+            # The line is one statement: its attributes may hold the state of what its body names.
+            layer = _Layer(body, {**body, **attributes}, log.time_ns)
+            return self._with_layers(carried, attributes, log.resource, log.time_ns, [layer])
+        return carried.reading(attributes, log.time_ns)
+
+    def _with_layers(
+        self,
+        carried: "_Carried",
+        attributes: ATTRIBUTES,
+        resource: Resource,
+        valid_ns: int,
+        layers: Iterable["_Layer"],
+    ) -> Reading:
+        """What stands further inside a record, with what its attributes and its resource carry."""
+        outer = opened(resource.attributes)
+        keys = {**self._resource_keys(resource), **self._keys_in(attributes)}
+        found = list(carried.speakers)
+        assertions = _states(carried.stating, attributes, valid_ns)
+        for layer in layers:
+            own = self._keys_in(layer.keyed)
+            named = (
+                self._find(own, {**keys, **own}, (layer.keyed, attributes, outer), resource) if own else ()
+            )
+            told = [one for one in named if one not in carried.speakers]
+            found += told
+            assertions += _states(_about(told, carried.stating), layer.stating, layer.time_ns)
+        return _reading(found, assertions)
 
     def hits(self, name: str) -> tuple[_Hit, ...]:
         """The places in the rules that an attribute of this name fills; remembered by name."""
@@ -171,12 +125,12 @@ class Rulebook:
         if keys is None:
             if len(self._resources) > 5_000:
                 self._resources.clear()
-            keys = self._resources[resource.resource_id] = self._keys_in(opened(resource.attributes), {})
+            keys = self._resources[resource.resource_id] = self._keys_in(opened(resource.attributes))
         return keys
 
-    def _keys_in(self, attributes: ATTRIBUTES, inherited: dict[_Hit, str]) -> dict[_Hit, str]:
-        """Usable key parts by the place they fill: these attributes' over the inherited; empty without own ones."""
-        found: dict[_Hit, str] | None = None
+    def _keys_in(self, attributes: ATTRIBUTES) -> dict[_Hit, str]:
+        """Usable key parts by the place they fill."""
+        found: dict[_Hit, str] = {}
         known = self._hits
         for name in attributes:
             hits = known.get(name)
@@ -185,11 +139,9 @@ class Rulebook:
             if hits:
                 part = key_part(attributes[name])
                 if part is not None:
-                    if found is None:
-                        found = dict(inherited)
                     for hit in hits:
                         found[hit] = part
-        return found or {}
+        return found
 
     def _carried_by(self, attributes: ATTRIBUTES, resource: Resource) -> "_Carried":
         """Who speaks through a record's attributes and its resource's; remembered, because the spans of a flow repeat it."""
@@ -211,26 +163,33 @@ class Rulebook:
 
     def _carried(self, attributes: ATTRIBUTES, resource: Resource) -> tuple["_Carried", bool]:
         """Who speaks, and whether the keys and the resource alone decided that."""
-        base = self._resource_keys(resource)
-        keys = self._keys_in(attributes, base) or base
-        if not keys:
+        base, own = self._resource_keys(resource), self._keys_in(attributes)
+        if not base and not own:
             return NO_ONE, True
-        found = self._find(keys, (attributes, opened(resource.attributes)), resource)
-        return _Carried.of(found), not any(hit.rule in self._typed for hit in keys)
+        outer = opened(resource.attributes)
+        of_resource = tuple(self._find(base, base, (outer,), resource))
+        told = list(self._find(own, {**base, **own}, (attributes, outer), resource)) if own else []
+        lasting = not any(hit.rule in self._typed for keys in (base, own) for hit in keys)
+        return _Carried.of(told, of_resource), lasting
 
     def _find(
-        self, keys: dict[_Hit, str], layers: tuple[ATTRIBUTES, ...], resource: Resource
+        self, own: dict[_Hit, str], keys: dict[_Hit, str], layers: tuple[ATTRIBUTES, ...], resource: Resource
     ) -> Iterator[_Speaker]:
-        """The first complete alternative of each rule and prefix."""
+        """The first complete alternative of each rule and prefix that names something of its own here.
+
+        `keys` are `own` and those around it, which may complete a key of several parts.
+        """
         done: set[tuple[int, str]] = set()
         for hit in sorted(keys):
-            rule = self.rules[hit.rule]
             if hit.position or (hit.rule, hit.prefix) in done:
                 continue
-            wanted = len(rule.keys[hit.alternative])
-            parts = [keys.get(hit._replace(position=position)) for position in range(wanted)]
+            rule = self.rules[hit.rule]
+            places = [hit._replace(position=at) for at in range(len(rule.keys[hit.alternative]))]
+            parts = [keys.get(place) for place in places]
+            if not all(parts) or own.keys().isdisjoint(places):
+                continue
             type_name = self._type(rule, hit.prefix, layers)
-            if type_name and all(parts):
+            if type_name:
                 done.add((hit.rule, hit.prefix))
                 name = (rule.kind, type_name, "/".join(part for part in parts if part))
                 environment = resource.environment or self._environment
@@ -246,21 +205,45 @@ class Rulebook:
         return rule.type
 
 
+class _Layer(NamedTuple):
+    """Attributes inside a record (an event's, a map body's), those that may hold a state beside them, and their time."""
+
+    keyed: ATTRIBUTES
+    stating: ATTRIBUTES
+    time_ns: int
+
+
 class _Carried(NamedTuple):
-    """Who speaks through a set of keys, and what is read where they state nothing."""
+    """Who speaks through a record's attributes and its resource's, and what is read where they state nothing.
+
+    `stating` are those whose state the attributes may tell: whom they name, else whom the resource does.
+    """
 
     speakers: tuple[_Speaker, ...]
+    stating: tuple[_Speaker, ...]
     quiet: Reading
 
     @classmethod
-    def of(cls, found: Iterable[_Speaker]) -> "_Carried":
-        speakers = tuple(found)
+    def of(cls, told: list[_Speaker], of_resource: tuple[_Speaker, ...]) -> "_Carried":
+        speakers = tuple(dict.fromkeys((*told, *of_resource)))
         reading = _reading(list(speakers), [])
         kept = set(reading.mentions)
-        return cls(tuple(one for one in speakers if (one.flow, one.rule_id) in kept), reading)
+        stating = _about(told, of_resource)
+        return cls(
+            tuple(one for one in speakers if (one.flow, one.rule_id) in kept),
+            tuple(one for one in stating if (one.flow, one.rule_id) in kept),
+            reading,
+        )
+
+    def reading(self, attributes: ATTRIBUTES, valid_ns: int) -> Reading:
+        """What is read of a record that has nothing further inside."""
+        if not self.speakers:
+            return NOTHING
+        assertions = _states(self.stating, attributes, valid_ns)
+        return Reading(self.quiet.mentions, tuple(assertions)) if assertions else self.quiet
 
 
-NO_ONE = _Carried((), NOTHING)
+NO_ONE = _Carried((), (), NOTHING)
 
 
 def _states(speakers: Iterable[_Speaker], attributes: ATTRIBUTES, valid_ns: int) -> list[Assertion]:

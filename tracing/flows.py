@@ -9,8 +9,8 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
 from tracing.attempts import is_retry
-from tracing.correlation import NOTHING, Assertion, Flow, Mention, Reading
-from tracing.exceptions import ERROR_SEVERITY, log_exception, span_exceptions
+from tracing.exceptions import ERROR_SEVERITY, Telling, log_exception, span_exceptions
+from tracing.mentions import NOTHING, Assertion, Flow, Mention, Reading
 from tracing.records import MAX_NS, Log, Span, is_plausible
 from tracing.sums import (
     AssertionRow,
@@ -24,6 +24,7 @@ from tracing.sums import (
     Root,
     Said,
     Sums,
+    Told,
     ToldKey,
     later,
     order_of,
@@ -58,8 +59,8 @@ class Fold:
         self.members: dict[MemberKey, MemberIds] = {}
         self.assertions: dict[AssertionRow, None] = {}
         self.states: dict[tuple[bytes, str], Said] = {}
-        # Which request or chapter gains an error if this telling is the first: decided by the database.
-        self.told: dict[ToldKey, RequestKey | ChapterKey] = {}
+        # Who tells an exception, and which request or chapter gains its errors: the database knows what was told before.
+        self.told: dict[ToldKey, Told] = {}
         # Arrived again: counted on rows that exist, never a reason for a row.
         self.again_requests: dict[RequestKey, int] = {}
         self.again_chapters: dict[ChapterKey, int] = {}
@@ -82,7 +83,7 @@ class Fold:
         if not request and reading is NOTHING:
             return
         counted = self._span_counted(span)
-        told = list(span_exceptions(span)) if span.events else ()
+        told = span_exceptions(span) if span.events else ()
         day = span.day
         if request:
             row = self._request(span.trace_id, day, span.resource.environment)
@@ -200,7 +201,7 @@ class Fold:
         place: _Place,
         counted: Counted,
         step: Said | None,
-        told: Sequence[bytes],
+        told: Sequence[Telling],
         known: Container[bytes],
     ) -> None:
         key = place.chapter
@@ -250,9 +251,13 @@ class Fold:
             owner = self._flow(flow, rule_id)
             owner.state = later(owner.state, said)
 
-    def _tell(self, scope_id: bytes, told: Iterable[bytes], row: RequestKey | ChapterKey) -> None:
-        for exception_id in told:
-            self.told.setdefault(ToldKey(scope_id, exception_id), row)
+    def _tell(self, scope_id: bytes, told: Iterable[Telling], row: RequestKey | ChapterKey) -> None:
+        for exception_id, event_id in told:
+            exception = self.told.setdefault(ToldKey(scope_id, exception_id), Told(row))
+            if event_id is None:
+                exception.logs += 1
+            else:
+                exception.event_ids.add(event_id)
 
 
 def _choose_root(row: RequestSums, span: Span) -> None:

@@ -8,13 +8,16 @@ from typing import Any
 from tracing.values import is_storable
 
 # Never a business key, whatever it ends in: they name machines, not matters.
-INFRASTRUCTURE = frozenset(
-    "host container process k8s telemetry service cloud os device thread deployment webengine".split()
-)
-# A business noun with a prefix is not looked for in here: these namespaces have rules of their own, or none.
+INFRASTRUCTURE = frozenset("host container process k8s telemetry service".split())
+# A business noun with a prefix is not looked for in here: these namespaces have rules of their own (`bullmq.job.id`),
+# or accounts, tasks and subscriptions that belong to whoever runs the machines (`cloud.account.id`, `aws.ecs.task.id`).
 TECHNICAL = INFRASTRUCTURE | frozenset(
-    "messaging bullmq celery airflow prefect temporal sidekiq faas cicd gen_ai http net network url db rpc aws"
-    " azure gcp browser code exception feature_flag server client peer user_agent".split()
+    "messaging bullmq celery airflow prefect temporal sidekiq faas cicd gen_ai cloud aws azure gcp".split()
+)
+# What conventions name is seldom a matter, so it is not proposed as one; a rule may name it all the same.
+CONVENTIONAL = TECHNICAL | frozenset(
+    "http net network url db rpc os device thread deployment webengine browser code exception feature_flag server"
+    " client peer user_agent".split()
 )
 NOT_A_KEY = frozenset(
     ("", "undefined", "null", "none", "nil", "0", "anonymous", "unknown", "n/a", "nan", "-")

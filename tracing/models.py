@@ -10,7 +10,7 @@ from django.db import models
 
 
 class Rule(models.Model):
-    """Which attributes name a flow. `tracing.correlation.Rule` is the same as a pure value."""
+    """Which attributes name a flow. `tracing.mentions.Rule` is the same as a pure value."""
 
     class Kind(models.TextChoices):
         ENTITY = "entity"

@@ -16,12 +16,18 @@ from tracing.records import DAY_NS, FIRST_DAY, LAST_DAY
 TABLES: tuple[LiteralString, ...] = ("span", "log", "link", "request", "member")
 AHEAD_DAYS = 3
 NEAR_DAYS = 7
+# A day takes 30 ms to make; a request of a hundred new ones must not hold up everybody else's.
+MOST_NEW = 20
 # Who waits for a table's lock holds up everybody behind: better to fail and be tried again.
 CREATE_PATIENCE_MS = 3_000
 # Of all advisory locks of Threadline this family guards the tables' shape: "TLPA".
 SHAPE_LOCK = 0x544C5041
 
 Connection = psycopg.Connection[tuple[object, ...]]
+
+
+class Unready(Exception):
+    """More new days are wanted than are made at once: some are, and the rest when it is asked again."""
 
 
 def is_catch_all(day: int) -> bool:
@@ -39,7 +45,7 @@ def ensure(connection: psycopg.Connection, days: Iterable[int], max_days: int) -
     """Create what is missing; returns the days that exist afterwards. `connection` is in autocommit.
 
     Days beyond `max_days` stored ones are left out: their records are refused by the caller. Days about now are
-    made all the same, or one sender with a wild clock would use up everybody's days.
+    made all the same, or one sender with a wild clock would use up everybody's days. Raises Unready after `MOST_NEW`.
     """
     wanted = sorted(day for day in set(days) if not is_catch_all(day))
     # Whoever needs no new day does not wait for retention, which may hold the lock for as long as someone reads.
@@ -50,10 +56,14 @@ def ensure(connection: psycopg.Connection, days: Iterable[int], max_days: int) -
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (SHAPE_LOCK,))
         connection.execute(f"SET LOCAL lock_timeout = {CREATE_PATIENCE_MS}".encode())
         there = stored_days(connection)
-        for day in wanted:
-            if day not in there and (len(there) < max_days or _is_near(day)):
-                _create(connection, day)
-                there.add(day)
+        new = [day for day in wanted if day not in there]
+        room = max(0, max_days - len(there))
+        new = [day for place, day in enumerate(new) if place < room or _is_near(day)]
+        for day in new[:MOST_NEW]:
+            _create(connection, day)
+            there.add(day)
+    if len(new) > MOST_NEW:
+        raise Unready(f"{len(new) - MOST_NEW} more days are being made ready for this batch; send it again.")
     return there
 
 

@@ -19,6 +19,15 @@ _PARTITIONS = """
 SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
 WHERE i.inhparent = %s::regclass AND NOT i.inhdetachpending
 """
+# Rows lie in the order they were stored, so the last pages hold the latest of whatever time.
+LATEST_PAGES = 2_500
+LATEST_OF_EACH, LATEST = 100, 6_000
+_LATEST = """
+SELECT {columns} FROM (
+    SELECT {columns}, row_number() OVER (PARTITION BY resource_id ORDER BY received_ns DESC) AS nth
+    FROM {name} WHERE ctid >= %s::tid
+) AS stored WHERE nth <= %s ORDER BY nth LIMIT %s
+"""
 
 
 def partition_names(connection: psycopg.Connection, table: str) -> list[str]:
@@ -39,6 +48,29 @@ def newest_records(connection: psycopg.Connection) -> Iterator[Span | Log]:
         for rows in _chunks(connection, table, name):
             for record, _ in values(table, rows, resources):
                 yield record
+
+
+def latest_records(connection: psycopg.Connection) -> Iterator[Span | Log]:
+    """What was stored last on the two newest days that hold anything: of each resource the latest few."""
+    resources = stored.Resources(connection)
+    for table, columns in (("span", stored.SPAN_COLUMNS), ("log", stored.LOG_COLUMNS)):
+        days = sorted((name for name in partition_names(connection, table) if "_d" in name), reverse=True)
+        filled = [(name, pages) for name in days if (pages := _pages(connection, name))]
+        for name, pages in filled[:2]:
+            question = sql.SQL(_LATEST).format(columns=sql.SQL(columns), name=sql.Identifier(name))
+            first = f"({max(0, pages - LATEST_PAGES)},0)"
+            rows = connection.execute(question, (first, LATEST_OF_EACH, LATEST)).fetchall()
+            made = stored.spans(rows, resources) if table == "span" else stored.logs(rows, resources)
+            for record, _ in made:
+                yield record
+
+
+def _pages(connection: psycopg.Connection, name: str) -> int:
+    """How large a partition is; 0 where retention took it since it was listed."""
+    row = connection.execute(
+        "SELECT coalesce(pg_relation_size(to_regclass(%s)), 0) / current_setting('block_size')::int", (name,)
+    ).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _chunks(connection: psycopg.Connection, table: str, name: str) -> Iterator[list[tuple[Any, ...]]]:

@@ -10,8 +10,9 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from tracing import reading, rulebook, stored, summing, undoing
-from tracing.correlation import Reading, Rulebook
+from tracing.correlation import Rulebook
 from tracing.flows import Fold
+from tracing.mentions import Reading
 from tracing.records import Log, Span
 
 # "TLJB": one job at a time, whichever watcher has it.

@@ -7,6 +7,7 @@ Attribute values are plain JSON values where JSON can say them, and tagged where
 Times are Unix nanoseconds. A time beyond 2^63-1 is cut to that and kept exactly in `exact`.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -141,11 +142,15 @@ class Log:
 
 @dataclass(slots=True)
 class Refusal:
-    """Records turned away, with a sentence for the sender."""
+    """Records turned away, with a sentence for the sender; without a resource nobody knows who that is."""
 
     count: int
     reason: str
-    service: str = ""
+    resource: Resource | None = None
+
+    @property
+    def service(self) -> str:
+        return self.resource.service if self.resource else ""
 
 
 @dataclass(slots=True)
@@ -161,9 +166,12 @@ class Batch:
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a batch. `refusals` are the records the store itself turned away."""
+    """What became of a batch. `refusals` are the records the store itself turned away.
+
+    `again` counts the records that were there already, by the id of their resource.
+    """
 
     stored_spans: int = 0
     stored_logs: int = 0
-    resent: int = 0
+    again: Counter[bytes] = field(default_factory=Counter)
     refusals: list[Refusal] = field(default_factory=list)

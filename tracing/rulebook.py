@@ -8,7 +8,8 @@ from typing import Any, LiteralString
 
 import psycopg
 
-from tracing.correlation import Rule, Rulebook
+from tracing.correlation import Rulebook
+from tracing.mentions import Rule
 
 # "TLRU": shared by every transaction that stores, exclusive to publishing a rule version.
 RULES_LOCK = 0x544C5255

@@ -106,8 +106,8 @@ def seen_in(batch: Batch, outcome: Outcome, environment: str) -> dict[Identity, 
         seen = _refuse(found, refusal, batch, environment)
         # These were counted as accepted above.
         seen.spans, seen.logs = _less(seen.spans, refusal, batch.spans), _less(seen.logs, refusal, batch.logs)
-    if found and outcome.resent:
-        next(iter(found.values())).resent += outcome.resent
+    for resource_id, count in outcome.again.items():
+        by_resource[resource_id].resent += count
     return found
 
 
@@ -151,11 +151,11 @@ def _identity(resource: Resource, environment: str, transport: str) -> Identity:
 
 
 def _refuse(found: dict[Identity, Seen], refusal: Refusal, batch: Batch, environment: str) -> Seen:
-    service = refusal.service[:200]
-    seen = next((seen for identity, seen in found.items() if identity[0] == service), None)
-    if seen is None:
-        identity = (service, environment[:100], "", batch.transport)
-        seen = found[identity] = Seen(batch.received_ns, batch.received_ns)
+    unknown = ("", "", "", batch.transport)
+    identity = (
+        _identity(refusal.resource, environment, batch.transport) if refusal.resource is not None else unknown
+    )
+    seen = found.setdefault(identity, Seen(batch.received_ns, batch.received_ns))
     seen.refusals[storable(refusal.reason)[:_LONGEST_SENTENCE]] += refusal.count
     return seen
 

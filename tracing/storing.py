@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 
 from tracing.committing import Committer
+from tracing.partitions import Unready
 from tracing.records import Batch, Outcome
 
 __all__ = ["Outcome", "Store", "Unavailable"]
@@ -144,7 +145,10 @@ def _store(committer: Committer, jobs: list[_Job]) -> None:
     jobs = [job for job in jobs if not job.abandoned]
     outcomes = committer.together([job.batch for job in jobs]) if len(jobs) > 1 else None
     for number, job in enumerate(jobs):
-        job.outcome = outcomes[number] if outcomes else committer.alone(job.batch)
+        try:
+            job.outcome = outcomes[number] if outcomes else committer.alone(job.batch)
+        except Unready as reason:
+            job.error = Unavailable(str(reason), 1)
         job.done.set()
 
 

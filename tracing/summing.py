@@ -12,6 +12,7 @@ import psycopg
 
 from tracing import arrays
 from tracing.copying import HEADER, MEMBER_COLUMNS, TRAILER, member_row
+from tracing.exceptions import errors_of
 from tracing.flows import Fold
 from tracing.sums import ChapterKey, MemberIds, MemberKey, RequestKey, RequestSums, ToldKey
 
@@ -20,10 +21,10 @@ Cursor = psycopg.Cursor[tuple[Any, ...]]
 KINDS = {"entity": 1, "workflow": 2}
 
 # Text is ordered as Python orders it (COLLATE "C"): the database's own order would give another row by another way.
-# An exception's first teller inserts the row, and counts it.
+# An event that tells an exception counts once, however many versions of its span repeat it: whoever inserts it counts.
 _TELL = """
-INSERT INTO told_exception (scope_id, exception_id, day)
-SELECT * FROM unnest(%b::bytea[], %b::bytea[], %b::int[]) AS t(scope_id, exception_id, day)
+INSERT INTO told_exception (scope_id, exception_id, day, events, logs)
+SELECT *, 1, 0 FROM unnest(%b::bytea[], %b::bytea[], %b::int[]) AS t(scope_id, exception_id, day)
 ORDER BY scope_id, exception_id
 ON CONFLICT DO NOTHING RETURNING scope_id, exception_id
 """
@@ -32,6 +33,15 @@ _HOLD = """
 SELECT scope_id, exception_id FROM told_exception
 WHERE (scope_id, exception_id) IN (SELECT * FROM unnest(%b::bytea[], %b::bytea[]))
 ORDER BY scope_id, exception_id FOR KEY SHARE
+"""
+
+# And by how many events and logs each exception is told: `exceptions.errors_of` says what that comes to.
+_RETELL = """
+INSERT INTO told_exception AS t (scope_id, exception_id, day, events, logs)
+SELECT * FROM unnest(%b::bytea[], %b::bytea[], %b::int[], %b::int[], %b::int[]) AS n(scope_id, exception_id, day, events, logs)
+ORDER BY scope_id, exception_id
+ON CONFLICT (scope_id, exception_id) DO UPDATE SET events = t.events + excluded.events, logs = t.logs + excluded.logs
+RETURNING scope_id, exception_id, events, logs
 """
 
 _REQUESTS = """
@@ -174,20 +184,44 @@ def add(cursor: Cursor, fold: Fold, xid: int) -> None:
 
 
 def _count_exceptions(cursor: Cursor, fold: Fold) -> None:
-    left = dict(fold.told)
+    if not fold.told:
+        return
+    events = {
+        (key.scope_id, event): told.row.day for key, told in fold.told.items() for event in told.event_ids
+    }
+    fresh = _first_told(cursor, events)
+    new = {
+        key: sum((key.scope_id, event) in fresh for event in told.event_ids)
+        for key, told in fold.told.items()
+    }
+    rows = [
+        (*key, told.row.day, new[key], told.logs) for key, told in fold.told.items() if new[key] or told.logs
+    ]
+    cursor.execute(_RETELL, arrays.columns("bbiii", sorted(rows)))
+    for scope_id, exception_id, by_events, by_logs in cursor.fetchall():
+        key = ToldKey(scope_id, exception_id)
+        told = fold.told[key]
+        errors = errors_of(by_events, by_logs) - errors_of(by_events - new[key], by_logs - told.logs)
+        if isinstance(told.row, ChapterKey):
+            fold.chapters[told.row].errors += errors
+        else:
+            fold.requests[told.row].errors += errors
+
+
+def _first_told(cursor: Cursor, events: dict[tuple[bytes, bytes], int]) -> set[tuple[bytes, bytes]]:
+    """Those of these events, each with its day, that nobody told before."""
+    left, fresh = dict(events), set()
     while left:
-        cursor.execute(_TELL, arrays.columns("bbi", ((*key, row.day) for key, row in sorted(left.items()))))
-        for first in cursor.fetchall():
-            row = left.pop(ToldKey(*first))
-            if isinstance(row, ChapterKey):
-                fold.chapters[row].errors += 1
-            else:
-                fold.requests[row].errors += 1
+        cursor.execute(_TELL, arrays.columns("bbi", ((*key, day) for key, day in sorted(left.items()))))
+        first = set(cursor.fetchall())
+        fresh |= first
+        left = {key: day for key, day in left.items() if key not in first}
         if left:
             # What was told before is told again if an undo takes that back: held, so that it cannot from here on.
             cursor.execute(_HOLD, arrays.columns("bb", sorted(left)))
             for held in cursor.fetchall():
-                del left[ToldKey(*held)]
+                del left[held]
+    return fresh
 
 
 def _joined(services: set[str]) -> str:

@@ -7,7 +7,7 @@ statement only: whatever the order of arrival, the same comes out.
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from tracing.correlation import Flow
+from tracing.mentions import Flow
 from tracing.records import is_plausible
 
 
@@ -139,6 +139,15 @@ class AssertionRow(NamedTuple):
 class ToldKey(NamedTuple):
     scope_id: bytes  # flow id, or trace id for the request
     exception_id: bytes
+
+
+@dataclass(slots=True)
+class Told:
+    """Who tells an exception, and whose errors it is."""
+
+    row: RequestKey | ChapterKey
+    event_ids: set[bytes] = field(default_factory=set)
+    logs: int = 0
 
 
 def order_of(time_ns: int, digest: bytes, state: str = "") -> bytes:

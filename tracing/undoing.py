@@ -12,8 +12,9 @@ from typing import Any, LiteralString
 import psycopg
 
 from tracing import rulebook, stored, summing
-from tracing.correlation import Flow, Mention, Reading, Rulebook
+from tracing.correlation import Rulebook
 from tracing.flows import Fold
+from tracing.mentions import Flow, Mention, Reading
 from tracing.records import Log, Span
 
 FLOWS_A_CHUNK = 100

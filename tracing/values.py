@@ -13,8 +13,11 @@ plain, so that it can be searched. `tag_*` is used by `otlp.decode`, `plain` by 
 """
 
 import base64
+import json
 import math
 from typing import Any
+
+import orjson
 
 REDACTED: dict[str, Any] = {"$redacted": True}
 
@@ -78,6 +81,14 @@ def plain(value: Any) -> Any:
     if isinstance(value, list):
         return [plain(item) for item in value]
     return value
+
+
+def json_bytes(value: Any, *, indented: bool = False) -> bytes:
+    """A plain value as JSON; orjson refuses lone surrogates, which the standard library escapes as they came."""
+    try:
+        return orjson.dumps(value, default=str, option=orjson.OPT_INDENT_2 if indented else None)
+    except TypeError:
+        return json.dumps(value, default=str, indent=2 if indented else None).encode()
 
 
 def _plain_map(value: dict[str, Any]) -> Any:

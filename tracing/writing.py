@@ -69,27 +69,30 @@ class Writer:
         self._known: dict[bytes, int] = {}  # the last day that committed resources and scopes are noted for
         self._day_hours: dict[int, int] = {}
 
-    def write(self, spans: Sequence[Span], logs: Sequence[Log], received_ns: int) -> int:
-        """Store records whose days exist; returns how many were there already. Raises psycopg's errors and DayClosed."""
+    def write(self, spans: Sequence[Span], logs: Sequence[Log], received_ns: int) -> list[Span | Log]:
+        """Store records whose days exist; returns those that were there already. Raises psycopg's errors and DayClosed."""
         try:
             return self._write(spans, logs, received_ns, staged=False)
         except psycopg.errors.UniqueViolation:
             # Rare, and a savepoint around every COPY costs two answers of the database: all of it again instead.
             return self._write(spans, logs, received_ns, staged=True)
 
-    def _write(self, spans: Sequence[Span], logs: Sequence[Log], received_ns: int, *, staged: bool) -> int:
+    def _write(
+        self, spans: Sequence[Span], logs: Sequence[Log], received_ns: int, *, staged: bool
+    ) -> list[Span | Log]:
         with self.connection.transaction(), self.connection.cursor() as cursor:
             cursor.execute(_LOCK, (rulebook.RULES_LOCK,))
             xid, version = cursor.execute(_BEGIN).fetchone() or (0, 0)
             rules = self._rules_at(version)
             noted = self._write_senders(cursor, spans, logs, received_ns)
             stamp = Stamp(rules.version, received_ns, xid)
-            fold, again = self._write_spans(cursor, spans, rules, stamp, staged)
-            again += self._write_logs(cursor, logs, rules, fold, stamp, staged)
+            fold, spans_again = self._write_spans(cursor, spans, rules, stamp, staged)
+            logs_again = self._write_logs(cursor, logs, rules, fold, stamp, staged)
             summing.add(cursor, fold, xid)
             days = self._note_days(cursor, spans, logs, received_ns)
         self._known |= noted
         self._day_hours |= days
+        again: list[Span | Log] = [*spans_again, *logs_again]
         if again:
             self._note_again(fold)
         return again
@@ -134,9 +137,10 @@ class Writer:
 
     def _write_spans(
         self, cursor: Cursor, spans: Sequence[Span], rules: Rulebook, stamp: Stamp, staged: bool
-    ) -> tuple[Fold, int]:
-        """The fold of the new ones, and how many were there already."""
-        by_key = {(span.trace_id, span.span_id, span.start_ns, span.digest): span for span in spans}
+    ) -> tuple[Fold, list[Span]]:
+        """The fold of the new ones, and those that were there already."""
+        # Of equal ones the first stays, as it would if they came one after the other.
+        by_key = {(span.trace_id, span.span_id, span.start_ns, span.digest): span for span in reversed(spans)}
         # Of one day, as a rule: then the keys' own order is the order by day.
         one_day = len(days_of(spans, ())) < 2
         fresh = [by_key[key] for key in sorted(by_key, key=None if one_day else _span_order)]
@@ -149,9 +153,10 @@ class Writer:
             fresh = [by_key[key] for key in new]
             _take_spans(fold, fresh, rules)
         self._write_links(cursor, fresh)
-        for span in _others(spans, fresh):
+        again = _others(spans, fresh)
+        for span in again:
             fold.take_again(span.trace_id, "", span.day, rules.read_span(span))
-        return fold, len(spans) - len(fresh)
+        return fold, again
 
     def _write_logs(
         self,
@@ -161,8 +166,8 @@ class Writer:
         fold: Fold,
         stamp: Stamp,
         staged: bool,
-    ) -> int:
-        by_key = {(log.log_id, log.day): log for log in logs}
+    ) -> list[Log]:
+        by_key = {(log.log_id, log.day): log for log in reversed(logs)}
         fresh = [by_key[key] for key in sorted(by_key, key=_log_order)]
         rows = [copying.log_row(log, *stamp) for log in fresh]
         if not staged:
@@ -172,9 +177,10 @@ class Writer:
             fresh = [by_key[key] for key in new]
         for log in fresh:
             fold.take_log(log, rules.read_log(log))
-        for log in _others(logs, fresh):
+        again = _others(logs, fresh)
+        for log in again:
             fold.take_again(log.trace_id, log.resource.service, log.day, rules.read_log(log))
-        return len(logs) - len(fresh)
+        return again
 
     def _insert_absent(
         self,

@@ -9,13 +9,13 @@ from typing import Any
 
 from django.db.models import Max
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from timeline.answers import NotFound, wants_part
+from timeline.answers import NotFound, page_answer, wants_part
 from timeline.forms import RuleForm, rule_form
 from tracing import rules as domain
+from tracing.candidates import candidates
 from tracing.models import Rule, RuleJob
 from tracing.rules import Preview, Statistics, Unfit
 
@@ -39,10 +39,10 @@ def rules(request: HttpRequest) -> HttpResponse:
     lines.sort(key=lambda line: (-line.made.flows, not line.rule.enabled, line.rule.name))
     context = {
         "lines": lines,
-        "candidates": domain.candidates(),
+        "candidates": candidates(),
         "off": sum(not line.rule.enabled for line in lines),
     }
-    return render(request, "settings/rules.html", context)
+    return page_answer(request, "settings/rules.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -93,7 +93,7 @@ def job(request: HttpRequest, job_id: int) -> HttpResponse:
     if found.state not in RUNNING:
         # The page around it still says what the rule had made before.
         context |= {"afresh": True, "made": domain.statistics().get(found.rule_id, Statistics())}
-    return render(request, "settings/job.html", context)
+    return page_answer(request, "settings/job.html", context)
 
 
 def _done(request: HttpRequest, rule: Rule, form: RuleForm) -> HttpResponse:
@@ -114,7 +114,7 @@ def _page(
             "jobs": [{"job": one, "is_running": one.state in RUNNING} for one in jobs],
             "published": "published" in request.GET,
         }
-    return render(request, "settings/rule.html", context, status=status)
+    return page_answer(request, "settings/rule.html", context, status=status)
 
 
 def _rule(rule_id: int) -> Rule:

@@ -34,7 +34,7 @@ class Work:
         self.batch = batch
         self._bytes = 0
         self._equal_logs: Counter[bytes] = Counter()
-        self._refused: dict[tuple[str, str], Refusal] = {}
+        self._refused: dict[tuple[bytes, str], Refusal] = {}
         self._told = False
 
     def is_full(self, size: int) -> bool:
@@ -50,11 +50,11 @@ class Work:
         return done
 
     def refuse(self, reason: str, resource: Resource | None = None, count: int = 1) -> None:
-        """Turn records away with a sentence; equal sentences of one service are counted together."""
-        service = resource.service if resource else ""
-        refusal = self._refused.get((service, reason))
+        """Turn records away with a sentence; equal sentences of one resource are counted together."""
+        about = (resource.resource_id if resource else b"", reason)
+        refusal = self._refused.get(about)
         if refusal is None:
-            refusal = self._refused[service, reason] = Refusal(0, reason, service)
+            refusal = self._refused[about] = Refusal(0, reason, resource)
             self.batch.refusals.append(refusal)
         refusal.count += count
 

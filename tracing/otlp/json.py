@@ -73,7 +73,7 @@ def _groups(work: Work, body: bytes, name: str, scopes: str, records: str) -> li
     return found
 
 
-def _resource(work: Work, holder: dict[str, Any]) -> tuple[Resource, bytes]:
+def read_resource(work: Work, holder: dict[str, Any]) -> tuple[Resource, bytes]:
     sent = object_in(holder, "resource")
     dropped = number_in(sent, "droppedAttributesCount", UINT32)
     return make_resource(work, attributes_in(work.memory, sent), dropped, text_in(holder, "schemaUrl"))
@@ -102,7 +102,7 @@ def read_spans(work: Work, body: bytes) -> Iterator[None]:
     try:
         for resource_spans in _groups(work, body, "resourceSpans", "scopeSpans", "spans"):
             scopes = _objects(resource_spans, "scopeSpans")
-            resource, _ = _resource(work, resource_spans)
+            resource, _ = read_resource(work, resource_spans)
             for scope_spans in scopes:
                 spans = _objects(scope_spans, "spans")
                 scope = _scope(work, scope_spans)
@@ -191,7 +191,7 @@ def read_logs(work: Work, body: bytes) -> Iterator[None]:
     try:
         for resource_logs in _groups(work, body, "resourceLogs", "scopeLogs", "logRecords"):
             scopes = _objects(resource_logs, "scopeLogs")
-            resource, sent_id = _resource(work, resource_logs)
+            resource, sent_id = read_resource(work, resource_logs)
             for scope_logs in scopes:
                 logs = _objects(scope_logs, "logRecords")
                 scope = _scope(work, scope_logs)

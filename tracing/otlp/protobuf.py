@@ -37,7 +37,7 @@ def _attributes(memory: Memory, raw: Any) -> ATTRIBUTES:
     return dict(map(memory.pairs.__getitem__, raw[:]))
 
 
-def _resource(work: Work, holder: Any) -> tuple[Resource, bytes]:
+def read_resource(work: Work, holder: Any) -> tuple[Resource, bytes]:
     sent = holder.resource
     attributes = _attributes(work.memory, sent.attributes)
     return make_resource(work, attributes, sent.dropped_attributes_count, text_of(holder.schema_url))
@@ -59,7 +59,7 @@ def read_spans(work: Work, body: bytes) -> Iterator[None]:
     """Every span of a trace request, into the batch; stops after each part. Raises `Malformed` and `TooMany`."""
     check_request(body)
     for resource_spans in _parsed(wire.TraceRequest, body).resource_spans:
-        resource, _ = _resource(work, resource_spans)
+        resource, _ = read_resource(work, resource_spans)
         for scope_spans in resource_spans.scope_spans:
             scope = _scope(work, scope_spans)
             for raw in scope_spans.spans:
@@ -136,7 +136,7 @@ def read_logs(work: Work, body: bytes) -> Iterator[None]:
     """Every log record of a logs request, as `read_spans` does."""
     check_request(body)
     for resource_logs in _parsed(wire.LogsRequest, body).resource_logs:
-        resource, sent_id = _resource(work, resource_logs)
+        resource, sent_id = read_resource(work, resource_logs)
         for scope_logs in resource_logs.scope_logs:
             scope = _scope(work, scope_logs)
             sender = sent_id + scope.scope_id

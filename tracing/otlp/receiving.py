@@ -69,7 +69,11 @@ class Receiver:
         self, signal: Signal, body: bytes, encoding: Literal["protobuf", "json"], transport: str
     ) -> Success:
         if signal == "metrics":
-            points = metrics.count_points(body, encoding)
+            # Nothing is stored, so nothing is asked of the store.
+            how = Decoding(encoding, bytes(16), now_ns(), self._redaction, transport)
+            counted = metrics.refuse_points(body, how)
+            self._senders.note(counted, Outcome())
+            points = sum(refusal.count for refusal in counted.refusals)
             return Success("data_points", points, metrics.SENTENCE if points else "")
         how = Decoding(encoding, self._store.digest_key, now_ns(), self._redaction, transport)
         refusals: list[Refusal] = []
