@@ -17,6 +17,7 @@ from tracing.attempts import DECLARED, declared_attempt, is_retry
         ({"http.request.resend_count": 1, "http.response.status_code": 302}, 2, False),
         ({"http.request.resend_count": 1, "http.response.status_code": 401}, 2, False),
         ({"http.request.resend_count": 1, "http.response.status_code": "401"}, 2, False),
+        ({"http.request.resend_count": 1, "http.status_code": 401}, 2, False),
         ({"http.request.resend_count": 2, "http.response.status_code": 503}, 3, True),
         ({"celery.retries": 1}, 2, True),
         ({"celery.retries": 0}, 1, False),

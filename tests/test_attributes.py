@@ -94,10 +94,3 @@ def test_the_flow_that_an_attribute_names_is_found_without_reading_records(
     assert keys(client, "order.id=o1") == ["o1"]
     assert keys(client, "app.order_id=o1") == ["o1"]
     assert keys(client, "shelf=o1") == [] and keys(client, "order.id=o1 shelf=s1") == []
-
-
-def test_a_query_that_is_cancelled_leaves_the_connection_usable(clean_store: None) -> None:
-    clock = attributes.Clock(0.05)
-    with pytest.raises(TimeoutError):
-        clock.run("SELECT pg_sleep(5)", [])
-    assert attributes.Clock(1.0).run("SELECT 1", []) == [(1,)]

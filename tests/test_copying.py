@@ -10,6 +10,7 @@ from psycopg import sql
 
 from tests.builders import BASE_NS, SCOPE, T1, Service, event
 from tracing import copying
+from tracing.facts import LINKS
 from tracing.records import MAX_NS, Link, Log, Span
 
 SHOP = Service("shöp ✓")
@@ -55,7 +56,7 @@ def test_a_span_with_everything(worker: psycopg.Connection) -> None:
         "name": "näme", "service": "shöp ✓", "status_message": "it’s broken", "trace_state": "a=b",
         "attributes": span.attributes, "events": orjson.loads(span.events_json or b""),
         "links": orjson.loads(span.links_json or b""), "event_times": [one.time_ns for one in span.events],
-        "exact": {"end": "18446744073709551615"},
+        "exact": {"end": "18446744073709551615"}, "facts": LINKS,
     }  # fmt: skip
 
 

@@ -45,6 +45,9 @@ def shop(store: Store) -> None:
         ("http://127.0.0.1:8000/flow/entity/order/4711?only=errors", f"{ORDER}?only=errors"),
         ("/flow/entity/order/4712?env=staging", "/flow/entity/order/4712?env=staging"),
         ("4712", "/flow/entity/order/4712"),
+        ("order 4712 staging", "/flow/entity/order/4712?env=staging"),
+        ("#4711", ORDER),
+        ("/flow/entity?type=order&key=4711", "/flow/entity?type=order&key=4711"),
     ],
 )
 def test_one_flow_is_a_redirect(client: Client, shop: None, text: str, path: str) -> None:
@@ -53,6 +56,15 @@ def test_one_flow_is_a_redirect(client: Client, shop: None, text: str, path: str
         assert answer.status_code == 200 and "order 4711" in answer.content.decode()
         return
     assert (answer.status_code, answer.headers["Location"]) == (302, path)
+
+
+def test_a_redirect_keeps_the_form_that_was_asked_for(client: Client, shop: None) -> None:
+    for text, path in (
+        ("4711", f"{ORDER}?format=json"),
+        ("order 4712 staging", "/flow/entity/order/4712?env=staging&format=json"),
+        (f"{ORDER}?only=errors&format=txt", f"{ORDER}?only=errors&format=json"),
+    ):
+        assert client.get("/find", {"q": text, "format": "json"}).headers["Location"] == path
 
 
 def test_the_redirect_leads_to_a_page(client: Client, shop: None) -> None:

@@ -12,12 +12,14 @@ from tests.asking import as_json, ask
 from tests.builders import BASE_NS, MS, T1, T2, T3, Service, batch, event, span_id, trace_id
 from tracing.records import DAY_NS, Log, Span
 from tracing.storing import Store
+from tracing.values import tag_map, tag_text
 
 Json = dict[str, Any]
 HOUR = 3_600_000
 ORDER = {"order.id": "4711"}
+LONE = tag_text("x\ud800")
 FLOW_KEYS = set(
-    "kind type key environment title url status state state_since verdict waiting_for first last spans events logs"
+    "kind type key environment title url status state state_since step step_at verdict waiting_for first last spans events logs"
     " errors related retries chapters retained services systems problems".split()
 )
 ROW_KEYS = set(
@@ -359,7 +361,7 @@ def test_a_trace_leads_to_its_request(client: Client, given: str, led_to: str) -
 def test_the_text_forms_fit_and_say_the_same(client: Client) -> None:
     text = client.get("/flow/entity/order/4711?format=txt").content.decode()
     assert all(len(line) <= 100 for line in text.splitlines())
-    assert "First error: billing, card declined at 18 Nov 11:06:40." in " ".join(text.split())
+    assert "First error: billing, card declined at 2026-11-18 11:06:40." in " ".join(text.split())
     assert text.count("§") == 5
     markdown = client.get("/flow/entity/order/4711?format=md").content.decode()
     assert markdown.startswith("### [order 4711")
@@ -527,6 +529,78 @@ def test_a_state_said_again_holds_since_it_was_first_said(client: Client, store:
     paid = {**ORDER, "order.state": "paid"}
     store.put(batch(shop.span("pay", 0, 1, attributes=paid), shop.span("ask", HOUR, 1, attributes=paid)))
     assert (
-        "Paid since 18 Nov 11:06:40, says shop."
+        "Paid since 2026-11-18 11:06:40, says shop."
         in client.get("/flow/entity/order/4711?format=txt").content.decode()
     )
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        shop.log(tag_text("bad \ud800 body"), 0, attributes=ORDER),
+        shop.log(tag_map({"k\ud800": "v"}), 0, attributes=ORDER),
+        shop.span("s", 0, 1, attributes={**ORDER, "note": LONE}),
+        shop.span("s", 0, 1, attributes=ORDER, events=[event("exception", 0, exception__message=LONE)]),
+    ],
+    ids=["body", "key", "attribute", "exception"],
+)
+def test_a_lone_surrogate_costs_only_its_own_letter(client: Client, store: Store, odd: Span | Log) -> None:
+    """JSON from a sender can hold one; in JSON it comes back, and elsewhere it is written out."""
+    store.put(batch(odd))
+    own = (
+        f"/record/{odd.trace_id.hex()}/{odd.span_id.hex()}"
+        if isinstance(odd, Span)
+        else f"/record/log/{odd.log_id.hex()}"
+    )
+    for path in ("/flow/entity/order/4711", own):
+        for form in ("", "json", "txt", "md"):
+            answer = client.get(path, {"format": form, "expand": "all"})
+            assert answer.status_code == 200, (path, form)
+    assert r"\ud800" in json.dumps(client.get(own, {"format": "json"}).json())
+
+
+@pytest.mark.parametrize(("low", "high"), [("0", ""), ("1", ""), ("", "18446744073709551615"), ("-5", "")])
+def test_a_window_takes_any_nanoseconds(client: Client, store: Store, low: str, high: str) -> None:
+    store.put(batch(shop.span("s", 0, 1, attributes=ORDER)))
+    answer = client.get("/flow/entity/order/4711", {"from": low, "to": high, "format": "json"})
+    assert (answer.status_code, answer.json()["total_rows"]) == (200, 2)
+
+
+def test_a_key_of_several_lines_has_an_address(client: Client, store: Store) -> None:
+    store.put(batch(shop.span("s", 0, 1, attributes={"order.id": "a\nb"})))
+    target = client.get("/find", {"q": "a\nb"}).headers["Location"]
+    assert client.get(target).status_code == 200
+
+
+def test_paging_goes_on_after_a_service_with_a_long_name(client: Client, store: Store) -> None:
+    long = Service("語" * 255)
+    store.put(batch(*(long.log(f"l{n}", n, attributes=ORDER) for n in range(3))))
+    seen, cursor = [], ""
+    while cursor is not None:
+        query = {"format": "json", "limit": "1", "cursor": cursor}
+        answer = client.get("/flow/entity/order/4711", query)
+        assert answer.status_code == 200
+        seen += [row["id"] for row in answer.json()["rows"]]
+        cursor = answer.json()["next"]
+    assert len(set(seen)) == len(seen) == 4
+
+
+@pytest.mark.parametrize("length", [100, 30_000])
+def test_a_long_body_reads_as_text(client: Client, store: Store, length: int) -> None:
+    store.put(batch(shop.log('first "line"\n' + "y" * length, 0, attributes=ORDER)))
+    row = client.get("/flow/entity/order/4711", {"format": "json"}).json()["rows"][-1]
+    assert row["name"] == 'first "line"'
+    assert row["text"].startswith('first "line"\ny')
+
+
+def test_counts_of_failures_agree_with_the_rows(client: Client, store: Store) -> None:
+    """An exception of a span that itself did not fail is a failure too, below the order as in it."""
+    place = shop.span("place", 0, 9, attributes=ORDER)
+    told = [event("exception", 2, exception__type="Jam", exception__message="tray 2")]
+    below = shop.span("print", 1, 2, parent=place, events=told)
+    store.put(batch(place, below, shop.span("bill", 4, 1, parent=place, status=2)))
+    page = client.get("/flow/entity/order/4711").content.decode()
+    assert "errors with their path · 2" in page
+    assert "First error: shop, print: Jam: tray 2" in page
+    rows = client.get("/flow/entity/order/4711", {"only": "errors", "format": "json"}).json()["rows"]
+    assert sum(row["status"] == "error" and row["row"] != "chapter" for row in rows) == 2

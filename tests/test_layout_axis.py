@@ -104,7 +104,20 @@ def test_any_axis_is_monotonous_within_its_edges_and_its_labels_apart(
     ],
 )
 def test_short_flows_count_from_their_start(length: int, offset: int, expected: list[str]) -> None:
-    assert [mark.label for mark in ticks(straight(NOW, NOW + length), offset)] == expected
+    assert [mark.label for mark in ticks(straight(NOW, NOW + length), offset, NOW)] == expected
+
+
+def test_a_window_of_a_short_flow_counts_from_the_flows_start() -> None:
+    labels = [mark.label for mark in ticks(straight(NOW + 1_130_000_000, NOW + 1_200_000_000), 0, NOW)]
+    assert labels == ["1.13 s", "1.14 s", "1.15 s", "1.16 s", "1.17 s", "1.18 s", "1.19 s"]
+
+
+def test_a_short_stretch_beside_a_folded_one_says_where_it_begins_and_counts_from_there() -> None:
+    late = NOW + 2 * H + 871_000_000
+    extents = [(NOW + 250_000_000, NOW + 650_000_000), (late, late + 400_000_000)]
+    start, end = domain(*columns(extents))
+    labels = [mark.label for mark in ticks(folded(start, end, *columns(extents)))]
+    assert labels == ["11:06:40.250", "+200 ms", "13:06:40.831", "+200 ms"]
 
 
 def test_long_flows_show_the_readers_clock() -> None:

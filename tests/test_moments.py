@@ -54,7 +54,7 @@ def test_full_names_the_offset() -> None:
     [
         (NOON - S, "12:59:59"),
         (NOON - 86_400 * S, "20 Nov 13:00:00"),
-        (NOON - 400 * 86_400 * S, "2025-10-17 14:00"),
+        (NOON - 400 * 86_400 * S, "2025-10-17 14:00:00"),
     ],
 )
 def test_short_says_as_much_as_is_needed(time_ns: int, words: str) -> None:
@@ -72,3 +72,15 @@ def test_a_time_no_calendar_holds_is_said_in_nanoseconds_or_as_a_year(time_ns: i
 )
 def test_an_odd_zone_is_utc(name: str) -> None:
     assert moments.zone_named(name) is UTC
+
+
+def test_both_ends_of_a_stretch_have_a_date_where_one_has() -> None:
+    now = 1795003600_000_000_000
+    hour = 3_600_000_000_000
+    assert moments.stretch(now - 2 * hour, now - hour, UTC, now) == ("10:06:40", "11:06:40")
+    assert moments.stretch(now - 30 * hour, now, UTC, now) == ("17 Nov 06:06:40", "18 Nov 12:06:40")
+    assert moments.stretch(now - 60 * hour, now - 30 * hour, UTC, now) == (
+        "16 Nov 00:06:40",
+        "17 Nov 06:06:40",
+    )
+    assert moments.stretch(now, now + 30 * hour, UTC, now) == ("18 Nov 12:06:40", "19 Nov 18:06:40")

@@ -92,7 +92,7 @@ def test_a_type_with_very_many_flows_is_cut_and_said(
 ) -> None:
     monkeypatch.setattr(motion, "FLOWS_A_TYPE", 2)
     assert client.get("/", {"format": "json"}).json()["complete"] is False
-    assert "flows of each type active last" in client.get("/").content.decode()
+    assert "of each type active last" in client.get("/").content.decode()
 
 
 def test_the_empty_page_names_the_readers_own_address(client: Client, clean_store: None) -> None:

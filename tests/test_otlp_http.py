@@ -39,7 +39,7 @@ def quiet() -> Quiet:
 @pytest.fixture
 def port(shelf: Shelf, quiet: Quiet) -> Iterator[int]:
     application = endpoint.application(shelf, ("https://shop.example",), quiet)
-    serving = server.in_thread(("127.0.0.1", 0), application, threads=4)
+    serving = server.in_thread(("127.0.0.1", 0), application, threads=4, wording=application.worded)
     yield serving.bind_addr[1]
     serving.stop()
 
@@ -141,3 +141,11 @@ def test_any_bytes_get_an_answer(port: int, body: bytes, kind: str, packing: str
     headers = {"Content-Type": kind} | ({"Content-Encoding": packing} if packing else {})
     status, _, _ = ask(port, body, headers, path)
     assert status in (200, 400, 404, 415)
+
+
+def test_a_grpc_exporter_at_the_http_port_is_told_and_noted(port: int, quiet: Quiet) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+        client.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        answer = client.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 505") and b"4317" in answer
+    assert quiet.said == [endpoint.NOT_HTTP_1]

@@ -5,7 +5,8 @@ segment, which browsers fold away; a type with a slash) goes into the query: `/f
 `timeline.urls` routes these; the views read them back with `flow_asked`.
 """
 
-from urllib.parse import quote, unquote, urlencode, urlsplit
+import re
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -57,6 +58,16 @@ def flow_in_path(path: str) -> tuple[str, str, str] | None:
         return None
     kind, type, key = (unquote(part) for part in parts[2:])
     return kind, type, key
+
+
+def flow_in_address(address: str) -> tuple[str, str, str, str | None] | None:
+    """Kind, type, key and environment of the flow that an address of ours names, path and query; or None."""
+    parts = urlsplit(address)
+    query = dict(parse_qsl(parts.query))
+    named = flow_in_path(parts.path)
+    if named is None and (found := re.fullmatch(r"/flow/(\w+)", parts.path)):
+        named = (found[1], query.get("type", ""), query.get("key", ""))
+    return (*named, query.get("env")) if named and all(named) else None
 
 
 def _fits_path(type: str, key: str) -> bool:

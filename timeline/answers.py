@@ -1,13 +1,17 @@
 """In which form an address is asked for (page, json, txt, md), and how it says no.
 
-Views raise `BadFilter` or `NotFound`; `timeline.views.errors` turns them into an answer in the asked form.
+Views raise `BadFilter` or `NotFound`; `timeline.views.errors` turns them into an answer in the asked form. Text that
+JSON can carry and UTF-8 cannot (a lone surrogate) goes out as it came in JSON, and as `\\ud800` everywhere else.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
-import orjson
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+
+from tracing.values import json_bytes
 
 FORMATS = ("html", "json", "txt", "md")
 CONTENT_TYPES = {"txt": "text/plain; charset=utf-8", "md": "text/markdown; charset=utf-8"}
@@ -40,11 +44,21 @@ def asked_format(request: HttpRequest) -> str:
 
 
 def json_answer(value: dict[str, Any], status: int = 200) -> HttpResponse:
-    return HttpResponse(orjson.dumps(value) + b"\n", content_type="application/json", status=status)
+    return HttpResponse(json_bytes(value) + b"\n", content_type="application/json", status=status)
 
 
 def text_answer(text: str, form: str, status: int = 200) -> HttpResponse:
-    return HttpResponse(text.rstrip("\n") + "\n", content_type=CONTENT_TYPES[form], status=status)
+    return HttpResponse(encoded(text.rstrip("\n") + "\n"), content_type=CONTENT_TYPES[form], status=status)
+
+
+def page_answer(
+    request: HttpRequest, template: str, context: Mapping[str, Any], status: int = 200
+) -> HttpResponse:
+    return HttpResponse(encoded(render_to_string(template, dict(context), request)), status=status)
+
+
+def encoded(text: str) -> bytes:
+    return text.encode("utf-8", "backslashreplace")
 
 
 def wants_part(request: HttpRequest) -> bool:

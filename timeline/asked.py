@@ -107,7 +107,7 @@ class FlowForm(forms.Form):
     expand = forms.ChoiceField(choices=EXPAND, required=False)
     to = MomentField(max_length=40, required=False)
     limit = forms.IntegerField(min_value=1, max_value=WHOLE, required=False)
-    record = forms.CharField(max_length=3_000, required=False)
+    record = forms.CharField(max_length=3_200, required=False)
     at = forms.IntegerField(min_value=1, max_value=10**9, required=False)
 
 

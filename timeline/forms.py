@@ -31,7 +31,8 @@ class MomentField(forms.CharField):
         text = str(super().clean(value)).strip()
         if not text:
             return None
-        if re.fullmatch(r"-?\d{10,19}", text):
+        # Eight digits are a day to `fromisoformat`; as nanoseconds they would be a moment in 1970.
+        if re.fullmatch(r"-?\d{1,7}|-?\d{9,20}", text):
             return int(text)
         try:
             time = datetime.fromisoformat(text)

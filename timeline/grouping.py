@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
+from tracing.values import json_bytes
 
 CONVENTIONS = {
     "HTTP": ("http", "url", "user_agent", "client", "server", "network", "net", "tls", "peer"),
@@ -72,7 +72,7 @@ def shortened(text: str, most: int = MOST_TEXT) -> str:
 def as_text(value: Any) -> str:
     if isinstance(value, str):
         return value
-    return "empty" if value is None else orjson.dumps(value, default=str).decode()
+    return "empty" if value is None else json_bytes(value).decode()
 
 
 def thrown(attributes: Mapping[str, Any]) -> Thrown | None:

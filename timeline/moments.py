@@ -15,6 +15,7 @@ _TWO_UNITS = (
     (3_600 * SECOND_NS, 3_600 * SECOND_NS, "h", MINUTE_NS, "m"),
     (MINUTE_NS, MINUTE_NS, "m", SECOND_NS, "s"),
 )
+CLOCK = len("14:02:11")
 _ONE_UNIT = ((SECOND_NS, "s"), (1_000_000, "ms"), (1_000, "µs"))
 
 
@@ -54,14 +55,27 @@ def full(time_ns: int, zone: tzinfo) -> str:
     return f"{time:%Y-%m-%d %H:%M:%S}.{time.microsecond // 1000:03} {offset(time)}"
 
 
-def short(time_ns: int, zone: tzinfo, now_ns: int) -> str:
-    """`14:02:11` today, `21 Nov 14:02:11` this year, `2025-11-21 14:02` before. The page names the zone once."""
+def short(time_ns: int, zone: tzinfo, now_ns: int = 0) -> str:
+    """`14:02:11` today, `21 Nov 14:02:11` this year, `2025-11-21 14:02:11` otherwise. The page names the zone once.
+
+    Without a `now_ns` the time is told whole, for text that is read on another day.
+    """
     time, now = moment(time_ns, zone), moment(now_ns, zone)
     if time is None or now is None:
         return f"{time_ns} ns"
     if time.date() == now.date():
         return f"{time:%H:%M:%S}"
-    return f"{time.day} {time:%b %H:%M:%S}" if time.year == now.year else f"{time:%Y-%m-%d %H:%M}"
+    return f"{time.day} {time:%b %H:%M:%S}" if time.year == now.year else f"{time:%Y-%m-%d %H:%M:%S}"
+
+
+def stretch(first_ns: int, last_ns: int, zone: tzinfo, now_ns: int) -> tuple[str, str]:
+    """Both ends of a stretch as `short` tells them; where one has a date, both have."""
+    first, last = short(first_ns, zone, now_ns), short(last_ns, zone, now_ns)
+    if len(first) == len(last) == CLOCK or CLOCK not in (len(first), len(last)):
+        return first, last
+    now = moment(now_ns, zone)
+    today = f"{now.day} {now:%b} " if now else ""
+    return (today + first, last) if len(first) == CLOCK else (first, today + last)
 
 
 def took(duration_ns: int | None) -> str:

@@ -17,7 +17,7 @@ from timeline.painting import Painter, distinct_hues
 from timeline.queries.related import LINKS_SOUGHT, Neighbour, Neighbours, read_linked, read_neighbours
 from timeline.reading import Reading
 from timeline.rowhtml import rows_html
-from timeline.sheet import shared_axis, sheet
+from timeline.sheet import origin, shared_axis, sheet
 from timeline.summaries import FlowSummary
 from timeline.templatetags.threadline import reader_zone
 from timeline.views.record import record_context
@@ -36,7 +36,7 @@ def context(request: HttpRequest, reading: Reading, others: Sequence[FlowSummary
     axis = shared_axis(reading)
     services = {*reading.flow.services, *(row.service for row in reading.rows if row.service)}
     hues = distinct_hues(services)
-    painter = Painter(reading, path, axis, zone, now, hues)
+    painter = Painter(reading, path, axis, zone, now, hues, origin(reading))
     record = reading.asked.record
     # Never the reading itself: a template's context is a circle, and would keep the whole flow until the collector comes.
     return {
@@ -107,9 +107,10 @@ def _chips(reading: Reading, path: str) -> Iterator[Chip]:
         asked.address(path, ("only", "service", "cursor")),
         not only and not asked.sieve.services,
     )
-    if flow.errors or reading.first_error or only == "errors":
+    failing = int(reading.failing.sum())
+    if failing or only == "errors":
         yield Chip(
-            "errors with their path" + (f" · {flow.errors:,}" if flow.errors else ""),
+            "errors with their path" + (f" · {failing:,}" if failing else ""),
             asked.address(path, ("cursor",), only="errors"),
             only == "errors",
         )

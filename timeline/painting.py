@@ -16,7 +16,6 @@ from timeline.rows import Row
 from timeline.templatetags.threadline import HUES, hue
 
 DEEPEST = 12  # levels that are indented; deeper rows say their depth
-SINCE_START_NS = 60_000_000_000
 OPEN, SHUT = "▾", "▸"
 
 
@@ -59,6 +58,7 @@ class Painter:
     zone: tzinfo
     now_ns: int
     hues: dict[str, str]
+    origin: int | None  # from when on moments are told; None where the clock tells them
     _base: str = ""
     _folds: str = ""
 
@@ -126,11 +126,13 @@ class Painter:
     def _told(self, row: Row, lasts: bool) -> str:
         if lasts:
             return moments.took(row.duration)
-        since = row.start - self.axis.start
-        if 0 <= since < SINCE_START_NS:
-            return f"+{moments.took(since)}"
+        if row.start <= 0:
+            return "no time"
+        if self.origin is not None:
+            since = row.start - self.origin
+            return f"+{moments.took(since)}" if since >= 0 else moments.took(since)
         time = moments.moment(row.start, self.zone)
-        return f"{time:%H:%M:%S}" if time and row.start > 0 else "no time"
+        return f"{time:%H:%M:%S}.{time.microsecond // 1000:03}" if time else "no time"
 
     def _when(self, row: Row) -> str:
         if row.received_ns is not None:

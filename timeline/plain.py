@@ -17,9 +17,7 @@ def flow_lines(flows: Sequence[FlowSummary]) -> str:
 
 def flow_table(flows: Sequence[FlowSummary], base_url: str) -> str:
     """A Markdown table with links."""
-    head = (
-        "| flow | status | state | spans | logs | errors | last | took |\n|---|---|---|--:|--:|--:|---|--:|"
-    )
+    head = "| flow | status | state or step | spans | logs | errors | last | took |\n|---|---|---|--:|--:|--:|---|--:|"
     return "\n".join([head, *(_row(flow, base_url) for flow in flows)])
 
 
@@ -36,7 +34,7 @@ def one_line(text: str, width: int = 0) -> str:
 
 
 def _lines(flow: FlowSummary) -> list[str]:
-    state = f" · {one_line(flow.state, 24)}" if flow.state else ""
+    state = f" · {one_line(flow.standing, 24)}" if flow.standing else ""
     # Title, state and status take 95 columns at most.
     title = one_line(flow.title, 60)
     last = moments.full(flow.last_ns, UTC) if flow.last_ns is not None else "time unknown"
@@ -54,7 +52,7 @@ def _row(flow: FlowSummary, base_url: str) -> str:
     cells = (
         f"[{cell(flow.title)}]({base_url}{flow.path})",
         f"{signs.STATUS[flow.status]} {flow.status}",
-        cell(flow.state or "–"),
+        cell(flow.standing or "–"),
         f"{flow.spans:,}",
         f"{flow.logs:,}",
         f"{flow.errors:,}",

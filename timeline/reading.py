@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from timeline.asked import Asked
-from timeline.layout.forest import LOG, SPAN, Forest, log_id
+from timeline.layout.forest import EVENT, LOG, Forest, Mask, log_id
 from timeline.layout.ids import row_id
 from timeline.layout.plan import Plan
 from timeline.queries.details import read_log_details, read_span_details
@@ -40,13 +40,20 @@ class Reading:
         return trust(self.flow, self.story)
 
     @cached_property
+    def failing(self) -> Mask:
+        """The records shown that failed; a log that tells an exception again is the event's."""
+        forest = self.story.forest
+        failing = forest.failed & forest.shown & ~forest.context
+        failing[list(forest.echoes)] = False
+        return failing
+
+    @cached_property
     def first_error(self) -> FirstError | None:
         """The failure that ended first: causes end before what they cause."""
         forest = self.story.forest
-        kinds = forest.kinds
-        found = np.flatnonzero(
-            forest.failed & forest.shown & ~forest.context & ((kinds == SPAN) | (kinds == LOG))
-        )
+        # A failed span tells its exceptions itself.
+        told_by_span = (forest.kinds == EVENT) & forest.failed[np.maximum(forest.parents, 0)]
+        found = np.flatnonzero(self.failing & ~told_by_span)
         if not len(found):
             return None
         # Of those that end together the one that began last is the innermost.
@@ -70,10 +77,12 @@ def _described(forest: Forest, node: int) -> FirstError | None:
         log = read_log_details([one], [day_of(time)]).get(one)
         line = (log.body if log else "").strip().split("\n", 1)[0][:200]
         return FirstError(log.service, log.event_name, line, time, told_id) if log else None
+    event = forest.tables.events[at] if forest.kinds[node] == EVENT else None
+    at = at if event is None else int(event["span"])
     key = key_of(forest, at)
-    told = read_span_details([(key, True)], [day_of(int(forest.times[node]))], ()).get(key)
+    told = read_span_details([(key, True)], [day_of(int(forest.spans[at]["start"]))], ()).get(key)
     if told is None:
         return None
-    names = [event.get("name") for event in told.events]
-    raised = told.event(names.index("exception")).text if "exception" in names else None
+    thrown = (ordinal for ordinal, one in enumerate(told.events) if one.get("name") == "exception")
+    raised = told.event(next(thrown, -1) if event is None else int(event["ordinal"])).text
     return FirstError(told.service, told.name, (raised or told.message or "")[:200], time, told_id)

@@ -132,19 +132,25 @@ def _request(flow: FlowSummary) -> str:
     took = moments.took(flow.duration_ns)
     if not flow.has_root:
         return f"A request whose root span has not come; what came so far covers {took}."
-    end = "and failed" if flow.status == "error" else "without failing" if flow.errors else "and went well"
+    below = f", past {_counted((flow.errors, 'error', 'errors'))[0]} below it" if flow.errors else ""
+    end = "and failed" if flow.status == "error" else f"and went well{below}"
     services = f" across {len(flow.services)} services" if len(flow.services) > 1 else ""
     return f"{flow.root_name} at {flow.root_service} took {took}{services} {end}."
 
 
 def _state(flow: FlowSummary, since_ns: int | None, zone: tzinfo, now_ns: int) -> str:
     if flow.state is None or since_ns is None:
+        if flow.step is not None and flow.step_ns is not None:
+            return f"Last milestone: {flow.step} at {moments.short(flow.step_ns, zone, now_ns)}."
         times = "once" if flow.chapters == 1 else f"in {flow.chapters:,} chapters"
         return f"Seen {times}; no state and no milestone told yet."
     since = moments.short(since_ns, zone, now_ns)
-    if not flow.systems:
-        return f"Last milestone: {flow.state} at {since}."
     says = [item.system for item in flow.systems if item.state == flow.state]
     others = [f"{item.system} says {item.state}" for item in flow.systems if item.state != flow.state]
-    told = f"{flow.state[:1].upper()}{flow.state[1:]} since {since}, says {' and '.join(says) or 'the latest record'}."
+    told = f"{_begun(flow.state)} since {since}, says {' and '.join(says) or 'the latest record'}."
     return told + (f" Meanwhile {', '.join(others)}." if others else "")
+
+
+def _begun(state: str) -> str:
+    """A state as a sentence begins; one that is no plain word stays as it was sent."""
+    return state.capitalize() if state.isalpha() and state.islower() else state

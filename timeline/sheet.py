@@ -11,7 +11,7 @@ import numpy as np
 
 from timeline import moments
 from timeline.drawing import DrawnBin, draw_lanes, draw_overview, percent
-from timeline.layout.axis import Axis, domain, folded
+from timeline.layout.axis import LEAST_NS, Axis, domain, folded
 from timeline.layout.forest import MOVE, SPAN
 from timeline.layout.moves import lanes
 from timeline.layout.order import Times
@@ -20,17 +20,31 @@ from timeline.layout.sieve import MATCH
 from timeline.layout.ticks import ticks
 from timeline.reading import Reading
 
+SINCE_START_NS = 60_000_000_000
+HALF_SECOND_NS = 500_000_000
+
 
 def sheet(reading: Reading, axis: Axis, path: str, zone: tzinfo, hues: dict[str, str]) -> dict[str, Any]:
     """The context of everything above the rows."""
     return {
         "axis": axis,
         "axis_start": moments.full(axis.start, zone),
-        "ticks": [(percent(tick.at), tick.label, tick.rank) for tick in ticks(axis, _offset_ns(axis, zone))],
+        "ticks": [
+            (percent(tick.at), tick.label, tick.rank)
+            for tick in ticks(axis, _offset_ns(axis, zone), origin(reading))
+        ],
         "gaps": _gaps(axis),
         "lanes": draw_lanes(axis, lanes(reading.story.moves), hues),
         "bins": _overview(reading, axis, path),
     }
+
+
+def origin(reading: Reading) -> int | None:
+    """From when on moments of this flow are told; None where it is so long that the clock tells them."""
+    forest = reading.story.forest
+    own = forest.shown & (forest.kinds >= SPAN) & (forest.kinds <= MOVE)
+    start, end = domain(forest.times[own], forest.ends[own])
+    return start if end - start < SINCE_START_NS else None
 
 
 def shared_axis(reading: Reading) -> Axis:
@@ -38,6 +52,9 @@ def shared_axis(reading: Reading) -> Axis:
     sieve = reading.asked.sieve
     starts, ends = _extents(reading)
     start, end = domain(starts, ends)
+    if end - start <= LEAST_NS:
+        # What happened at one moment stands in the middle of a second.
+        start, end = start - HALF_SECOND_NS, start + HALF_SECOND_NS
     start = sieve.start if sieve.start is not None else start
     end = sieve.end if sieve.end is not None else end
     return folded(start, max(end, start + 1_000), starts, ends, reading.asked.gaps)

@@ -18,6 +18,7 @@ from timeline.queries.systems import System, begun_ns, read_systems
 KINDS = ("entity", "workflow", "request")
 KIND_NUMBERS = {"entity": 1, "workflow": 2}
 KIND_OF = {1: "entity", 2: "workflow"}
+FAILED = 2  # OTLP's status of a span
 
 FLOW_COLUMNS = (
     "flow_id, kind, type, key, environment, rule_id, spans, events, logs, errors, retries, chapters,"
@@ -50,6 +51,8 @@ class FlowSummary:
     activity: int  # Unix minute
     state: str | None = None
     state_since_ns: int | None = None
+    step: str | None = None  # the last milestone
+    step_ns: int | None = None
     rule_id: int | None = None
     resent: int = 0
     late: int = 0
@@ -70,13 +73,17 @@ class FlowSummary:
 
     @property
     def status(self) -> str:
-        """`open`, `error` or `ok`. Entities and workflows are never `open` yet."""
+        """`open`, `error` or `ok`. A request's is its root's; entities and workflows are never `open` yet."""
         if self.kind != "request":
             return "error" if self.errors else "ok"
         if not self.has_root:
             return "open"
-        failed = self.root_status == 2 or (not self.root_status and self.errors > 0)
-        return "error" if failed else "ok"
+        return "error" if self.root_status == FAILED else "ok"
+
+    @property
+    def standing(self) -> str | None:
+        """Where it is: its state, or where nobody asserts one its last milestone."""
+        return self.state if self.state is not None else self.step
 
     @property
     def duration_ns(self) -> int | None:
@@ -106,6 +113,8 @@ class FlowSummary:
             "status": self.status,
             "state": self.state,
             "state_since": _text(self.state_since_ns),
+            "step": self.step,
+            "step_at": _text(self.step_ns),
             "verdict": None,
             "waiting_for": None,
             "first": _text(self.first_ns),
@@ -194,8 +203,10 @@ def from_row(row: Sequence[Any]) -> FlowSummary:
         first_ns=row[12],
         last_ns=row[13],
         services=tuple(sorted(row[14])),
-        state=state if state is not None else step,
-        state_since_ns=state_since_ns if state is not None else step_ns,
+        state=state,
+        state_since_ns=state_since_ns,
+        step=step,
+        step_ns=step_ns,
         activity=activity,
     )
 

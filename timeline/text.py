@@ -15,20 +15,21 @@ from timeline.plain import one_line
 from timeline.reading import Reading
 from timeline.rows import Row
 from timeline.summaries import FlowSummary
-from tracing.clock import now_ns
 
 WIDTH = 100
 NAME = 52  # columns for the indented name
 SERVICE = 14
+MOST_LINES = 6  # of one failure's text
 SIGNS = {"chapter": "§", "span": "─", "event": "•", "log": "¶", "transition": "→"}
 
 
 def write(reading: Reading, others: Sequence[FlowSummary], form: str, zone: tzinfo) -> str:
     """The window that was read, as `txt` or `md`; `others` are the flows of this name in other environments."""
     head = [one_line(line) for line in _head(reading, zone)]
-    rows = [_line(row, zone) for row in reading.rows]
+    began = moments.moment(reading.flow.last_ns, zone) if reading.flow.last_ns is not None else None
+    rows = [line for row in reading.rows for line in _lines(row, zone, began.year if began else None)]
     if reading.following:
-        rows.append(f"… rows {reading.first + 1}–{reading.first + len(rows)} of {reading.total}")
+        rows.append(f"… rows {reading.first + 1}–{reading.first + len(reading.rows)} of {reading.total}")
     if form == "md":
         return _markdown(head, rows, reading.flow, others)
     # A link is never broken, however long it is.
@@ -49,11 +50,11 @@ def _markdown(
 
 
 def _head(reading: Reading, zone: tzinfo) -> Iterator[str]:
-    flow, now = reading.flow, now_ns()
+    flow = reading.flow
     sign, word, _ = sentences.mark_of(flow, reading.first_error is not None)
     place = f" ({flow.environment})" if flow.kind != "request" else ""
     yield f"{flow.title}{place}  {sign} {word}"
-    yield " ".join(sentences.answer(flow, reading.first_error, reading.flow.state_since_ns, zone, now))
+    yield " ".join(sentences.answer(flow, reading.first_error, reading.flow.state_since_ns, zone))
     if flow.first_ns is not None and flow.last_ns is not None:
         yield f"{moments.full(flow.first_ns, zone)} → {moments.full(flow.last_ns, zone)}, {moments.took(flow.duration_ns)}"
     counts = [
@@ -71,14 +72,37 @@ def _head(reading: Reading, zone: tzinfo) -> Iterator[str]:
     yield " · ".join([told, *sentences.remarks(reading.trust)])
 
 
-def _line(row: Row, zone: tzinfo) -> str:
+def _lines(row: Row, zone: tzinfo, year: int | None) -> Iterator[str]:
+    """A row's line, and under it what a failure or a warning says that did not fit."""
     at_ns = row.received_ns or row.start
-    moment = moments.moment(at_ns, zone)
-    time = f"{moment:%d %b %H:%M:%S}.{moment.microsecond // 1000:03}" if moment and at_ns > 0 else "no time"
     took = moments.took(row.duration) if row.duration is not None else "received" if row.received_ns else ""
     failed = " ✕" if row.status == "error" else ""
-    name = f"{'  ' * min(row.depth, 12)}{SIGNS[row.row]} {_said(row)}"
-    return f"{time:<19} {_fit(name, NAME)} {_fit(row.service, SERVICE)} {took:>9}{failed}".rstrip()
+    indent = "  " * min(row.depth, 12)
+    name = f"{indent}{SIGNS[row.row]} {_said(row)}"
+    yield f"{_time(at_ns, zone, year):<19} {_fit(name, NAME)} {_fit(row.service, SERVICE)} {took:>9}{failed}".rstrip()
+    yield from _more(row, name, " " * 20 + indent)
+
+
+def _time(at_ns: int, zone: tzinfo, year: int | None) -> str:
+    """19 columns: to the millisecond, or with the year where it is not the flow's."""
+    moment = moments.moment(at_ns, zone)
+    if moment is None or at_ns <= 0:
+        return "no time"
+    if moment.year != year:
+        return f"{moment:%Y-%m-%d %H:%M:%S}"
+    return f"{moment:%d %b %H:%M:%S}.{moment.microsecond // 1000:03}"
+
+
+def _more(row: Row, name: str, indent: str) -> Iterator[str]:
+    """The text of a failure or a warning, as far as its line did not say it."""
+    said = " ".join((row.text or "").split())
+    grave = row.status == "error" or row.severity.upper().startswith("WARN")
+    if not grave or not said or (said in name and _columns(name) <= NAME):
+        return
+    lines = list(_wrapped(one_line(said), WIDTH - len(indent) - 2))
+    yield from (f"{indent}  {line}" for line in lines[:MOST_LINES])
+    if len(lines) > MOST_LINES:
+        yield f"{indent}  …"
 
 
 def _said(row: Row) -> str:
@@ -87,6 +111,8 @@ def _said(row: Row) -> str:
         return f"{row.severity or 'LOG'} {name}"
     if row.row == "transition":
         return row.text or row.name
+    if row.row == "event" and row.status == "error" and row.text:
+        name = " ".join(row.text.split())
     marks = f" [{', '.join(row.marks)}]" if row.marks else ""
     return f"{name}{marks}" + (f" (try {row.attempt})" if row.attempt else "")
 
@@ -115,16 +141,16 @@ def _columns(text: str) -> int:
     return len(text) if text.isascii() else sum(1 + (east_asian_width(letter) in "WF") for letter in text)
 
 
-def _wrapped(text: str) -> Iterator[str]:
-    """Lines of at most `WIDTH` columns, broken between words, and within one that is longer than a line."""
+def _wrapped(text: str, width: int = WIDTH) -> Iterator[str]:
+    """Lines of at most so many columns, broken between words, and within one that is longer than a line."""
     line = ""
     for word in text.split(" "):
-        if line and _columns(line) + 1 + _columns(word) > WIDTH:
+        if line and _columns(line) + 1 + _columns(word) > width:
             yield line
             line = ""
         line = f"{line} {word}" if line else word
-        while _columns(line) > WIDTH:
-            part = _cut(line, WIDTH)
+        while _columns(line) > width:
+            part = _cut(line, width)
             yield part
             line = line[len(part) :]
     yield line

@@ -3,10 +3,20 @@
 `timeline.addresses` makes them and reads keys back out of them; `tracing.urls` includes this list.
 """
 
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, register_converter
+from django.urls.converters import StringConverter
 from django.views.generic import RedirectView
 
 from timeline.views import find, flow, flows, now, record, rules, senders, settings
+
+
+class KeyConverter(StringConverter):
+    """Anything: keys hold slashes, and Django's `path` stops at a line's end."""
+
+    regex = r"[\s\S]+"
+
+
+register_converter(KeyConverter, "key")
 
 urlpatterns: list[URLPattern] = [
     path("", now.now, name="now"),
@@ -23,7 +33,7 @@ urlpatterns: list[URLPattern] = [
     path("settings/rules/<int:rule_id>/undo", rules.undo, name="rule-undo"),
     path("settings/rules/jobs/<int:job_id>", rules.job, name="rule-job"),
     path("flow/<str:kind>", flow.flow),
-    path("flow/<str:kind>/<str:type>/<path:key>", flow.flow),
+    path("flow/<str:kind>/<str:type>/<key:key>", flow.flow),
     path("trace/<str:trace_id>", flow.trace),
     path("record/log/<str:log_id>", record.log),
     path("record/<str:trace_id>/<str:span_id>", record.record),

@@ -36,10 +36,16 @@ def is_retry(attributes: dict[str, Any]) -> bool:
     """Whether the record declares that it is a second or later try."""
     if attributes.keys().isdisjoint(_NAMES):
         return False
-    if _whole(attributes.get("http.response.status_code")) in NO_RETRY_STATUS:
+    if is_no_retry(attributes):
         return False
     attempt = declared_attempt(attributes)
     return attempt is not None and attempt > 1
+
+
+def is_no_retry(attributes: dict[str, Any]) -> bool:
+    """Whether the record was answered by a redirect or a challenge, under the attribute's new or old name."""
+    codes = (attributes.get("http.response.status_code"), attributes.get("http.status_code"))
+    return any(_whole(code) in NO_RETRY_STATUS for code in codes)
 
 
 def _whole(value: Any) -> int | None:

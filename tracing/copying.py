@@ -7,6 +7,7 @@ from struct import Struct
 
 import orjson
 
+from tracing.facts import facts_of
 from tracing.records import Log, Span
 
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -14,11 +15,13 @@ TRAILER = b"\xff\xff"
 NULL = b"\xff\xff\xff\xff"
 _INT8_OID = 20
 _length = Struct(">i").pack
+# The bits, then the length of a jsonb value and its version.
+_FACTS = Struct(">iiib").pack
 
 SPAN_COLUMNS = (
     "day, trace_id, span_id, start_ns, digest, end_ns, kind, status, flags, dropped_attributes, dropped_events,"
     " dropped_links, redacted, rule_version, received_ns, xid, resource_id, scope_id, parent_span_id, name, service,"
-    " status_message, trace_state, attributes, events, links, event_times, exact"
+    " status_message, trace_state, facts, attributes, events, links, event_times, exact"
 )
 _SPAN = Struct(
     ">h" + "ii" + "i16s" + "i8s" + "iq" + "i16s" + "iq" + "iiii" + "iqiqiqiq" + "iiii" + "iqiq" + "i16si16s"
@@ -44,7 +47,7 @@ def span_row(span: Span, rule_version: int, received_ns: int, xid: int) -> bytes
     """One row of `span`, columns as in SPAN_COLUMNS."""
     # fmt: off
     head = _SPAN(
-        28, 4, span.start_ns // 86_400_000_000_000, 16, span.trace_id, 8, span.span_id, 8, span.start_ns, 16, span.digest,
+        29, 4, span.start_ns // 86_400_000_000_000, 16, span.trace_id, 8, span.span_id, 8, span.start_ns, 16, span.digest,
         8, span.end_ns, 4, span.kind, 4, span.status, 8, span.flags, 8, span.dropped_attributes, 8, span.dropped_events,
         8, span.dropped_links, 4, span.redacted, 4, rule_version, 8, received_ns, 8, xid,
         16, span.resource.resource_id, 16, span.scope.scope_id,
@@ -68,8 +71,7 @@ def span_row(span: Span, rule_version: int, received_ns: int, xid: int) -> bytes
             message,
             _length(len(state)),
             state,
-            _length(len(attributes) + 1),
-            b"\x01",
+            _FACTS(4, facts_of(span), len(attributes) + 1, 1),
             attributes,
             _json(span.events_json),
             _json(span.links_json),

@@ -49,6 +49,7 @@ class Preview:
 
     records: int = 0
     flows: int = 0
+    known: int = 0  # of these flows, how many other rules have made already
     looked_at: int = 0
     complete: bool = True
     examples: list[str] = field(default_factory=list)
@@ -141,6 +142,9 @@ def preview(rule: Rule) -> Preview:
                 found.complete = False
                 break
     found.flows = len(flows)
+    found.known = _one(
+        "SELECT count(*) FROM flow WHERE flow_id = ANY(%s)", [[flow.flow_id for flow in flows]]
+    )
     found.examples = sorted(f"{flow.type} {flow.key}" for flow in list(flows)[:200])[:5]
     return found
 

@@ -18,6 +18,7 @@ LONGEST_NS = 400 * DAY_NS  # a span said to last longer has a wrong clock, and m
 GAP_SHARE = 10  # an idle stretch longer than a tenth of what is shown folds
 GAP_WIDTH = 5.0  # percent
 MOST_GAPS = 8
+LEAST_NS = 1_000
 MARGIN = 1.5  # percent kept free at the right, so that a last mark is seen whole
 
 
@@ -71,7 +72,7 @@ def domain(starts: Times, ends: Times) -> tuple[int, int]:
     starts, ends = starts[plausible], ends[plausible]
     sound = (ends >= starts) & (ends < np.minimum(starts + LONGEST_NS, LAST_NS))
     first = int(starts.min())
-    return first, max(int(np.where(sound, ends, starts).max()), first + 1_000)
+    return first, max(int(np.where(sound, ends, starts).max()), first + LEAST_NS)
 
 
 def straight(start: int, end: int) -> Axis:

@@ -244,11 +244,12 @@ def _of_moves(tables: Tables, kin: Kin, roots: _Roots, bases: tuple[int, ...], o
 
 def _echoes(tables: Tables, kin: Kin) -> dict[int, int]:
     """Senders may tell one exception twice, by an event and by a log: the log folds under the event."""
+    telling = np.flatnonzero(tables.logs["exception"])
     first: dict[tuple[int, int, int], tuple[int, int]] = {}
     for told in tables.exceptions:
         key, place = (told.trace, told.span_id, told.exception), (told.ordinal, told.digest)
         first[key] = min(first.get(key, place), place)
-    if not first:
+    if not first or not len(telling):
         return {}
     spans = tables.spans
     events = {
@@ -258,7 +259,7 @@ def _echoes(tables: Tables, kin: Kin) -> dict[int, int]:
         )
     }
     found = {}
-    for row in np.flatnonzero(tables.logs["exception"]).tolist():
+    for row in telling.tolist():
         log = tables.logs[row]
         trace, span_id = int(log["trace"]), int(log["span_id"])
         said = first.get((trace, span_id, int(log["exception"])))

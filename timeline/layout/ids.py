@@ -21,7 +21,7 @@ _SPAN = r"s-([0-9a-f]{32})-([0-9a-f]{16})(?:\.(\d{1,9}))?"
 SPAN_ID = re.compile(_SPAN)
 EVENT_ID = re.compile(_SPAN.replace("s-", "e-", 1) + r"-(\d{1,9})")
 LOG_ID = re.compile(r"l-([0-9a-f]{32})")
-OTHER = re.compile(r"(?:c--?\d{1,9}|t)-[A-Za-z0-9._~%-]{1,2000}")
+OTHER = re.compile(r"(?:c--?\d{1,9}|t)-[A-Za-z0-9._~%-]{1,3100}")
 
 
 def chapter_id(trace_id: bytes, day: int, service: str) -> str:

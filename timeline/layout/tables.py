@@ -17,9 +17,6 @@ Table = NDArray[Any]
 NO_SPAN = 0  # "no parent", "no span": OTLP allows no id of zeros
 NO_TRACE = -1
 
-# Bits of `facts`: what a span's attributes have to say that few spans do, read further where it matters.
-DECLARES_ATTEMPT, HAS_LINKS, TELLS_WAIT = 1, 2, 4
-
 SPAN = np.dtype(
     [
         ("start", "i8"),
@@ -34,7 +31,7 @@ SPAN = np.dtype(
         ("operation", "i8"),  # hash of service, kind and name
         ("dropped", "i8"),
         ("redacted", "i4"),
-        ("facts", "i4"),
+        ("facts", "i4"),  # bits of `tracing.facts`
     ]
 )
 EVENT = np.dtype(
@@ -42,7 +39,7 @@ EVENT = np.dtype(
         ("time", "i8"),
         ("span", "i4"),  # its row among the spans
         ("ordinal", "i4"),
-        ("failed", "?"),  # an exception; known only while errors are filtered
+        ("failed", "?"),  # an exception
     ]
 )
 LOG = np.dtype(
@@ -92,7 +89,7 @@ def no_rows(kind: np.dtype[Any]) -> Table:
 
 @dataclass(slots=True)
 class Tables:
-    """What was read of a flow. Spans and logs may stand in any order: `sorted_tables` settles it."""
+    """What was read of a flow. Spans and logs may stand in any order: `settled` does that."""
 
     traces: list[bytes]
     spans: Table = field(default_factory=lambda: no_rows(SPAN))

@@ -1,7 +1,7 @@
 """Round moments along an axis, with labels short enough to stand beside each other.
 
-Short flows are labelled by the time since their start, long ones by the reader's clock. Where every label would not
-fit a narrow screen, `rank` says which go first: 0 stays everywhere, 1 leaves.
+Short flows are labelled by the time since their start, long ones by the reader's clock; `timeline.sheet` decides which.
+Where every label would not fit a narrow screen, `rank` says which go first: 0 stays everywhere, 1 leaves.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,6 @@ STEPS = (
 )
 ROOM = 13.0  # percent of the plot from one label to the next on a wide screen
 NARROW_ROOM = 34.0  # and on one of 390 px
-SINCE_START = MINUTE  # shorter flows are labelled by the time since their start
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +30,16 @@ class Tick:
     rank: int
 
 
-def ticks(axis: Axis, offset_ns: int = 0) -> list[Tick]:
-    """`offset_ns` is the reader's zone: local time minus UTC."""
-    since = len(axis.segments) == 1 and axis.end - axis.start < SINCE_START
+def ticks(axis: Axis, offset_ns: int = 0, origin: int | None = None) -> list[Tick]:
+    """`offset_ns` is the reader's zone: local time minus UTC. With an origin moments are told as the time since it."""
+    many = len(axis.segments) > 1
     found: list[tuple[float, str]] = []
     for segment in axis.segments:
         if not segment.idle:
-            told = _in_segment(segment, offset_ns, since, 0 if len(axis.segments) == 1 else S)
+            told = _in_segment(segment, offset_ns, None if many else origin, many)
             edge = segment.left + segment.width + (MARGIN if segment is axis.segments[-1] else 0)
             # A label may not reach into the zigzag of the next folded stretch.
-            found += [
-                (at, label) for at, label in told if len(axis.segments) == 1 or at + wide(label) <= edge
-            ]
+            found += [(at, label) for at, label in told if not many or at + wide(label) <= edge]
     return _spaced(found)
 
 
@@ -51,32 +48,35 @@ def wide(label: str) -> float:
     return 0.75 * len(label) + 0.6
 
 
-def _in_segment(segment: Segment, offset_ns: int, since: bool, least: int) -> list[tuple[float, str]]:
-    """Round moments of a stretch; beside folded ones the clock is told to the second, `least`, at best."""
+def _in_segment(segment: Segment, offset_ns: int, origin: int | None, many: bool) -> list[tuple[float, str]]:
+    """Round moments of a stretch. Beside folded ones a short stretch is told by its start and the time since it."""
     length = segment.end - segment.start
     wanted = max(1, int(segment.width / ROOM))
     step = next((step for step in STEPS if step * wanted >= length), STEPS[-1])
-    base = segment.start if since else -offset_ns
+    if many and step < S:
+        moments = range(segment.start + step, segment.end + 1, step)
+        since = [(_place(segment, time), f"+{took(time - segment.start)}") for time in moments]
+        return [_opening(segment, offset_ns, 1), *since]
+    base = -offset_ns if origin is None else origin
     first = base - (base - segment.start) // step * step  # the first round moment at or after the start
     moments = range(first, segment.end + 1, step)
     told = [
-        (_place(segment, time), _label(time, max(step, least), segment, offset_ns, since)) for time in moments
+        (_place(segment, time), clock(time, offset_ns, step) if origin is None else took(time - origin))
+        for time in moments
     ]
-    if not since and (not told or told[0][0] - segment.left > ROOM):
-        fine = clock(segment.start, offset_ns, max(step, least))
-        told.insert(
-            0,
-            (segment.left, fine if wide(fine) <= segment.width else clock(segment.start, offset_ns, MINUTE)),
-        )
+    if origin is None and (not told or told[0][0] - segment.left > ROOM):
+        told.insert(0, _opening(segment, offset_ns, step))
     return told
+
+
+def _opening(segment: Segment, offset_ns: int, step: int) -> tuple[float, str]:
+    """Where a stretch begins, as exactly as it has room for."""
+    labels = [clock(segment.start, offset_ns, fine) for fine in (step, max(step, S), MINUTE)]
+    return segment.left, next((label for label in labels if wide(label) <= segment.width), labels[-1])
 
 
 def _place(segment: Segment, time: int) -> float:
     return segment.left + segment.width * (time - segment.start) / (segment.end - segment.start)
-
-
-def _label(time: int, step: int, segment: Segment, offset_ns: int, since: bool) -> str:
-    return took(time - segment.start) if since else clock(time, offset_ns, step)
 
 
 def clock(time: int, offset_ns: int, step: int) -> str:

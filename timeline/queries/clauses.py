@@ -10,21 +10,15 @@ from typing import Any
 from timeline.question import Question
 from timeline.summaries import KIND_NUMBERS
 
-REQUEST_FAILING = "(root_status = 2 OR errors > 0)"
+REQUEST_FAILING = "root_status = 2"
 # `FlowSummary.status` of a trace, from one of its rows: most traces have no other, and only where one has are all
 # its days put together, which takes ten times as long.
 REQUEST_STATUS = """CASE WHEN EXISTS (
     SELECT FROM request AS other WHERE other.trace_id = request.trace_id AND other.day <> request.day
-) THEN (
-    SELECT CASE WHEN bool_and(day.root IS NULL) THEN 'open'
-        WHEN first.status = 2 OR coalesce(first.status, 0) = 0 AND sum(day.errors) > 0 THEN 'error' ELSE 'ok' END
-    FROM request AS day LEFT JOIN LATERAL (
-        SELECT root_status AS status FROM request AS rooted
-        WHERE rooted.trace_id = request.trace_id AND rooted.root IS NOT NULL ORDER BY rooted.root LIMIT 1
-    ) AS first ON true
-    WHERE day.trace_id = request.trace_id GROUP BY first.status
-) WHEN root IS NULL THEN 'open'
-WHEN root_status = 2 OR coalesce(root_status, 0) = 0 AND errors > 0 THEN 'error' ELSE 'ok' END"""
+) THEN coalesce((
+    SELECT CASE WHEN rooted.root_status = 2 THEN 'error' ELSE 'ok' END FROM request AS rooted
+    WHERE rooted.trace_id = request.trace_id AND rooted.root IS NOT NULL ORDER BY rooted.root LIMIT 1
+), 'open') WHEN root IS NULL THEN 'open' WHEN root_status = 2 THEN 'error' ELSE 'ok' END"""
 
 
 @dataclass(slots=True)

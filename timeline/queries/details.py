@@ -10,7 +10,7 @@ import orjson
 
 from timeline.queries.bound import fetched
 from tracing import arrays
-from tracing.values import plain
+from tracing.values import json_bytes, plain
 
 MAX_TEXT = 4_000  # characters of a log's body or a message in a row; the record's page has all of it
 
@@ -32,7 +32,10 @@ LOGS = """
     SELECT told.* FROM unnest(%(logs)b::bytea[]) AS row (log_id)
     CROSS JOIN LATERAL (
         SELECT log.log_id, service, severity, severity_text, event_name, time_source, received_ns, exact,
-               left(body::text, %(most)s), length(body::text) > %(most)s
+               CASE WHEN jsonb_typeof(body) = 'string' THEN left(body #>> '{}', %(most)s)
+                    WHEN length(body::text) > %(largest)s THEN left(body::text, %(most)s)
+                    ELSE body::text END,
+               jsonb_typeof(body) <> 'string' AND length(body::text) <= %(largest)s
         FROM log WHERE log.log_id = row.log_id AND day = ANY(%(days)s)
         OFFSET 0
     ) AS told"""
@@ -93,13 +96,18 @@ def read_span_details(
 def read_log_details(log_ids: Sequence[bytes], days: Iterable[int]) -> dict[bytes, LogDetail]:
     if not log_ids:
         return {}
-    asked = {"logs": arrays.array("b", log_ids), "days": list(days), "most": MAX_TEXT}
+    asked = {
+        "logs": arrays.array("b", log_ids),
+        "days": list(days),
+        "most": MAX_TEXT,
+        "largest": 10 * MAX_TEXT,
+    }
     return {
         log_id: LogDetail(
             service, severity, severity_text, event_name, source, received,
-            orjson.loads(exact) if exact else {}, body.lstrip('"') if cut else body_text(orjson.loads(body)),
+            orjson.loads(exact) if exact else {}, body_text(orjson.loads(body))[:MAX_TEXT] if is_json else body,
         )
-        for log_id, service, severity, severity_text, event_name, source, received, exact, body, cut
+        for log_id, service, severity, severity_text, event_name, source, received, exact, body, is_json
         in fetched(LOGS, asked)
     }  # fmt: skip
 
@@ -109,7 +117,7 @@ def body_text(body: Any) -> str:
     told = plain(body)
     if isinstance(told, str):
         return told
-    return "" if told is None else orjson.dumps(told, default=str).decode()
+    return "" if told is None else json_bytes(told).decode()
 
 
 def event_text(attributes: dict[str, Any]) -> str | None:

@@ -7,16 +7,16 @@ answer says how far it came.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import connection
 
-from timeline.addresses import flow_in_path
-from timeline.clues import Clues, fits
-from timeline.queries.attributes import Clock
+from timeline.addresses import flow_in_address
+from timeline.clues import MAX_KEY, Clues, fits
 from timeline.queries.clauses import escaped
+from timeline.queries.hits import Clock, date_of, flows_of
+from timeline.queries.said import LEAST_TEXT, find_said
 from timeline.summaries import (
     FLOW_COLUMNS,
     REQUEST_COLUMNS,
@@ -43,19 +43,19 @@ class Answer:
 def look_up(clues: Clues) -> Answer:
     """The flows a text means. Strong clues (an address, ids, named keys) leave the weak ones unread."""
     answer = Answer()
-    for step in (_by_address, _by_whole_key, _by_named_or_trace, _by_span, _by_word, _by_prefix):
+    for step in (_by_address, _by_whole_key, _by_named_or_trace, _by_span, _by_word, _by_prefix, _by_text):
         answer.flows = step(clues, answer.looked)
         if answer.flows:
-            answer.flows = completed(_ordered(answer.flows)[:MAX_FOUND])
+            answer.flows = completed(_ordered(answer.flows, clues)[:MAX_FOUND])
             return answer
     return answer
 
 
 def _by_address(clues: Clues, looked: list[str]) -> list[FlowSummary]:
-    named = flow_in_path(clues.path.partition("?")[0]) if clues.path else None
+    named = flow_in_address(clues.path) if clues.path else None
     if named is None:
         return []
-    looked.append(f"the {named[0]} {named[1]} {named[2]}")
+    looked.append(f"the {' '.join(named[:3])}")
     return find_flows(*named)[:1]
 
 
@@ -101,9 +101,7 @@ def _by_span(clues: Clues, looked: list[str]) -> list[FlowSummary]:
                 return _traces([bytes(trace).hex() for (trace,) in rows])
         looked.append(f"span {', '.join(clues.span_ids[:3])} on all stored days")
     except TimeoutError:
-        reach = (
-            f"back to {date(1970, 1, 1) + timedelta(days=days[-1])}" if days else "on part of the newest day"
-        )
+        reach = f"back to {date_of(days[-1])}" if days else "on part of the newest day"
         looked.append(
             f"span {', '.join(clues.span_ids[:3])} {reach} only: looking longer would take too long"
         )
@@ -113,7 +111,7 @@ def _by_span(clues: Clues, looked: list[str]) -> list[FlowSummary]:
 def _by_word(clues: Clues, looked: list[str]) -> list[FlowSummary]:
     """Any word of a longer text that is a key."""
     words = [*clues.words, *(value for _, value in clues.named)]
-    if clues.is_one_word and len(words) == 1:
+    if words == [clues.text]:
         return []
     looked.append("every word of it as a key")
     return _keyed(words)
@@ -126,6 +124,16 @@ def _by_prefix(clues: Clues, looked: list[str]) -> list[FlowSummary]:
     looked.append(f"keys that begin with “{text}”")
     # Served by flow_key (text_pattern_ops): a prefix is a range of the index.
     return _select("lower(key) LIKE lower(%s)", [f"{escaped(text)}%"])
+
+
+def _by_text(clues: Clues, looked: list[str]) -> list[FlowSummary]:
+    """What records say: the flows of the latest that say this, or where none has a key their requests."""
+    if not LEAST_TEXT <= len(clues.text) <= MAX_KEY:
+        return []
+    hits, back_to = find_said(clues.text)
+    looked.append(f"“{clues.text}” in what logs and spans say" + (f", back to {back_to}" if back_to else ""))
+    flows, _ = flows_of(hits)
+    return _select("flow_id = ANY(%s)", [flows]) or _traces(trace.hex() for trace in hits.traces)
 
 
 def _keyed(keys: Iterable[str]) -> list[FlowSummary]:
@@ -152,9 +160,14 @@ def _traces(trace_ids: Iterable[str]) -> list[FlowSummary]:
     return [flow for flow in folded if flow is not None]
 
 
-def _ordered(flows: list[FlowSummary]) -> list[FlowSummary]:
-    """One flow a name: the default environment's, else the latest; then the latest first."""
+def _ordered(flows: list[FlowSummary], clues: Clues) -> list[FlowSummary]:
+    """One flow a name: of the environment that was named, else the default one's, else the latest; the latest first."""
     by_name: dict[tuple[str, str, str], FlowSummary] = {}
-    for flow in sorted(flows, key=lambda flow: (flow.environment != settings.ENVIRONMENT, -flow.activity)):
+    named = {word.lower() for word in clues.words}
+
+    def rank(flow: FlowSummary) -> tuple[bool, bool, int]:
+        return flow.environment.lower() not in named, flow.environment != settings.ENVIRONMENT, -flow.activity
+
+    for flow in sorted(flows, key=rank):
         by_name.setdefault((flow.kind, flow.type, flow.key), flow)
     return list(by_name.values())

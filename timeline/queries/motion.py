@@ -115,6 +115,13 @@ def failing(from_minute: int, limit: int) -> list[FlowSummary]:
     return completed([from_row(row[2:]) for row in stretch.rows])
 
 
+def count_failing(from_minute: int) -> int:
+    """How many entities and workflows active since then carry errors. Served by flow_failing, which holds no others."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM flow WHERE errors > 0 AND activity >= %s", [from_minute])
+        return int(cursor.fetchone()[0])
+
+
 def failing_requests(from_minute: int, limit: int) -> list[FlowSummary]:
     """The latest failed requests."""
     question = Question(kind="request", status="error", from_minute=from_minute, limit=limit)

@@ -16,10 +16,11 @@ SPAN = """
     SELECT span.trace_id, span.span_id, parent_span_id, start_ns, end_ns, kind, status, flags, dropped_attributes,
            dropped_events, dropped_links, redacted, received_ns, span.name, span.service, status_message, trace_state,
            span.attributes, events, links, exact, resource.attributes, resource.dropped, resource.schema_url,
-           scope.name, scope.version, scope.attributes, scope.schema_url, scope.dropped, resource.environment
+           scope.name, scope.version, scope.attributes, scope.schema_url, scope.dropped, resource.environment,
+           count(*) OVER ()
     FROM span LEFT JOIN resource USING (resource_id) LEFT JOIN scope USING (scope_id)
     WHERE trace_id = %s AND span_id = %s
-    ORDER BY end_ns DESC, start_ns DESC, digest DESC LIMIT 200"""
+    ORDER BY end_ns DESC, start_ns DESC, digest DESC LIMIT 1000"""
 LOG = """
     SELECT log.trace_id, log.span_id, time_ns, time_source, observed_ns, severity, severity_text, event_name, body,
            log.attributes, flags, dropped_attributes, redacted, received_ns, log.service, exact, resource.attributes,
@@ -67,6 +68,7 @@ class SpanRecord:
     scope: dict[str, Any]
     exact: dict[str, str]
     environment: str | None
+    stored: int  # how many records came under these ids; the latest thousand are read
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -218,6 +220,7 @@ def _span(row: tuple[Any, ...]) -> SpanRecord:
         scope=_scope(*row[24:29]),
         exact=exact,
         environment=row[29],
+        stored=row[30],
     )
 
 

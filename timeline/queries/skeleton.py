@@ -13,28 +13,19 @@ from django.db import connection
 from numpy.typing import NDArray
 
 from timeline.layout.tables import (
-    DECLARES_ATTEMPT,
     EVENT,
-    HAS_LINKS,
     LOG,
     SPAN,
-    TELLS_WAIT,
     Table,
     Told,
     no_rows,
 )
 from timeline.queries.bound import fetched
-from tracing.attempts import DECLARED
+from tracing import arrays
+from tracing.facts import EXCEPTION
 
 EIGHT_ZEROS, SIXTEEN_ZEROS = "'\\x0000000000000000'", "'\\x00000000000000000000000000000000'"
 TYPE_AND_MESSAGE = "hashtext(coalesce({0} ->> 'exception.type', '') || chr(10) || coalesce({0} ->> 'exception.message', '')) | 1"
-# Attributes that say how long something waited before it was worked on, beside the events named in `layout.waits`.
-WAIT_ATTRIBUTES = ("created_at", "enqueued_at", "messaging.enqueued_at", "celery.eta", "queue.time")
-# Which of few attributes a span has, as bits: asked of every span, so that the few are found without reading all.
-FACTS = (
-    f"int4send((attributes ?| %(attempts)s)::int * {DECLARES_ATTEMPT} + (links IS NOT NULL)::int * {HAS_LINKS}"
-    f" + (attributes ?| %(waits)s)::int * {TELLS_WAIT})"
-)
 # One expression a field of the table, in the order of its fields; `place` is the trace's in what was asked.
 SPAN_FIELDS: Mapping[str, str] = {
     "start": "int8send(start_ns)",
@@ -49,7 +40,7 @@ SPAN_FIELDS: Mapping[str, str] = {
     "operation": "int8send(hashtextextended(service || chr(1) || name, kind))",
     "dropped": "int8send(dropped_attributes + dropped_events + dropped_links)",
     "redacted": "int4send(redacted)",
-    "facts": FACTS,
+    "facts": "int4send(facts)",
 }
 LOG_FIELDS: Mapping[str, str] = {
     "time": "int8send(time_ns)",
@@ -71,6 +62,16 @@ EVENTS = (
     "string_agg(int4send(place::integer) || span_id || substr(digest, 1, 8) || int4send(cardinality(event_times))"
     " || substr(array_send(event_times), 21), ''::bytea) FILTER (WHERE cardinality(event_times) > 0)"
 )
+# The exceptions that the events of some spans tell; OFFSET 0 as in `timeline.queries.details`. These spans were read as of
+# the snapshot already, and a record never changes.
+EXCEPTIONS = f"""
+    SELECT span.trace_id, span.span_id, substr(span.digest, 1, 8), nth - 1, {TYPE_AND_MESSAGE.format("(told -> 'attributes')")}
+    FROM unnest(%(of)b::bytea[], %(ids)b::bytea[], %(digests)b::bytea[]) AS wanted(trace_id, span_id, digest)
+    CROSS JOIN LATERAL (
+        SELECT * FROM span WHERE span.trace_id = wanted.trace_id AND span.span_id = wanted.span_id
+            AND substr(span.digest, 1, 8) = wanted.digest AND day = ANY(%(days)s) OFFSET 0
+    ) AS span, jsonb_array_elements(events) WITH ORDINALITY AS one(told, nth)
+    WHERE told ->> 'name' = 'exception'"""
 VISIBLE = "pg_visible_in_snapshot(xid, %(snapshot)s::pg_snapshot)"
 # OFFSET 0 keeps this a look-up by trace for each of them, whatever the planner knows of today's partition.
 OF_TRACES = (
@@ -114,48 +115,37 @@ def read_logs_named(log_ids: Sequence[bytes], days: Sequence[int], snapshot: str
     return _table(_packed(_record(LOG_FIELDS), source, asked, 1)[0], LOG)
 
 
-def mark_failures(
-    events: Table, spans: Table, traces: Sequence[bytes], days: Sequence[int], snapshot: str
-) -> None:
-    """Say of each event whether it tells an exception: for the filter on errors."""
-    if not len(events):
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT place, span_id, substr(digest, 1, 8), nth - 1 FROM "
-            + OF_TRACES.format(table="span")
-            + ", jsonb_array_elements(events) WITH ORDINALITY AS one(told, nth)"
-            " WHERE events IS NOT NULL AND told ->> 'name' = 'exception'",
-            _asked(traces, days, snapshot),
-        )
-        failed = {(row[0], _number(row[1]), _number(row[2]), row[3]) for row in cursor.fetchall()}
-    holders = spans[events["span"]]
-    keys = zip(
-        holders["trace"].tolist(),
-        holders["span_id"].tolist(),
-        holders["digest"].tolist(),
-        events["ordinal"].tolist(),
-        strict=True,
-    )
-    events["failed"] = [key in failed for key in keys]
-
-
-def read_exceptions(logs: Table, traces: Sequence[bytes], days: Sequence[int], snapshot: str) -> list[Told]:
-    """What the spans of those logs that tell an exception say about it themselves."""
-    telling = logs[(logs["exception"] != 0) & (logs["span_id"] != 0) & (logs["trace"] >= 0)]
+def read_exceptions(spans: Table, traces: Sequence[bytes], days: Sequence[int], snapshot: str) -> list[Told]:
+    """Which events of these spans tell an exception, and which one. Only spans that have one are read."""
+    telling = spans[(spans["facts"] & EXCEPTION) != 0]
     if not len(telling):
         return []
-    said = TYPE_AND_MESSAGE.format("(told -> 'attributes')")
-    wanted = [int(span_id).to_bytes(8, "big") for span_id in np.unique(telling["span_id"])]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT place, span_id, substr(digest, 1, 8), nth - 1, {said} FROM "
-            + OF_TRACES.format(table="span")
-            + ", jsonb_array_elements(events) WITH ORDINALITY AS one(told, nth)"
-            " WHERE span_id = ANY(%(spans)s::bytea[]) AND events IS NOT NULL AND told ->> 'name' = 'exception'",
-            _asked(traces, days, snapshot) | {"spans": wanted},
-        )
-        return [Told(row[0], _number(row[1]), _number(row[2]), row[3], row[4]) for row in cursor.fetchall()]
+    packed = arrays.columns(
+        "bbb",
+        (
+            (traces[trace], int(span_id).to_bytes(8, "big"), int(digest).to_bytes(8, "big"))
+            for trace, span_id, digest in telling[["trace", "span_id", "digest"]].tolist()
+        ),
+    )
+    asked: dict[str, Any] = dict(zip(("of", "ids", "digests"), packed, strict=True))
+    place = {trace_id: number for number, trace_id in enumerate(traces)}
+    rows = fetched(EXCEPTIONS, asked | {"days": list(days)})
+    return [Told(place[row[0]], _number(row[1]), _number(row[2]), row[3], row[4]) for row in rows]
+
+
+def mark_failures(events: Table, spans: Table, exceptions: Sequence[Told]) -> None:
+    """Say of each event whether it tells an exception."""
+    if not exceptions:
+        return
+    failed = {(told.trace, told.span_id, told.digest, told.ordinal) for told in exceptions}
+    telling = np.flatnonzero((spans["facts"][events["span"]] & EXCEPTION) != 0)
+    holders = spans[events["span"][telling]]
+    keys = zip(
+        *(holders[name].tolist() for name in ("trace", "span_id", "digest")),
+        events["ordinal"][telling].tolist(),
+        strict=True,
+    )
+    events["failed"][telling] = [key in failed for key in keys]
 
 
 def read_services(codes: Iterable[int]) -> dict[int, str]:
@@ -179,8 +169,6 @@ def _asked(traces: Sequence[bytes], days: Collection[int], snapshot: str) -> dic
         "days": list(days),
         "snapshot": snapshot,
         "exception": ["exception.type", "exception.message"],
-        "attempts": sorted(DECLARED),
-        "waits": list(WAIT_ATTRIBUTES),
     }
 
 

@@ -16,7 +16,6 @@ from timeline.layout.forest import Chapter, Forest, grow
 from timeline.layout.ids import chapter_id
 from timeline.layout.moves import transitions
 from timeline.layout.plan import Fold
-from timeline.layout.sieve import Sieve
 from timeline.layout.tables import LOG, Move, Tables, no_rows
 from timeline.queries import chapters as read
 from timeline.queries.chapters import CHAPTER_KEY, Mentions, Sums, Trace
@@ -46,16 +45,16 @@ class Story:
     truncated: bool = False
 
 
-def read_story(flow: FlowSummary, snapshot: str, fold: Fold, sieve: Sieve) -> Story:
+def read_story(flow: FlowSummary, snapshot: str, fold: Fold) -> Story:
     if flow.kind == "request":
-        return _request(flow, snapshot, sieve)
-    return _entity(flow, snapshot, fold, sieve)
+        return _request(flow, snapshot)
+    return _entity(flow, snapshot, fold)
 
 
-def _request(flow: FlowSummary, snapshot: str, sieve: Sieve) -> Story:
+def _request(flow: FlowSummary, snapshot: str) -> Story:
     trace_id = flow.identity
     limit = MOST if flow.spans > MOST else 0
-    tables = _read([trace_id], flow.days, snapshot, sieve, limit=limit, logs=bool(flow.logs))
+    tables = _read([trace_id], flow.days, snapshot, limit=limit, logs=bool(flow.logs))
     chapter = Chapter(chapter_id(trace_id, 0, ""), trace_id, has_row=False)
     return Story(grow(tables, [chapter]), truncated=bool(limit))
 
@@ -64,7 +63,6 @@ def _read(
     traces: list[bytes],
     days: Sequence[int],
     snapshot: str,
-    sieve: Sieve,
     *,
     limit: int = 0,
     logs: bool = True,
@@ -73,15 +71,14 @@ def _read(
     if not traces:
         return Tables([])
     spans, events = read_spans(traces, days, snapshot, limit)
-    if sieve.only == "errors":
-        mark_failures(events, spans, traces, days, snapshot)
+    exceptions = read_exceptions(spans, traces, days, snapshot)
+    mark_failures(events, spans, exceptions)
     found = read_logs(traces, days, snapshot) if logs else no_rows(LOG)
-    exceptions = read_exceptions(found, traces, days, snapshot) if len(events) else []
     services = read_services(np.unique(np.concatenate((spans["service"], found["service"]))))
     return Tables(traces, spans, events, found, (), exceptions, services)
 
 
-def _entity(flow: FlowSummary, snapshot: str, fold: Fold, sieve: Sieve) -> Story:
+def _entity(flow: FlowSummary, snapshot: str, fold: Fold) -> Story:
     mentions = read.read_mentions(flow.identity, snapshot)
     sums = read.read_sums(flow.identity, snapshot)
     moves = transitions(read.read_assertions(flow.identity, snapshot))
@@ -90,7 +87,7 @@ def _entity(flow: FlowSummary, snapshot: str, fold: Fold, sieve: Sieve) -> Story
     heavy = sum(trace.spans + trace.logs for trace in traces.values()) > HEAVY
     wanted = [key for key in keys if not heavy or _is_asked(chapter_id(*key), fold)]
     readable = _within(wanted, traces)
-    tables = _tables(readable, mentions, traces, snapshot, sieve)
+    tables = _tables(readable, mentions, traces, snapshot)
     tables.moves = [move for move in moves if _is_read(move, readable, mentions)]
     by_id = {chapter_id(*key): key for key in keys}
     chapters = [
@@ -113,11 +110,10 @@ def _tables(
     mentions: dict[CHAPTER_KEY, Mentions],
     traces: dict[bytes, Trace],
     snapshot: str,
-    sieve: Sieve,
 ) -> Tables:
     wanted = sorted(trace_id for trace_id, _, _ in keys if trace_id)
     days = sorted({day for trace_id in wanted for day in traces.get(trace_id, Trace()).days})
-    tables = _read(wanted, days, snapshot, sieve)
+    tables = _read(wanted, days, snapshot)
     loose = [mentions[key] for key in keys if not key[0] and key in mentions]
     if loose:
         ids = sorted({log_id for told in loose for log_id in told.log_ids})

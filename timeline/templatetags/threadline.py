@@ -41,13 +41,18 @@ def when(context: Context, time_ns: int | None) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
-def between(context: Context, first_ns: int | None, last_ns: int | None) -> SafeString:
+def between(context: Context, first_ns: int | None, last_ns: int | None, dash: str = "–") -> SafeString:
     """Two such times with a dash."""
-    zone = reader_zone(context.get("request"))
-    return format_html('{} <span class="soft">–</span> {}', _time(first_ns, zone), _time(last_ns, zone))
+    zone, now = reader_zone(context.get("request")), now_ns()
+    if first_ns is None or last_ns is None:
+        first = last = ""
+    else:
+        first, last = moments.stretch(first_ns, last_ns, zone, now)
+    ends = _time(first_ns, zone, first), _time(last_ns, zone, last)
+    return format_html('{} <span class="soft">{}</span> {}', ends[0], dash, ends[1])
 
 
-def _time(time_ns: int | None, zone: tzinfo) -> SafeString:
+def _time(time_ns: int | None, zone: tzinfo, told: str = "") -> SafeString:
     if time_ns is None:
         return SafeString("–")
     now = now_ns()
@@ -60,7 +65,7 @@ def _time(time_ns: int | None, zone: tzinfo) -> SafeString:
         at.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if at else "",
         title,
         moments.ago(time_ns, now),
-        moments.short(time_ns, zone, now),
+        told or moments.short(time_ns, zone, now),
     )
 
 

@@ -5,10 +5,9 @@ answered by `tracing.unavailable`.
 """
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 
 from timeline.addresses import with_query
-from timeline.answers import FORMATS, json_answer, text_answer
+from timeline.answers import FORMATS, json_answer, page_answer, text_answer
 from timeline.plain import one_line
 
 WORDS = {400: "bad request", 404: "not found", 500: "internal error"}
@@ -36,7 +35,7 @@ def say(request: HttpRequest, status: int, sentence: str, field: str = "", sough
     form = request.GET.get("format", "html")
     if form not in FORMATS or form == "html":
         context = {"sentence": sentence, "field": field, "sought": sought}
-        return render(request, f"{status}.html", context, status=status)
+        return page_answer(request, f"{status}.html", context, status=status)
     hint = with_query("/find", {"q": sought}) if status == 404 else None
     if form == "json":
         error = {"status": status, "error": WORDS[status], "field": field or None, "sentence": sentence}

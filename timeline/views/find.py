@@ -4,13 +4,14 @@ One flow is a redirect, several are a list, none is a page that says where it lo
 text, `timeline.queries.find` looks it up.
 """
 
+from urllib.parse import parse_qsl
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from timeline.addresses import with_query
-from timeline.answers import BadFilter, asked_format, json_answer, text_answer
+from timeline.answers import BadFilter, asked_format, json_answer, page_answer, text_answer
 from timeline.clues import MAX_TEXT, clues
 from timeline.plain import flow_lines, flow_table, one_line
 from timeline.queries.find import Answer, look_up
@@ -34,15 +35,16 @@ def find(request: HttpRequest) -> HttpResponse:
     if asked != "html":
         return text_answer(_plain(asked, sought.text, answer), asked)
     context = {"sought": sought.text, "answer": answer}
-    return render(request, "find/page.html", context)
+    return page_answer(request, "find/page.html", context)
 
 
 def _target(path: str, answer: Answer, asked: str) -> str:
     """The flow's page; an address of ours keeps what it says about the view."""
-    flow = answer.flows[0]
-    if path.startswith("/flow/"):
-        return path
-    return with_query(flow.path, {"format": asked}) if "?" not in flow.path else flow.path
+    target = path if path.startswith("/flow/") else answer.flows[0].path
+    if not asked:
+        return target
+    address, _, query = target.partition("?")
+    return with_query(address, {**dict(parse_qsl(query)), "format": asked})
 
 
 def _plain(asked: str, text: str, answer: Answer) -> str:

@@ -1,7 +1,7 @@
 """`/flow/<kind>/<type>/<key>`: one flow as one timeline, as a page, JSON or text.
 
 Address to question (`timeline.asked`), question to chapters (`queries.story`), chapters to rows in order
-(`layout.story`), one window of them to words (`timeline.rows`), words to shapes (`timeline.page`).
+(`layout.plan`), one window of them to words (`timeline.rows`), words to shapes (`timeline.page`).
 """
 
 import re
@@ -10,12 +10,11 @@ from dataclasses import replace
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 
 from timeline import page, text
 from timeline.addresses import absolute, flow_asked, flow_url
-from timeline.answers import BadFilter, NotFound, asked_format, json_answer, text_answer
+from timeline.answers import BadFilter, NotFound, asked_format, json_answer, page_answer, text_answer
 from timeline.asked import Asked, Cursor, read_asked
 from timeline.layout.forest import Forest
 from timeline.layout.ids import EVENT_ID, SPAN_ID, find_node, row_id
@@ -55,7 +54,7 @@ def _answer(request: HttpRequest, kind: str, type: str, key: str) -> HttpRespons
         return text_answer(text.write(reading, flows[1:], form, reader_zone(request)), form)
     context = page.context(request, reading, flows[1:])
     part = request.headers.get("HX-Target") == "timeline"
-    return render(request, "flow/timeline.html" if part else "flow/flow.html", context)
+    return page_answer(request, "flow/timeline.html" if part else "flow/flow.html", context)
 
 
 def trace(request: HttpRequest, trace_id: str) -> HttpResponse:
@@ -76,7 +75,7 @@ def read(flow: FlowSummary, asked: Asked) -> Reading:
 
 def _read(flow: FlowSummary, asked: Asked) -> Reading:
     snapshot = asked.cursor.snapshot if asked.cursor else current_snapshot()
-    story = read_story(flow, snapshot, _with_record(asked), asked.sieve)
+    story = read_story(flow, snapshot, _with_record(asked))
     told = plan(story.forest, _open_to_record(story.forest, asked), asked.sieve)
     first = _first(told, asked)
     last = min(first + asked.limit, len(told))

@@ -8,11 +8,10 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from timeline.addresses import with_query
-from timeline.answers import asked_format, json_answer, text_answer, wants_part
+from timeline.answers import asked_format, json_answer, page_answer, text_answer, wants_part
 from timeline.bars import bars
 from timeline.forms import STATUSES, FlowFilter, read_filter
 from timeline.plain import flow_lines, flow_table
@@ -36,7 +35,7 @@ def flows(request: HttpRequest) -> HttpResponse:
     if asked != "html":
         return text_answer(_plain(asked, page), asked)
     context = _context(request, form, question, page)
-    response = render(request, "flows/list.html" if wants_part(request) else "flows/page.html", context)
+    response = page_answer(request, "flows/list.html" if wants_part(request) else "flows/page.html", context)
     response.headers["Vary"] = "HX-Request, Cookie"
     return response
 
@@ -57,6 +56,8 @@ def _context(
     def href(**changed: str) -> str:
         return with_query("/flows", asked | changed)
 
+    # The list's order is by the minute; on a page the latest of one minute stands first.
+    page.flows.sort(key=lambda flow: (-flow.activity, -(flow.last_ns or 0)))
     drawn = None if question.equalities else chart(question)
     return {
         "form": form,

@@ -7,12 +7,11 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from timeline import moments
 from timeline.addresses import with_query
-from timeline.answers import asked_format, json_answer, text_answer
+from timeline.answers import asked_format, json_answer, page_answer, text_answer
 from timeline.plain import cell, flow_lines, flow_table, one_line
 from timeline.queries import motion
 from timeline.queries.motion import Group, Motion
@@ -32,7 +31,7 @@ def now(request: HttpRequest) -> HttpResponse:
     if asked != "html":
         return text_answer(_plain(told, asked), asked)
     context = told | {"groups": _linked(told["motion"]), "otlp": otlp_address(request), "days": motion.DAYS}
-    return render(request, "now/page.html", context)
+    return page_answer(request, "now/page.html", context)
 
 
 def otlp_address(request: HttpRequest) -> str:
@@ -52,7 +51,7 @@ def _told() -> dict[str, Any]:
         "requests": motion.failing_requests(moving.from_minute, SHOWN),
         "quiet": motion.quiet_senders(at_ns, SHOWN),
         "from_ns": str(moving.from_minute * MINUTE_NS),
-        "failing_count": sum(group.failing for group in moving.groups),
+        "failing_count": motion.count_failing(moving.from_minute),
         "is_empty": not motion.has_any(),
     }
 

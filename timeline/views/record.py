@@ -7,17 +7,16 @@ import re
 from typing import Any
 from urllib.parse import quote
 
-import orjson
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 
 from timeline import grouping, moments, signs
 from timeline.addresses import flow_url, record_url
-from timeline.answers import NotFound, asked_format, json_answer, text_answer
+from timeline.answers import NotFound, asked_format, json_answer, page_answer, text_answer
 from timeline.asked import sent_path
 from timeline.layout.ids import EVENT_ID, LOG_ID, SPAN_ID
 from timeline.queries.record import LogRecord, SpanRecord, read_linking, read_log, read_versions
 from timeline.saying import severity_word
+from tracing.values import is_storable, json_bytes
 
 TIMES = ("start", "end", "time", "observed")
 MOST_EVENTS = 200  # drawn in a record; its JSON form has all
@@ -32,9 +31,9 @@ def record(request: HttpRequest, trace_id: str, span_id: str) -> HttpResponse:
     form = asked_format(request)
     told = [version.as_json() for version in versions]
     if form != "html":
-        return _plain({**told[0], "versions": told[1:]}, form)
+        return _plain({**told[0], "versions": told[1:], "records": versions[0].stored}, form)
     context = _span_context(versions, _rank(request.GET.get("version", "1"), len(versions)))
-    return render(request, "record/page.html", {"told": context})
+    return page_answer(request, "record/page.html", {"told": context})
 
 
 def log(request: HttpRequest, log_id: str) -> HttpResponse:
@@ -44,7 +43,7 @@ def log(request: HttpRequest, log_id: str) -> HttpResponse:
     form = asked_format(request)
     if form != "html":
         return _plain(found.as_json(), form)
-    return render(request, "record/page.html", {"told": _log_context(found)})
+    return page_answer(request, "record/page.html", {"told": _log_context(found)})
 
 
 def record_part(request: HttpRequest, row_id: str) -> HttpResponse:
@@ -56,7 +55,7 @@ def record_part(request: HttpRequest, row_id: str) -> HttpResponse:
     query.pop("record", None)
     path = sent_path(request)
     close = f"{path}?{query.urlencode()}" if query else path
-    return render(request, "record/drawer.html", {"told": context, "close": close})
+    return page_answer(request, "record/drawer.html", {"told": context, "close": close})
 
 
 def record_context(request: HttpRequest, row_id: str) -> dict[str, Any] | None:
@@ -96,7 +95,7 @@ def _rank(text: str, count: int) -> int:
 def _plain(told: dict[str, Any], form: str) -> HttpResponse:
     if form == "json":
         return json_answer(told)
-    text = UNPRINTABLE.sub(_escaped, orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
+    text = UNPRINTABLE.sub(_escaped, json_bytes(told, indented=True).decode())
     return text_answer(text if form == "txt" else f"```json\n{text}\n```", form)
 
 
@@ -199,7 +198,7 @@ def _as_sent(name: str, value: str) -> tuple[str, str]:
 
 
 def _raw(shown: SpanRecord | LogRecord) -> str:
-    told = orjson.dumps(shown.as_json(), option=orjson.OPT_INDENT_2).decode()
+    told = json_bytes(shown.as_json(), indented=True).decode()
     return grouping.shortened(told, MOST_BODY)
 
 
@@ -211,7 +210,8 @@ def _linked(
 
 
 def _others(one: grouping.Attribute) -> str:
-    if one.redacted or len(one.text) > 200 or not re.fullmatch(r"[A-Za-z_][\w./:@$-]*", one.name):
+    sound = len(one.text) <= 200 and is_storable(one.text)
+    if one.redacted or not sound or not re.fullmatch(r"[A-Za-z_][\w./:@$-]*", one.name):
         return ""
     value = one.text.replace("\\", "\\\\").replace('"', '\\"')
     return "/flows?q=" + quote(f'{one.name}="{value}"', safe="")

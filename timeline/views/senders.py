@@ -10,11 +10,10 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from timeline import moments
-from timeline.answers import asked_format, json_answer, text_answer
+from timeline.answers import asked_format, json_answer, page_answer, text_answer
 from timeline.plain import cell, one_line
 from timeline.queries.motion import QUIET_NS
 from timeline.templatetags.threadline import reasons
@@ -36,6 +35,11 @@ class Line:
     clock: str
     clock_is_off: bool
     sampled_percent: int
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it lives in the default environment, which need not be named."""
+        return self.sender.environment == settings.ENVIRONMENT
 
     @property
     def told(self) -> list[tuple[str, int]]:
@@ -64,7 +68,7 @@ def senders(request: HttpRequest) -> HttpResponse:
         "grpc": f"{http.removeprefix('http://').rpartition(':')[0]}:{settings.GRPC_PORT}",
         "retention_days": settings.RETENTION_DAYS,
     }
-    return render(request, "settings/senders.html", context)
+    return page_answer(request, "settings/senders.html", context)
 
 
 def _line(sender: Sender, at_ns: int) -> Line:

@@ -4,9 +4,9 @@ The pages themselves are `timeline.views.senders` and `timeline.views.rules`.
 """
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from timeline.answers import page_answer
 from tracing.models import Rule, Sender
 
 
@@ -16,4 +16,4 @@ def overview(request: HttpRequest) -> HttpResponse:
         "senders": Sender.objects.exclude(service="").count(),
         "rules": Rule.objects.filter(enabled=True).count(),
     }
-    return render(request, "settings/overview.html", context)
+    return page_answer(request, "settings/overview.html", context)

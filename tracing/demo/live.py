@@ -16,7 +16,7 @@ from tracing.demo.post import NotDelivered
 from tracing.demo.scene import SECOND
 
 FASTER = 100
-BEHIND_NS = 3 * SECOND  # a chapter is played as having begun a moment ago, so that nothing lies in the future
+BEHIND_NS = 3 * SECOND  # a chapter is played as having begun a moment ago: most have ended by now
 BEAT_S = 60
 EVERY_S = (1.5, 5.0)
 
@@ -29,6 +29,7 @@ class Live:
         self._due: list[tuple[int, int, int, Order, Chapter]] = []
         self._chance = Random(now_ns())
         self._beat_ns = 0
+        self._ends_ns = 0  # of what was played: nobody exports a span before it has ended
 
     def run(self, stop: threading.Event) -> None:
         """Until told to stop. Raises NotDelivered."""
@@ -54,9 +55,11 @@ class Live:
             while self._due and self._due[0][0] <= now:
                 _, _, _, order, chapter = heapq.heappop(self._due)
                 play(self._shop, order, chapter, now - BEHIND_NS)
+                self._ends_ns = max(self._ends_ns, self._shop.scene.now)
             self._beat(now)
-            self._shop.outbox.flush()
-            self._shop.outbox.post.settle()
+            if now >= self._ends_ns:
+                self._shop.outbox.flush()
+                self._shop.outbox.post.settle()
             stop.wait(0.5)
 
     def _place(self, now: int) -> None:

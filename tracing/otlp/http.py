@@ -22,7 +22,7 @@ from tracing.otlp.answers import (
 from tracing.otlp.receiving import Receiver, Signal, Storing
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
     from tracing.senders import Senders
 
@@ -34,6 +34,10 @@ TYPES: dict[str, Encoding] = {"application/x-protobuf": "protobuf", "application
 PACKINGS = {"": "", "identity": "", "gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate"}
 LISTED = "/v1/traces, /v1/logs and /v1/metrics"
 ALLOW = "POST, OPTIONS"
+NOT_HTTP_1 = (
+    "this port speaks HTTP/1.1, and an exporter came with HTTP/2: OTLP over gRPC has a port of its own, 4317 unless"
+    " THREADLINE_GRPC_PORT says otherwise"
+)
 
 
 class Reply(NamedTuple):
@@ -70,6 +74,20 @@ class Endpoint:
         shared = [] if environ["REQUEST_METHOD"] == "OPTIONS" else cors.headers(self._origins, origin)
         return _answer(start_response, reply, encoding or "json", shared, environ["REQUEST_METHOD"])
 
+    def worded(
+        self, content_type: str, status: str, sentence: str
+    ) -> tuple[str, list[tuple[str, str]], bytes]:
+        """What `tracing.server` answers by itself, as everything else is answered: a `google.rpc.Status`, and noted."""
+        if status[:3] in ("500", "503"):
+            reply = _failed(Failure(UNAVAILABLE, "the request could not be answered; send it again", 5))
+        else:
+            said = NOT_HTTP_1 if status[:3] == "505" else sentence or status[4:]
+            failure = Failure(_CODES.get(status[:3], INVALID_ARGUMENT), said)
+            reply = Reply(status, self._receiver.refused(failure, "http"))
+        assert reply.content is not None
+        described, body = _encoded(reply.content, TYPES.get(_bare(content_type), "json"))
+        return reply.status, [*described, *reply.headers], body
+
     def _reply(self, environ: "WSGIEnvironment") -> Reply:
         try:
             signal = _signal(environ.get("PATH_INFO", ""))
@@ -100,7 +118,7 @@ class Endpoint:
 
 def application(
     store: Storing, origins: Sequence[str] | None = None, senders: "Senders | None" = None
-) -> "WSGIApplication":
+) -> Endpoint:
     """OTLP/HTTP into a store. Origins and redaction come from the settings unless given."""
     from django.conf import settings
 
@@ -224,14 +242,3 @@ _CODES = {
     "501": UNIMPLEMENTED,
     "505": UNIMPLEMENTED,
 }
-
-
-def worded(content_type: str, status: str, sentence: str) -> tuple[str, list[tuple[str, str]], bytes]:
-    """What `tracing.server` answers by itself, as everything else is answered: a `google.rpc.Status`."""
-    if status[:3] in ("500", "503"):
-        reply = _failed(Failure(UNAVAILABLE, "the request could not be answered; send it again", 5))
-    else:
-        reply = Reply(status, Failure(_CODES.get(status[:3], INVALID_ARGUMENT), sentence or status[4:]))
-    assert reply.content is not None
-    described, body = _encoded(reply.content, TYPES.get(_bare(content_type), "json"))
-    return reply.status, [*described, *reply.headers], body

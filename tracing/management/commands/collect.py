@@ -77,7 +77,8 @@ def receive(store: "Store", options: dict[str, Any], stop: threading.Event) -> N
 
     host = ports.loopback(options["host"])
     ports.demand_free(host, {"--otlp-port": options["otlp_port"], "--grpc-port": options["grpc_port"]})
-    application = health.around(http.application(store), store.ready)
+    endpoint = http.application(store)
+    application = health.around(endpoint, store.ready)
     helpers = [sharing.Helper(["collect"], os.environ) for _ in range(settings.RECEIVERS - 1)]
     dealer = sharing.Dealer(helpers, lambda sentence: print(sentence, flush=True))
     # Both ports before the helpers: who takes one between the look and here must not leave processes behind.
@@ -87,7 +88,7 @@ def receive(store: "Store", options: dict[str, Any], stop: threading.Event) -> N
         undoing.callback(over_grpc.stop, 0)
         with seizing(host, "--otlp-port", options["otlp_port"]):
             address = host, options["otlp_port"]
-            over_http = server.in_thread(address, application, THREADS, dealer, http.worded)
+            over_http = server.in_thread(address, application, THREADS, dealer, endpoint.worded)
         undoing.pop_all()
     try:
         dealer.start()
@@ -115,10 +116,13 @@ def help_out(store: "Store", descriptor: int, stop: threading.Event) -> None:
     """Serve what the listening process hands over."""
     from tracing.otlp import http
 
-    application = health.around(http.application(store), store.ready)
+    endpoint = http.application(store)
+    application = health.around(endpoint, store.ready)
     with tempfile.TemporaryDirectory(prefix="threadline-") as folder:
         # cheroot wants to listen somewhere; nobody else can reach this.
-        over_http = server.in_thread(str(Path(folder) / "nobody"), application, THREADS, wording=http.worded)
+        over_http = server.in_thread(
+            str(Path(folder) / "nobody"), application, THREADS, wording=endpoint.worded
+        )
         sharing.take(descriptor, lambda connection: sharing.adopt(over_http, connection))
         stop.wait()
         over_http.stop()

@@ -6,7 +6,7 @@
 import logging
 import socket
 import time
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
 from django.conf import settings
@@ -75,10 +75,9 @@ class Command(BaseCommand):
 
 
 def at_least_one(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"a whole number from 1 on, not '{text}'")
+    return int(text)
 
 
 def listing(stories: list[Story]) -> str:

@@ -1,0 +1,70 @@
+"""What records say, found as text: in logs and spans, newest days first, under a time limit."""
+
+import pytest
+from django.test import Client
+
+from tests.builders import Service, batch, event, trace_id
+from timeline.queries import said
+from timeline.queries.hits import Clock
+from tracing.storing import Store
+
+SHOP = Service("shop")
+ORDER = {"order.id": "77"}
+PATH = "/flow/entity/order/77"
+
+
+@pytest.fixture
+def lines(store: Store) -> None:
+    failed = event("exception", 2, exception__type="Jam", exception__message="tray 2 is jammed")
+    place = SHOP.span("POST /orders", 0, 9, attributes=ORDER)
+    store.put(
+        batch(
+            place,
+            SHOP.span(
+                "print label", 1, 5, parent=place, status=2, message="printer on fire", events=[failed]
+            ),
+            SHOP.log("card declined by 100% of_banks", 3, span=place),
+            SHOP.log({"note": "left at the neighbour's"}, 4, attributes=ORDER),
+            SHOP.log("nobody's line", 5, trace=trace_id("other"), event_name="parcel.weighed"),
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("card declined", PATH),
+        ("CARD DECLINED by 100% of_", PATH),
+        ("left at the neighbour", PATH),
+        ("printer on fire", PATH),
+        ("tray 2 is jammed", PATH),
+        ("print label", PATH),
+        ("nobody's line", f"/flow/request/trace/{trace_id('other').hex()}"),
+        ("parcel.weighed", f"/flow/request/trace/{trace_id('other').hex()}"),
+        ("of%banks", ""),
+        ("neighbours", ""),
+    ],
+)
+def test_a_line_leads_to_its_flow(client: Client, lines: None, text: str, path: str) -> None:
+    answer = client.get("/find", {"q": text})
+    assert answer.headers.get("Location", "") == path
+    if not path:
+        assert f"“{text}” in what logs and spans say" in answer.content.decode()
+
+
+def test_text_too_short_to_mean_anything_is_not_looked_for(client: Client, lines: None) -> None:
+    assert "what logs and spans say" not in client.get("/find", {"q": "tra"}).content.decode()
+
+
+def test_looking_ends_in_time_and_says_so(
+    client: Client, lines: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(said, "TIME_LIMIT_S", 0.0)
+    assert "back to part of the newest day" in client.get("/find", {"q": "card declined"}).content.decode()
+
+
+def test_a_query_that_is_cancelled_leaves_the_connection_usable(clean_store: None) -> None:
+    clock = Clock(0.05)
+    with pytest.raises(TimeoutError):
+        clock.run("SELECT pg_sleep(5)", [])
+    assert Clock(1.0).run("SELECT 1", []) == [(1,)]
