@@ -34,7 +34,7 @@ def test_a_healthy_sender(client: Client, clean_store: None) -> None:
     sender("shop", accepted_logs=7, clock_offset_ns=41_000_000)
     page = text(client)
     assert "Everything that arrived was kept" in page
-    for told in ("1,204", "python opentelemetry 1.45.2", "41 ms behind", "not seen"):
+    for told in ("1,204", "python opentelemetry 1.45.2", "41 ms old", "not seen"):
         assert told in page
 
 
@@ -51,7 +51,7 @@ def test_refusals_are_told_with_their_reasons(client: Client, clean_store: None)
     [
         ({"last_seen_ns": 0}, "○ quiet"),
         ({"clock_offset_ns": -5_000_000_000}, "5 s ahead"),
-        ({"clock_offset_ns": 3_600_000_000_000}, "1 h behind"),
+        ({"clock_offset_ns": 3_600_000_000_000}, "1 h old"),
         ({"sampled_spans": 602}, "◌ 50 % of spans"),
         ({"resent": 9}, 'data-word="sent again">9<'),
     ],
@@ -81,7 +81,7 @@ def test_for_terminals_and_chat(client: Client, clean_store: None, form: str) ->
     assert answer.headers["Content-Type"].startswith(kinds[form])
     text = answer.content.decode()
     assert text.replace("\n", "").isprintable()
-    for told in ("(production), last heard", "1,204 spans · 1 refused · newest record 3 s ahead · python",
+    for told in ("(production), last heard", "1,204 spans · 1 refused · newest record 3 s ahead of our clock · python",
                  "refused 1 ×: Too many days.", "requests refused whole", "refused 2 ×: The body is not gzip"):  # fmt: skip
         assert told in text
     assert form == "md" or max(map(len, text.splitlines())) <= 100

@@ -132,7 +132,7 @@ class Painter:
             since = row.start - self.origin
             return f"+{moments.took(since)}" if since >= 0 else moments.took(since)
         time = moments.moment(row.start, self.zone)
-        return f"{time:%H:%M:%S}.{time.microsecond // 1000:03}" if time else "no time"
+        return f"{time:%H:%M:%S}" if time else "no time"
 
     def _when(self, row: Row) -> str:
         if row.received_ns is not None:

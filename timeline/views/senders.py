@@ -88,7 +88,7 @@ def _clock(off_ns: int | None) -> str:
     """Our clock minus the newest record's time at its arrival: delay where positive, a clock ahead where negative."""
     if off_ns is None:
         return "unknown"
-    return f"{moments.took(-off_ns)} ahead" if off_ns < 0 else f"{moments.took(off_ns)} behind"
+    return f"{moments.took(-off_ns)} ahead of our clock" if off_ns < 0 else f"{moments.took(off_ns)} old"
 
 
 def _plain(known: Sequence[Sender], asked: str, at_ns: int) -> str:
