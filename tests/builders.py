@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from tracing.facts import facts_of
 from tracing.records import Batch, Event, Link, Log, Resource, Scope, Span
 
 MS = 1_000_000
@@ -82,12 +83,14 @@ class Service:
         ]  # fmt: skip
         own_id = span_id(id or f"{name} {start} {trace.hex()}")
         digest = _digest(repr((trace, own_id, above, start, end, name, status, told, events_json)).encode())
-        return Span(
+        made = Span(
             trace, own_id, above, start, end, name, kind, status, message, "", 0x101, self.resource, SCOPE,
             told, orjson.dumps(told), list(events), orjson.dumps(events_json) if events else None,
             [Link(one.trace_id, one.span_id) for one in links], orjson.dumps(links_json) if links else None,
             dropped, 0, 0, digest, redacted,
         )  # fmt: skip
+        made.facts = facts_of(made)
+        return made
 
     def log(
         self,

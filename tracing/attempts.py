@@ -44,8 +44,11 @@ def is_retry(attributes: dict[str, Any]) -> bool:
 
 def is_no_retry(attributes: dict[str, Any]) -> bool:
     """Whether the record was answered by a redirect or a challenge, under the attribute's new or old name."""
-    codes = (attributes.get("http.response.status_code"), attributes.get("http.status_code"))
-    return any(_whole(code) in NO_RETRY_STATUS for code in codes)
+    for name in ("http.response.status_code", "http.status_code"):
+        code = attributes.get(name)
+        if code is not None and _whole(code) in NO_RETRY_STATUS:
+            return True
+    return False
 
 
 def _whole(value: Any) -> int | None:

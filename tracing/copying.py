@@ -7,7 +7,6 @@ from struct import Struct
 
 import orjson
 
-from tracing.facts import facts_of
 from tracing.records import Log, Span
 
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -71,7 +70,7 @@ def span_row(span: Span, rule_version: int, received_ns: int, xid: int) -> bytes
             message,
             _length(len(state)),
             state,
-            _FACTS(4, facts_of(span), len(attributes) + 1, 1),
+            _FACTS(4, span.facts, len(attributes) + 1, 1),
             attributes,
             _json(span.events_json),
             _json(span.links_json),

@@ -46,8 +46,9 @@ _BITS = {
     **dict.fromkeys(WAITING, WAIT),
     **dict.fromkeys(DELIVERIES, DELIVERY),
     **dict.fromkeys(OUTCOMES, OUTCOME),
+    "logfire.span_type": 0,
 }
-_NAMES = frozenset((*_BITS, *_STATUS_CODES, "logfire.span_type"))
+_NAMES = frozenset(_BITS)
 _WAITING = frozenset(WAITING)
 
 
@@ -57,6 +58,9 @@ def facts_of(span: Span) -> int:
     found = LINKS if span.links else 0
     if not attributes.keys().isdisjoint(_NAMES):
         found |= _of_attributes(attributes)
+    for name in _STATUS_CODES:
+        if name in attributes and is_no_retry(attributes):
+            found |= NO_RETRY
     for event in span.events:
         if event.name == "exception":
             found |= EXCEPTION
@@ -68,9 +72,5 @@ def facts_of(span: Span) -> int:
 def _of_attributes(attributes: dict[str, Any]) -> int:
     found = 0
     for name in attributes.keys() & _NAMES:
-        found |= _BITS.get(name, 0)
-    if attributes.get("logfire.span_type") == "pending_span":
-        found |= PENDING
-    if is_no_retry(attributes):
-        found |= NO_RETRY
-    return found
+        found |= _BITS[name]
+    return found | PENDING if attributes.get("logfire.span_type") == "pending_span" else found

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from tracing.attempts import is_retry
 from tracing.exceptions import ERROR_SEVERITY, Telling, log_exception, span_exceptions
+from tracing.facts import ATTEMPT
 from tracing.mentions import NOTHING, Assertion, Flow, Mention, Reading
-from tracing.records import MAX_NS, Log, Span, is_plausible
+from tracing.records import DAY_NS, FIRST_NS, LAST_NS, MAX_NS, Log, Span, is_plausible
 from tracing.sums import (
     AssertionRow,
     ChapterKey,
@@ -75,31 +76,80 @@ class Fold:
     def take_span(
         self, span: Span, reading: Reading, *, request: bool = True, known: Container[bytes] = ()
     ) -> None:
-        """Add a span.
+        """Add one span; see `take_spans`."""
+        self.take_spans((span,), (reading,), request=request, known=known)
 
-        `request=False` leaves its request alone (a rule applied to what is stored); `known` are ids of flows that
-        count the record already, through another rule: it becomes a member under this rule too and adds nothing.
+    def take_spans(
+        self,
+        spans: Sequence[Span],
+        readings: Sequence[Reading],
+        *,
+        request: bool = True,
+        known: Container[bytes] = (),
+    ) -> None:
+        """Add spans, each with what was read from it.
+
+        `request=False` leaves their requests alone (a rule applied to what is stored); `known` are ids of flows that
+        count them already, through another rule: they become members under this rule too and add nothing.
         """
-        if not request and reading is NOTHING:
+        begin, last = 0, len(spans) - 1
+        for at, span in enumerate(spans):
+            # The spans of a trace follow each other, and most of a run say the same: it is added at once.
+            if at != last:
+                following = spans[at + 1]
+                if (
+                    span.trace_id == following.trace_id
+                    and span.resource is following.resource
+                    and readings[at].mentions is readings[at + 1].mentions
+                    and span.start_ns // DAY_NS == following.start_ns // DAY_NS
+                ):
+                    continue
+            self._take_run(spans[begin : at + 1], readings[begin : at + 1], request, known)
+            begin = at + 1
+
+    def _take_run(
+        self, run: Sequence[Span], readings: Sequence[Reading], request: bool, known: Container[bytes]
+    ) -> None:
+        """Add spans of one trace, day and resource that mention the same flows."""
+        mentioning = bool(readings[0].mentions)
+        if not request and not mentioning:
             return
-        counted = self._span_counted(span)
-        told = span_exceptions(span) if span.events else ()
-        day = span.day
+        counted = self._spans_counted(run)
+        told = [telling for span in run if span.events for telling in span_exceptions(span)]
         if request:
-            row = self._request(span.trace_id, day, span.resource.environment)
-            row.count(counted)
+            self._take_request(run, counted, told)
+        if mentioning:
+            self._take_mentions(run, readings, counted, told, known)
+
+    def _take_request(self, run: Sequence[Span], counted: Counted, told: Sequence[Telling]) -> None:
+        first, day = run[0], run[0].day
+        row = self._request(first.trace_id, day, first.resource.environment)
+        row.count(counted)
+        for span in run:
             if not span.parent_span_id:
                 _choose_root(row, span)
-            if told:
-                self._tell(span.trace_id, told, RequestKey(span.trace_id, day))
-        if reading is not NOTHING:
-            step = _span_step(span)
-            for place in self._places(reading.mentions, span.trace_id, "", day):
-                place.member.span_ids += span.span_id
-                place.member.span_marks += span.digest[:MARK]
-                self._mention(place, counted, step, told, known)
+        if told:
+            self._tell(first.trace_id, told, RequestKey(first.trace_id, day))
+
+    def _take_mentions(
+        self,
+        run: Sequence[Span],
+        readings: Sequence[Reading],
+        counted: Counted,
+        told: Sequence[Telling],
+        known: Container[bytes],
+    ) -> None:
+        trace_id, day = run[0].trace_id, run[0].day
+        step = _last_step(run)
+        ids = b"".join([span.span_id for span in run])
+        marks = b"".join([span.digest[:MARK] for span in run])
+        for place in self._places(readings[0].mentions, trace_id, "", day):
+            place.member.span_ids += ids
+            place.member.span_marks += marks
+            self._mention(place, counted, step, told, known)
+        for span, reading in zip(run, readings, strict=True):
             if reading.assertions:
-                record = (span.digest, span.trace_id, span.span_id, day)
+                record = (span.digest, trace_id, span.span_id, day)
                 self._assert(reading.assertions, span.resource.service, *record)
 
     def take_log(
@@ -150,13 +200,32 @@ class Fold:
             row.environment = min(row.environment, named) if row.environment else named
         return row
 
-    def _span_counted(self, span: Span) -> Counted:
-        start_ns, end_ns = span.start_ns, span.end_ns
-        if end_ns < start_ns or not is_plausible(end_ns):
-            end_ns = start_ns
-        errors, retries = int(span.status == 2), int(is_retry(opened(span.attributes)))
-        times = self._times(start_ns, end_ns)
-        return (1, len(span.events), 0, errors, retries, *times, span.resource.service)
+    def _spans_counted(self, run: Sequence[Span]) -> Counted:
+        """What spans of one resource add, in one pass."""
+        now, minute = self.received_ns, 0
+        events = errors = retries = late = 0
+        first_ns = last_ns = None
+        for span in run:
+            start_ns, end_ns = span.start_ns, span.end_ns
+            events += len(span.events)
+            errors += span.status == 2
+            if span.facts & ATTEMPT:
+                retries += is_retry(opened(span.attributes))
+            if not FIRST_NS <= start_ns < LAST_NS:
+                # Counts as active when it arrived, but dates nothing.
+                minute = max(minute, now // MINUTE_NS)
+                continue
+            if not start_ns <= end_ns < LAST_NS:
+                end_ns = start_ns
+            if first_ns is None or start_ns < first_ns:
+                first_ns = start_ns
+            if last_ns is None or end_ns > last_ns:
+                last_ns = end_ns
+            late += now - end_ns > LATE_NS
+        if last_ns is not None:
+            minute = max(minute, min(last_ns, now + AHEAD_NS) // MINUTE_NS)
+        service = run[0].resource.service
+        return (len(run), events, 0, errors, retries, late, first_ns, last_ns, minute, service)
 
     def _log_counted(self, log: Log, plain: bool) -> Counted:
         late, first_ns, last_ns, activity = self._times(log.time_ns, log.time_ns)
@@ -279,7 +348,10 @@ def _log_step(log: Log) -> Said | None:
     return Said(order_of(log.time_ns, log.digest), log.event_name, log.time_ns)
 
 
-def _span_step(span: Span) -> Said | None:
-    if span.kind not in (SERVER, CONSUMER) and span.parent_span_id:
-        return None
-    return Said(order_of(span.start_ns, span.digest), span.name, span.start_ns)
+def _last_step(run: Sequence[Span]) -> Said | None:
+    """The latest milestone among spans."""
+    step = None
+    for span in run:
+        if span.kind == SERVER or span.kind == CONSUMER or not span.parent_span_id:
+            step = later(step, Said(order_of(span.start_ns, span.digest), span.name, span.start_ns))
+    return step

@@ -104,6 +104,7 @@ class Span:
     exact: dict[str, str] | None = (
         None  # what the columns could not hold, e.g. {"end": "18446744073709551615"}
     )
+    facts: int = -1  # bits of `tracing.facts`
 
     @property
     def day(self) -> int:

@@ -247,9 +247,8 @@ def _folding(spans: Sequence[Span], rules: Rulebook, stamp: Stamp, fold: Fold) -
         _take_spans(fold, part, rules)
 
 
-def _take_spans(fold: Fold, spans: Iterable[Span], rules: Rulebook) -> None:
-    for span in spans:
-        fold.take_span(span, rules.read_span(span))
+def _take_spans(fold: Fold, spans: Sequence[Span], rules: Rulebook) -> None:
+    fold.take_spans(spans, list(map(rules.read_span, spans)))
 
 
 def days_of(spans: Sequence[Span], logs: Sequence[Log]) -> set[int]:

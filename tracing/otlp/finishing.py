@@ -9,6 +9,7 @@ import logging
 from collections import Counter
 from typing import Any
 
+from tracing.facts import facts_of
 from tracing.otlp import identity
 from tracing.otlp.attributes import Memory, map_value
 from tracing.records import ATTRIBUTES, MAX_NS, Batch, Event, Log, Refusal, Resource, Scope, Span
@@ -151,6 +152,7 @@ def finish_span(work: Work, span: Span, links: list[dict[str, Any]]) -> None:
         return
     span.attributes, special = work.settled(span.attributes)
     span.attributes_json = identity.canonical(span.attributes)
+    span.facts = facts_of(span)
     rows = _event_rows(work, span.events) if span.events else []
     span.events_json = identity.canonical(rows) if rows else None
     for link in links:
