@@ -105,16 +105,3 @@ def test_links_that_lead_somewhere(worker: psycopg.Connection) -> None:
     assert row == {
         "day": span.day, "target_trace_id": T1, "target_span_id": target.span_id, "trace_id": T1, "span_id": span.span_id,
     }  # fmt: skip
-
-
-def test_members(worker: psycopg.Connection) -> None:
-    rows = [
-        copying.member_row(20_000, bytes(16), T1, "", 3, b"12345678" * 2, b"1234" * 2, b"", 7),
-        copying.member_row(0, bytes(16), b"", "shöp", 3, b"", b"", b"0123456789abcdef", 7),
-    ]
-    first, second = copied(worker, "member", copying.MEMBER_COLUMNS, rows)
-    assert first == {
-        "day": 20_000, "flow_id": bytes(16), "trace_id": T1, "service": "", "rule_id": 3, "span_ids": b"12345678" * 2,
-        "span_marks": b"1234" * 2, "log_ids": b"", "xid": "7",
-    }  # fmt: skip
-    assert (second["day"], second["service"], second["log_ids"]) == (0, "shöp", b"0123456789abcdef")

@@ -38,9 +38,6 @@ _LOG = Struct(
 LINK_COLUMNS = "day, target_trace_id, target_span_id, trace_id, span_id"
 _LINK = Struct(">hiii16si8si16si8s").pack
 
-MEMBER_COLUMNS = "day, flow_id, rule_id, xid, trace_id, service, span_ids, span_marks, log_ids"
-_MEMBER = Struct(">hiii16siiiq").pack
-
 
 def span_row(span: Span, rule_version: int, received_ns: int, xid: int) -> bytes:
     """One row of `span`, columns as in SPAN_COLUMNS."""
@@ -111,31 +108,6 @@ def link_rows(span: Span) -> list[bytes]:
         for link in span.links
         if len(link.trace_id) == 16 and len(link.span_id) == 8
     ]
-
-
-def member_row(
-    day: int,
-    flow_id: bytes,
-    trace_id: bytes,
-    service: str,
-    rule_id: int,
-    span_ids: bytes,
-    span_marks: bytes,
-    log_ids: bytes,
-    xid: int,
-) -> bytes:
-    """One row of `member`, columns as in MEMBER_COLUMNS."""
-    head = _MEMBER(9, 4, day, 16, flow_id, 4, rule_id, 8, xid)
-    return b"".join(
-        (
-            head,
-            _sized(trace_id),
-            _sized(service.encode()),
-            _sized(span_ids),
-            _sized(span_marks),
-            _sized(log_ids),
-        )
-    )
 
 
 def _sized(value: bytes) -> bytes:

@@ -6,15 +6,14 @@ Arrays go in binary (%b), packed by `tracing.arrays`.
 """
 
 from collections import Counter
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 
 from tracing import arrays
-from tracing.copying import HEADER, MEMBER_COLUMNS, TRAILER, member_row
 from tracing.exceptions import errors_of
 from tracing.flows import Fold
-from tracing.sums import ChapterKey, MemberIds, MemberKey, RequestKey, RequestSums, ToldKey
+from tracing.sums import ChapterKey, RequestKey, RequestSums, ToldKey
 
 Cursor = psycopg.Cursor[tuple[Any, ...]]
 
@@ -145,6 +144,12 @@ FROM unnest(%b::bytea[], %b::bytea[], %b::text[], %b::int[], %b::int[]) AS n(flo
 WHERE (c.flow_id, c.trace_id, c.service, c.day) = (n.flow_id, n.trace_id, n.service, n.day)
 """
 
+_MEMBERS = """
+INSERT INTO member (day, flow_id, trace_id, service, rule_id, span_ids, span_marks, log_ids, xid)
+SELECT n.*, %s::xid8 FROM unnest(%b::int[], %b::bytea[], %b::bytea[], %b::text[], %b::int[], %b::bytea[], %b::bytea[],
+    %b::bytea[]) AS n
+"""
+
 _ASSERTIONS = """
 INSERT INTO assertion (flow_id, valid_ns, system, digest, state, received_ns, trace_id, record_id, day, rule_id, xid)
 SELECT flow_id, valid_ns, system, digest, state, received_ns, trace_id, record_id, day, rule_id, %s::xid8
@@ -166,21 +171,22 @@ WHERE excluded.state_order > s.state_order
 """
 
 
-def add(cursor: Cursor, fold: Fold, xid: int) -> None:
-    """Write all of a fold, inside the caller's transaction."""
+def add(cursor: Cursor, fold: Fold, xid: int, ending: LiteralString = "") -> None:
+    """Write all of a fold, inside the caller's transaction; `ending` is sent along as the last statement."""
     _count_exceptions(cursor, fold)
     fold.total_flows()
-    # The database works on one statement while the rows of the next are put together.
+    # The database works on one statement while the rows of the next are put together, and is asked for an answer twice.
     with cursor.connection.pipeline(), cursor.connection.cursor() as flows:
         _add_requests(cursor, fold, xid)
+        _add_members(cursor, fold, xid)
         _add_flows(flows, fold, xid)
         chapters = _chapter_columns(fold)
-        members = _member_rows(fold, xid)
         grown = [flow_id for flow_id, inserted in flows if not inserted] if fold.flows else []
         if fold.chapters:
             cursor.execute(_CHAPTERS, [str(xid), *chapters, arrays.array("b", grown)])
         _add_states(cursor, fold, xid)
-    _add_members(cursor, members)
+        if ending:
+            cursor.execute(ending)
 
 
 def _count_exceptions(cursor: Cursor, fold: Fold) -> None:
@@ -299,24 +305,15 @@ def add_again(cursor: Cursor, fold: Fold) -> None:
         cursor.execute(_CHAPTERS_AGAIN, arrays.columns("bbtii", again))
 
 
-def _member_rows(fold: Fold, xid: int) -> bytes:
-    rows = sorted(fold.members.items())
-    return b"".join([_member_row(key, ids, xid) for key, ids in rows])
-
-
-def _member_row(key: MemberKey, ids: MemberIds, xid: int) -> bytes:
-    # fmt: off
-    return member_row(
-        key.day, key.flow_id, key.trace_id, key.service, key.rule_id,
-        bytes(ids.span_ids), bytes(ids.span_marks), bytes(ids.log_ids), xid,
-    )
-    # fmt: on
-
-
-def _add_members(cursor: Cursor, rows: bytes) -> None:
-    if rows:
-        with cursor.copy(f"COPY member ({MEMBER_COLUMNS}) FROM STDIN (FORMAT binary)") as copy:
-            copy.write(HEADER + rows + TRAILER)
+def _add_members(cursor: Cursor, fold: Fold, xid: int) -> None:
+    if fold.members:
+        # fmt: off
+        rows = [
+            (*key, bytes(ids.span_ids), bytes(ids.span_marks), bytes(ids.log_ids))
+            for key, ids in sorted(fold.members.items())
+        ]
+        # fmt: on
+        cursor.execute(_MEMBERS, [str(xid), *arrays.columns("ibbtibbb", rows)])
 
 
 def _add_states(cursor: Cursor, fold: Fold, xid: int) -> None:

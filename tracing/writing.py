@@ -5,7 +5,7 @@ and only what came back is folded. `tracing.storing` decides what shares a trans
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any, LiteralString, NamedTuple
 
 import psycopg
@@ -80,22 +80,42 @@ class Writer:
     def _write(
         self, spans: Sequence[Span], logs: Sequence[Log], received_ns: int, *, staged: bool
     ) -> list[Span | Log]:
-        with self.connection.transaction(), self.connection.cursor() as cursor:
-            cursor.execute(_LOCK, (rulebook.RULES_LOCK,))
-            xid, version = cursor.execute(_BEGIN).fetchone() or (0, 0)
+        with self._transaction() as cursor:
+            xid, version = self._begin(cursor)
             rules = self._rules_at(version)
             noted = self._write_senders(cursor, spans, logs, received_ns)
+            days = self._note_days(cursor, spans, logs, received_ns)
             stamp = Stamp(rules.version, received_ns, xid)
             fold, spans_again = self._write_spans(cursor, spans, rules, stamp, staged)
             logs_again = self._write_logs(cursor, logs, rules, fold, stamp, staged)
-            summing.add(cursor, fold, xid)
-            days = self._note_days(cursor, spans, logs, received_ns)
+            summing.add(cursor, fold, xid, "COMMIT")
+            if cursor.statusmessage != "COMMIT":
+                raise psycopg.OperationalError("the transaction was not committed")
         self._known |= noted
         self._day_hours |= days
         again: list[Span | Log] = [*spans_again, *logs_again]
         if again:
             self._note_again(fold)
         return again
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Cursor]:
+        """Begins and commits with the statements inside: each answer waited for costs a turn on a busy processor."""
+        with self.connection.cursor() as cursor:
+            try:
+                yield cursor
+            except BaseException:
+                if not self.connection.closed:
+                    self.connection.rollback()
+                raise
+
+    def _begin(self, cursor: Cursor) -> tuple[int, int]:
+        """The transaction's number, and the version of the rules it holds for."""
+        with self.connection.pipeline():
+            self.connection.execute("BEGIN")
+            self.connection.execute(_LOCK, (rulebook.RULES_LOCK,))
+            cursor.execute(_BEGIN)
+        return cursor.fetchone() or (0, 0)
 
     def _note_again(self, fold: Fold) -> None:
         """Count the repeats. They are for people to see: what was stored stays stored if this cannot be."""
