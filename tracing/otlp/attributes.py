@@ -47,6 +47,7 @@ class Memory:
         self.ordinary: set[str] = set()
         self.pairs = _Pairs(self)
         self.texts = _Texts()
+        self.statuses = _Statuses()
 
     @property
     def is_full(self) -> bool:
@@ -131,6 +132,20 @@ def _lenient_pair(raw: bytes) -> tuple[str, Any]:
     except DecodeError as error:
         raise Malformed("an attribute is not valid protobuf") from error
     return text_of(pair.key), value_of(pair.value)
+
+
+class _Statuses(dict[bytes, tuple[int, str]]):
+    """Code and message of a span's status."""
+
+    def __missing__(self, raw: bytes) -> tuple[int, str]:
+        try:
+            sent = wire.Status.FromString(raw)
+        except DecodeError as error:
+            raise Malformed("its status is not valid protobuf") from error
+        found = (sent.code, text_of(sent.message))
+        if len(raw) <= _LONGEST_REMEMBERED and len(self) < _REMEMBERED:
+            self[raw] = found
+        return found
 
 
 class _Texts(dict[bytes, str]):

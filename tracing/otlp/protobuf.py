@@ -75,7 +75,8 @@ def read_spans(work: Work, body: bytes) -> Iterator[None]:
 
 def _read_span(work: Work, sent: Any, resource: Resource, scope: Scope) -> None:
     memory = work.memory
-    texts, status = memory.texts, sent.status
+    texts = memory.texts
+    code, message = memory.statuses[sent.status]
     # Most spans have neither, and asking for the length is a third of a loop over nothing.
     links = [_link_row(memory, link) for link in sent.links] if sent.links else []
     events = [_event(memory, event) for event in sent.events] if sent.events else []
@@ -88,8 +89,8 @@ def _read_span(work: Work, sent: Any, resource: Resource, scope: Scope) -> None:
         sent.end_time_unix_nano,
         texts[sent.name],
         sent.kind,
-        status.code,
-        texts[status.message],
+        code,
+        message,
         texts[sent.trace_state],
         sent.flags,
         resource,

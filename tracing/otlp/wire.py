@@ -28,6 +28,8 @@ _LEFT_AS_BYTES = {
         "common.v1.KeyValue",
         "common.v1.AnyValue",
         "trace.v1.Span",
+        # Nearly always one of a few: remembered like a text.
+        "trace.v1.Status",
         "logs.v1.LogRecord",
         # Metrics are only counted.
         "metrics.v1.NumberDataPoint",
@@ -101,6 +103,7 @@ TraceRequest = _message("ExportTraceServiceRequest")
 LogsRequest = _message("ExportLogsServiceRequest")
 MetricsRequest = _message("ExportMetricsServiceRequest")
 Span = _message("Span")
+Status = _message("Status")
 LogRecord = _message("LogRecord")
 Pair = _message("Pair")  # a KeyValue whose value is left as bytes
 AnyValue = _message("AnyValue")
