@@ -50,6 +50,7 @@ class Rulebook:
         # Rules whose type an attribute names: what they find depends on more than the keys.
         self._typed = frozenset(index for index, rule in enumerate(self.rules) if rule.type_attributes)
         self._remembered: dict[tuple[Any, ...], _Carried] = {}
+        self._states: dict[tuple[int, str, str], tuple[str, ...]] = {}
 
     def read_span(self, span: Span) -> Reading:
         """What a span, its resource and its events say: a key counts wherever it stands."""
@@ -184,7 +185,8 @@ class Rulebook:
             if hit.position or (hit.rule, hit.prefix) in done:
                 continue
             rule = self.rules[hit.rule]
-            places = [hit._replace(position=at) for at in range(len(rule.keys[hit.alternative]))]
+            wanted = len(rule.keys[hit.alternative])
+            places = [hit] if wanted == 1 else [hit._replace(position=at) for at in range(wanted)]
             parts = [keys.get(place) for place in places]
             if not all(parts) or own.keys().isdisjoint(places):
                 continue
@@ -194,7 +196,17 @@ class Rulebook:
                 name = (rule.kind, type_name, "/".join(part for part in parts if part))
                 environment = resource.environment or self._environment
                 flow = Flow(flow_id(*name, environment), *name, environment)
-                yield _Speaker(flow, rule.rule_id, tuple(_state_names(rule, type_name, hit.prefix)))
+                yield _Speaker(flow, rule.rule_id, self._state_names(hit.rule, type_name, hit.prefix))
+
+    def _state_names(self, index: int, type_name: str, prefix: str) -> tuple[str, ...]:
+        """Where such a flow's state may stand; remembered, because every order's stands in the same places."""
+        known = self._states.get((index, type_name, prefix))
+        if known is None:
+            if len(self._states) > 5_000:
+                self._states.clear()
+            known = tuple(_state_names(self.rules[index], type_name, prefix))
+            self._states[index, type_name, prefix] = known
+        return known
 
     def _type(self, rule: Rule, prefix: str, layers: tuple[ATTRIBUTES, ...]) -> str:
         for name in rule.type_attributes:
@@ -226,6 +238,9 @@ class _Carried(NamedTuple):
     @classmethod
     def of(cls, told: list[_Speaker], of_resource: tuple[_Speaker, ...]) -> "_Carried":
         speakers = tuple(dict.fromkeys((*told, *of_resource)))
+        if len(speakers) == 1:
+            only = speakers[0]
+            return cls(speakers, speakers, Reading((Mention(only.flow, only.rule_id),), ()))
         reading = _reading(list(speakers), [])
         kept = set(reading.mentions)
         stating = _about(told, of_resource)

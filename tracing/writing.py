@@ -6,6 +6,7 @@ and only what came back is folded. `tracing.storing` decides what shares a trans
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from operator import attrgetter
 from typing import Any, LiteralString, NamedTuple
 
 import psycopg
@@ -160,7 +161,7 @@ class Writer:
     ) -> tuple[Fold, list[Span]]:
         """The fold of the new ones, and those that were there already."""
         # Of equal ones the first stays, as it would if they came one after the other.
-        by_key = {(span.trace_id, span.span_id, span.start_ns, span.digest): span for span in reversed(spans)}
+        by_key = dict(zip(map(_span_key, reversed(spans)), reversed(spans), strict=True))
         # Of one day, as a rule: then the keys' own order is the order by day.
         one_day = len(days_of(spans, ())) < 2
         fresh = [by_key[key] for key in sorted(by_key, key=None if one_day else _span_order)]
@@ -280,6 +281,9 @@ def days_of(spans: Sequence[Span], logs: Sequence[Log]) -> set[int]:
 def all_records(spans: Sequence[Span], logs: Sequence[Log]) -> Iterator[Span | Log]:
     yield from spans
     yield from logs
+
+
+_span_key = attrgetter("trace_id", "span_id", "start_ns", "digest")
 
 
 # By day first: COPY fills one partition after the other, and two transactions must meet every key in one order.
