@@ -15,6 +15,8 @@ from tracing.values import is_storable, opened
 MAX_FLOWS = 4  # a rule and record
 MAX_TYPE = 100
 MAX_STATE = 100
+# The spans of a flow come together; more than are under way only fill the processor's caches.
+REMEMBERED = 1_000
 # Statements about state that hold for any flow their record mentions.
 ANY_STATE = ("flow.state",)
 KIND_STATE = {"workflow": ("workflow.state", "workflow.status"), "entity": ("entity.state", "entity.status")}
@@ -157,7 +159,7 @@ class Rulebook:
         if carried is None:
             carried, lasting = self._carried(attributes, resource)
             if lasting and all(kind is not str or len(value) <= MAX_KEY for _, kind, value in said):
-                if len(self._remembered) > 20_000:
+                if len(self._remembered) > REMEMBERED:
                     self._remembered.clear()
                 self._remembered[key] = carried
         return carried

@@ -71,6 +71,7 @@ class Memory:
 class _Pairs(dict[bytes, tuple[str, Any]]):
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
+        self._seen: set[int] = set()
 
     def __missing__(self, raw: bytes) -> tuple[str, Any]:
         found = self._short_text(raw) or _read_pair(raw)
@@ -78,8 +79,18 @@ class _Pairs(dict[bytes, tuple[str, Any]]):
         if type(value) not in PLAIN_TYPES or key not in self._memory.ordinary:
             self._memory.note(key, value)
         if len(raw) <= _LONGEST_REMEMBERED and len(self) < _REMEMBERED:
-            self[raw] = found
+            self._remember(raw, found)
         return found
+
+    def _remember(self, raw: bytes, found: tuple[str, Any]) -> None:
+        """Keep what came before: most values that are new come only once, and would only fill the memory."""
+        seen, mark = self._seen, hash(raw)
+        if mark in seen:
+            self[raw] = found
+        elif len(seen) < _REMEMBERED:
+            seen.add(mark)
+        else:
+            seen.clear()
 
     def _short_text(self, raw: bytes) -> tuple[str, Any] | None:
         """A key with a short text, the usual pair, read off its bytes: half the time of a message."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 THREADS = 16
 DRAIN_S = 5
 # Cycles are rare here (an exception with its frames), so a few seconds of them weigh nothing.
-COLLECT_EVERY_S = 10.0
+COLLECT_EVERY_S = 30.0
 
 
 class Command(BaseCommand):
