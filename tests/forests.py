@@ -1,11 +1,12 @@
 """Records in one line each, for the tests of the layout: spans are named by one letter, times are small numbers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from timeline.layout.forest import CHAPTER, EVENT, GROUP, LOG, SPAN, Chapter, Forest, grow, log_id
+from timeline.layout.hints import Hint
 from timeline.layout.plan import Plan
 from timeline.layout.tables import EVENT as EVENT_TABLE
 from timeline.layout.tables import LOG as LOG_TABLE
@@ -71,8 +72,12 @@ def tables(
     moves: Sequence[Move] = (),
     exceptions: Sequence[Told] = (),
     traces: int = 1,
+    hints: Mapping[str, Hint] | None = None,
 ) -> Tables:
-    """Tables of these records; an event whose span is not among them is left out, as no such event is read."""
+    """Tables of these records; an event whose span is not among them is left out, as no such event is read.
+
+    `hints` are what spans say, by their names.
+    """
     spans = list(spans)
     names = [(one.trace, one.name, one.version) for one in spans]
     held = [one for one in events if (one.trace, one.name, one.version) in names]
@@ -90,6 +95,7 @@ def tables(
         moves,
         exceptions,
         {1: "shop", 2: "billing", 3: "wms"},
+        {row: hints[one.name] for row, one in enumerate(spans) if hints and one.name in hints},
     )  # fmt: skip
 
 

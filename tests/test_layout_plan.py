@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from tests.forests import OneEvent as event
@@ -122,8 +123,8 @@ def grouped() -> Forest:
         [span("a", 0, 9), *(span(name, n, n + 1, "a") for n, name in enumerate("bcde", 1))],
         [event("c", 0, 2)],
     )
-    members = tuple(node(forest, name) for name in "bcd")
-    return with_groups(forest, [Group("retries", members, declared=False)])  # fmt: skip
+    members = np.array([node(forest, name) for name in "bcd"], np.int32)
+    return with_groups(forest, [Group("retries", members, np.ones(3, np.bool_), declared=False)])  # fmt: skip
 
 
 def test_a_group_is_one_row_until_it_is_opened() -> None:

@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from timeline.layout.forest import CHAPTER, EVENT, GROUP, LOG, MOVE, ROW_WORDS, SPAN, Forest
+from timeline.layout.forest import CHAPTER, EVENT, GROUP, LOG, MOVE, ROW_WORDS, SPAN, Forest, Group
 from timeline.layout.ids import row_id
+from timeline.layout.order import TOP
 from timeline.layout.plan import Plan
 from timeline.layout.sieve import PATH
 from timeline.layout.tables import FAILED_SEVERITY, NO_SPAN, NO_TRACE
@@ -41,9 +42,18 @@ def _row(plan: Plan, story: Story, node: int, details: Details) -> Row:
     row.context = bool(forest.context[node])
     row.dim = row.context or (plan.flags is not None and plan.flags[node] == PATH)
     row.open = plan.is_open(node)
+    row.attempt = row.attempt or _nth_try(forest, node)
     if plan.has_extras(node):
         row.extra_open = bool(plan.extras[node])
     return row
+
+
+def _nth_try(forest: Forest, node: int) -> int | None:
+    """Which try of its group a span is, counted where it does not say so itself."""
+    above = int(forest.parents[node])
+    if above == TOP or forest.kinds[above] != GROUP or forest.group(above).row != "retries":
+        return None
+    return int(np.flatnonzero(forest.group(above).members == node)[0]) + 1
 
 
 def _ids(forest: Forest, span: int) -> tuple[str, str]:
@@ -220,35 +230,32 @@ def _group_row(plan: Plan, story: Story, node: int, details: Details) -> Row:
         duration=int(forest.ends[node] - forest.times[node]),
         count=len(group.members),
     )  # fmt: skip
-    members = np.array(group.members)
-    failed = forest.failed[members]
     if group.row == "retries":
-        row.status = "error" if failed[-1] else "ok"
-        row.text = _tries(forest, members)
+        row.status = "error" if group.failed[-1] else "ok"
+        row.text = _tries(forest, group)
     else:
-        row.status = "error" if failed.any() else "unset"
-        row.text = _spread(forest, members)
+        row.status = "error" if group.failed.any() else "unset"
+        row.text = _spread(forest, group)
     row.marks.append("declared" if group.declared else f"inferred: {group.why}" if group.why else "inferred")
     return row
 
 
-def _tries(forest: Forest, members: np.ndarray[tuple[int], np.dtype[np.int64]]) -> str:
+def _tries(forest: Forest, group: Group) -> str:
     """`2 failed, then ok; 8 s waiting`."""
-    failed = forest.failed[members]
+    members, failed = group.members, group.failed
     count = int(failed[:-1].sum())
     last = "failed too" if failed[-1] else "then ok"
-    waiting = np.maximum(
-        0, forest.times[members[1:]] - np.maximum.accumulate(forest.ends[members])[:-1]
-    ).sum()
+    ended = np.maximum.accumulate(forest.ends[members])[:-1]
+    waiting = int(np.maximum(0, forest.times[members[1:]] - ended).sum())
     told = f"{count} failed, {last}" if count or failed[-1] else f"{len(members)} tries, the last ok"
-    return f"{told}; {took(int(waiting))} waiting" if waiting else told
+    return f"{told}; {took(waiting)} waiting" if waiting else told
 
 
-def _spread(forest: Forest, members: np.ndarray[tuple[int], np.dtype[np.int64]]) -> str:
+def _spread(forest: Forest, group: Group) -> str:
     """`p50 2 ms, p99 9 ms, longest 12 ms`, and how many failed."""
-    lengths = np.sort(forest.ends[members] - forest.times[members])
+    lengths = np.sort(forest.ends[group.members] - forest.times[group.members])
     rank = [int(lengths[min(len(lengths) - 1, int(len(lengths) * share))]) for share in (0.5, 0.99)]
-    failed = int(forest.failed[members].sum())
+    failed = int(group.failed.sum())
     told = f"p50 {took(rank[0])}, p99 {took(rank[1])}, longest {took(int(lengths[-1]))}"
     return f"{told}; {failed:,} failed" if failed else told
 

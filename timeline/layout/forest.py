@@ -36,12 +36,13 @@ class Chapter:
     log_ids: frozenset[bytes] = frozenset()  # of traceless logs: whose they are
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Group:
     """Siblings drawn as one row until it is opened: tries of one thing, or many of the same."""
 
     row: str  # "retries" or "repeats"
-    members: tuple[int, ...]  # nodes, in order of time
+    members: Ints  # nodes, in order of time
+    failed: Mask  # of the members, in their order
     declared: bool  # by attributes; else inferred from how the records lie
     why: str = ""  # what it was inferred from, for people
 
@@ -177,14 +178,15 @@ def with_groups(forest: Forest, groups: Sequence[Group]) -> Forest:
     parents = np.concatenate((forest.parents, np.zeros(len(groups), np.int32)))
     times = np.concatenate((forest.times, np.zeros(len(groups), np.int64)))
     ends = np.concatenate((forest.ends, np.zeros(len(groups), np.int64)))
-    for number, group in enumerate(groups, count):
-        members = np.array(group.members)
-        parents[number] = parents[members[0]]
-        parents[members] = number
-        times[number] = forest.times[members].min()
-        ends[number] = forest.ends[members].max()
+    members = np.concatenate([group.members for group in groups])
+    sizes = np.array([len(group.members) for group in groups])
+    begins = np.cumsum(sizes) - sizes
+    first = members[begins]
+    parents[count:] = parents[first]
+    parents[members] = np.repeat(np.arange(count, count + len(groups)), sizes)
+    times[count:] = np.minimum.reduceat(forest.times[members], begins)
+    ends[count:] = np.maximum.reduceat(forest.ends[members], begins)
     more = np.zeros(len(groups), np.bool_)
-    first = np.array([group.members[0] for group in groups])
     return Forest(
         forest.tables, forest.chapters, forest.kin,
         np.concatenate((forest.kinds, np.full(len(groups), GROUP, np.uint8))),

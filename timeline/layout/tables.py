@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from timeline.layout.hints import Hint
+
 # A column of records; mypy knows nothing of their fields.
 Table = NDArray[Any]
 
@@ -98,6 +100,7 @@ class Tables:
     moves: Sequence[Move] = ()
     exceptions: Sequence[Told] = ()
     services: Mapping[int, str] = field(default_factory=dict)  # names by their hashes
+    hints: Mapping[int, Hint] = field(default_factory=dict)  # what few spans say, by their rows
 
 
 def settled(tables: Tables) -> Tables:
@@ -111,8 +114,9 @@ def settled(tables: Tables) -> Tables:
     events = events[_sorted(events["time"], events["span"], events["ordinal"])]
     logs = logs[_sorted(logs["time"], logs["tie"], logs["high"], logs["low"])]
     return Tables(
-        tables.traces, spans[order], events, logs, sorted(tables.moves), tables.exceptions, tables.services
-    )
+        tables.traces, spans[order], events, logs, sorted(tables.moves), tables.exceptions, tables.services,
+        {int(moved[row]): hint for row, hint in tables.hints.items()},
+    )  # fmt: skip
 
 
 def _sorted(first: NDArray[Any], *ties: NDArray[Any]) -> NDArray[np.intp]:

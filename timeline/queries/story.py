@@ -12,13 +12,15 @@ from itertools import accumulate
 import numpy as np
 
 from timeline.layout.belonging import Mentioned, cut_down
-from timeline.layout.forest import Chapter, Forest, grow
+from timeline.layout.forest import Chapter, Forest, grow, with_groups
+from timeline.layout.groups import find_groups
 from timeline.layout.ids import chapter_id
 from timeline.layout.moves import transitions
 from timeline.layout.plan import Fold
 from timeline.layout.tables import LOG, Move, Tables, no_rows
 from timeline.queries import chapters as read
 from timeline.queries.chapters import CHAPTER_KEY, Mentions, Sums, Trace
+from timeline.queries.hints import read_hints
 from timeline.queries.skeleton import (
     mark_failures,
     read_exceptions,
@@ -47,16 +49,21 @@ class Story:
 
 def read_story(flow: FlowSummary, snapshot: str, fold: Fold) -> Story:
     if flow.kind == "request":
-        return _request(flow, snapshot)
+        return _request(flow, snapshot, fold)
     return _entity(flow, snapshot, fold)
 
 
-def _request(flow: FlowSummary, snapshot: str) -> Story:
+def _request(flow: FlowSummary, snapshot: str, fold: Fold) -> Story:
     trace_id = flow.identity
     limit = MOST if flow.spans > MOST else 0
     tables = _read([trace_id], flow.days, snapshot, limit=limit, logs=bool(flow.logs))
     chapter = Chapter(chapter_id(trace_id, 0, ""), trace_id, has_row=False)
-    return Story(grow(tables, [chapter]), truncated=bool(limit))
+    return Story(_grouped(grow(tables, [chapter]), fold), truncated=bool(limit))
+
+
+def _grouped(forest: Forest, fold: Fold) -> Forest:
+    """With tries and repeats in groups; whoever wants everything gets the records as they lie."""
+    return forest if fold.expand else with_groups(forest, find_groups(forest))
 
 
 def _read(
@@ -75,7 +82,9 @@ def _read(
     mark_failures(events, spans, exceptions)
     found = read_logs(traces, days, snapshot) if logs else no_rows(LOG)
     services = read_services(np.unique(np.concatenate((spans["service"], found["service"]))))
-    return Tables(traces, spans, events, found, (), exceptions, services)
+    return Tables(
+        traces, spans, events, found, (), exceptions, services, read_hints(spans, traces, days)
+    )  # fmt: skip
 
 
 def _entity(flow: FlowSummary, snapshot: str, fold: Fold) -> Story:
@@ -94,7 +103,9 @@ def _entity(flow: FlowSummary, snapshot: str, fold: Fold) -> Story:
         _chapter(name, by_id[name], by_id[name] in readable, mentions, sums) for name in sorted(by_id)
     ]
     forest, related = cut_down(grow(tables, chapters), _mentioned(readable, mentions, tables))
-    story = Story(forest, moves, {chapter_id(*key): told for key, told in sums.items()}, traces)
+    story = Story(
+        _grouped(forest, fold), moves, {chapter_id(*key): told for key, told in sums.items()}, traces
+    )
     story.truncated = len(readable) < len(wanted)
     story.related = None if heavy else related
     story.links = _links(forest)
