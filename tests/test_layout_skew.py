@@ -111,15 +111,15 @@ def test_everything_of_a_service_is_moved() -> None:
 @given(
     st.lists(
         st.tuples(
-            st.integers(0, 900), st.integers(1, 90), st.sampled_from([SHOP, BILLING, WMS]), st.integers(0, 8)
+            st.integers(0, 900), st.integers(1, 90), st.sampled_from([SHOP, BILLING]), st.integers(0, 8)
         ),
         min_size=1,
         max_size=12,
     ),
-    st.dictionaries(st.sampled_from([BILLING, WMS]), st.integers(-5_000, 5_000)),
+    st.dictionaries(st.just(BILLING), st.integers(-5_000, 5_000)),
     st.randoms(use_true_random=False),
 )
-def test_sound_calls_on_wrong_clocks_are_never_made_worse(
+def test_between_two_clocks_no_server_begins_before_its_client(
     calls: list[tuple[int, int, int, int]], wrong: dict[int, int], chance: random.Random
 ) -> None:
     """After the correction no server begins before its client, where there is a difference that explains all of it."""
