@@ -30,6 +30,8 @@ MAX_SERVICES = 50
 SNAPSHOT = re.compile(r"(\d{1,18}):(\d{1,18}):((?:\d{1,18})(?:,\d{1,18})*)?")
 ONLY = (("", ""), ("errors", "errors"), ("logs", "logs"))
 EXPAND = (("", ""), ("all", "all"))
+CLOCK = (("", ""), ("raw", "raw"))
+CRITICAL = (("", ""), ("1", "1"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class Asked:
     record: str  # the row whose record is open beside the rows
     at: int | None  # the number of the first row, from 1; None where nobody jumped
     gaps: frozenset[int]  # idle stretches that are unfolded, by where they begin
+    critical: bool  # the critical path is marked
     query: QueryDict
 
     def address(self, path: str, drop: Iterable[str] = (), **change: str) -> str:
@@ -78,7 +81,7 @@ class Asked:
         opened = self.fold.opened
         if is_open:
             folded |= {row_id}
-        if row_id.startswith("c-"):  # a span is open by default; naming it opens its other versions
+        if row_id.startswith(("c-", "g-")):  # a span is open by default; naming it opens its other versions
             opened = opened - {row_id} if is_open else opened | {row_id}
         return _with_folds(base, opened, folded)
 
@@ -105,6 +108,8 @@ def _with_folds(base: str, opened: frozenset[str], folded: frozenset[str]) -> st
 class FlowForm(forms.Form):
     only = forms.ChoiceField(choices=ONLY, required=False)
     expand = forms.ChoiceField(choices=EXPAND, required=False)
+    clock = forms.ChoiceField(choices=CLOCK, required=False)
+    critical = forms.ChoiceField(choices=CRITICAL, required=False)
     to = MomentField(max_length=40, required=False)
     limit = forms.IntegerField(min_value=1, max_value=WHOLE, required=False)
     record = forms.CharField(max_length=3_200, required=False)
@@ -140,13 +145,14 @@ def read_asked(query: QueryDict, zone: tzinfo) -> Asked:
     if len(services) > MAX_SERVICES or any("\x00" in name for name in services):
         raise BadFilter("service", f"At most {MAX_SERVICES} services can be asked for, by their names.")
     return Asked(
-        Fold(bool(told["expand"]), _row_ids(query, "open"), _row_ids(query, "fold")),
+        Fold(bool(told["expand"]), _row_ids(query, "open"), _row_ids(query, "fold"), told["clock"] == "raw"),
         Sieve(told["only"], services, start, end),
         told["limit"] or WHOLE,
         _read_cursor(query.get("cursor", "")),
         told["record"],
         told["at"],
         _gaps(query),
+        bool(told["critical"]),
         query,
     )
 

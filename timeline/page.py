@@ -70,6 +70,9 @@ def _head(reading: Reading, path: str, zone: tzinfo, now: int) -> dict[str, Any]
         "first_error_href": _error_href(reading, path),
         "doubts": sentences.doubts(reading.trust, reading.flow),
         "remarks": sentences.remarks(reading.trust),
+        "skews": sentences.skews(reading.trust, raw=reading.asked.fold.raw_clocks),
+        "clock_href": reading.asked.address(path, clock="" if reading.asked.fold.raw_clocks else "raw"),
+        "raw_clocks": reading.asked.fold.raw_clocks,
         "facts": _facts(reading, path),
     }
 
@@ -113,6 +116,12 @@ def _chips(reading: Reading, path: str) -> Iterator[Chip]:
             "errors with their path" + (f" · {failing:,}" if failing else ""),
             asked.address(path, ("cursor",), only="errors"),
             only == "errors",
+        )
+    if flow.spans > 1:
+        yield Chip(
+            "critical path, self times",
+            asked.address(path, critical="" if asked.critical else "1"),
+            asked.critical,
         )
     if flow.logs or only == "logs":
         yield Chip(f"logs · {flow.logs:,}", asked.address(path, ("cursor",), only="logs"), only == "logs")

@@ -17,6 +17,8 @@ from timeline.templatetags.threadline import HUES, hue
 
 DEEPEST = 12  # levels that are indented; deeper rows say their depth
 OPEN, SHUT = "▾", "▸"
+GROUPS = ("retries", "repeats")
+LASTING = ("span", "chapter", *GROUPS)
 
 
 @dataclass(slots=True)
@@ -31,6 +33,9 @@ class Drawn:
     hue: str
     left: str
     width: str
+    wait: tuple[str, str]  # where it waited: left edge and width; empty where it did not
+    parts: list[tuple[str, str, bool]]  # tries: left edge, width, whether it failed
+    path: list[tuple[str, str]]  # stretches of the critical path
     told: str  # the right column: how long, or when
     when: str  # on hover: the whole time, in the reader's zone and UTC
     label: str  # a tag before the name
@@ -63,8 +68,9 @@ class Painter:
     _folds: str = ""
 
     def draw(self, row: Row) -> Drawn:
-        lasts = row.row in ("span", "chapter")
-        shape = bar(self.axis, row.start, row.duration or 0) if lasts else (point(self.axis, row.start), "")
+        lasts = row.row in LASTING
+        at = row.drawn
+        shape = bar(self.axis, at, row.drawn_end - at) if lasts else (point(self.axis, at), "")
         label, label_css = _label(row)
         name, note = _words(row)
         drawn = Drawn(
@@ -76,6 +82,9 @@ class Painter:
             hue=self.hues.get(row.service) or (hue(row.service) if row.service else ""),
             left=shape[0],
             width=shape[1],
+            wait=bar(self.axis, row.waits_from, at - row.waits_from) if row.waits_from else ("", ""),
+            parts=[(*bar(self.axis, start, end - start), failed) for start, end, failed in row.parts],
+            path=[bar(self.axis, start, end - start) for start, end in row.path],
             told=self._told(row, lasts),
             when=self._when(row),
             label=label,
@@ -93,6 +102,8 @@ class Painter:
         if row.open is not None:
             drawn.toggle = asked.toggled(self._folds, row.id, row.open)
             drawn.twist = OPEN if row.open else SHUT
+            if row.row in GROUPS:
+                drawn.href = drawn.toggle
         if row.extra_open is not None:
             drawn.extra_href = asked.extra_toggled(self._folds, row.id, row.extra_open)
         if row.row == "chapter":
@@ -102,7 +113,7 @@ class Painter:
             drawn.note_at, drawn.note_dx, drawn.note_anchor = self._note(row)
 
     def _note(self, row: Row) -> tuple[str, str, str]:
-        left, right = self.axis.at(row.start), self.axis.at(row.start + (row.duration or 0))
+        left, right = self.axis.at(row.drawn), self.axis.at(row.drawn_end)
         if right < 66 or left < 34:
             return percent(max(right, left + 0.4)), "6", ""
         return percent(left), "-6", ' text-anchor="end"'
@@ -116,7 +127,7 @@ class Painter:
         return css + " bad" if row.status == "error" else css
 
     def _record_href(self, row: Row) -> str:
-        if row.row == "chapter":
+        if row.row in ("chapter", *GROUPS):
             return row.href
         if not self._base:
             told = self.reading.asked.address(self.path, ("record",))
@@ -125,11 +136,12 @@ class Painter:
 
     def _told(self, row: Row, lasts: bool) -> str:
         if lasts:
-            return moments.took(row.duration)
+            own = f"{moments.took(row.self_ns)} of " if row.self_ns is not None else ""
+            return own + moments.took(row.duration)
         if row.start <= 0:
             return "no time"
         if self.origin is not None:
-            since = row.start - self.origin
+            since = row.drawn - self.origin
             return f"+{moments.took(since)}" if since >= 0 else moments.took(since)
         time = moments.moment(row.start, self.zone)
         return f"{time:%H:%M:%S}" if time else "no time"
@@ -137,7 +149,17 @@ class Painter:
     def _when(self, row: Row) -> str:
         if row.received_ns is not None:
             return f"received {self._whole(row.received_ns)}, has no time of its own"
-        return self._whole(row.start) if row.start else "no time"
+        if not row.start:
+            return "no time"
+        told = self._whole(row.start)
+        if row.drawn != row.start and row.row not in ("chapter", *GROUPS):
+            shift = row.drawn - row.start
+            told += (
+                f", drawn {moments.took(abs(shift))} {'later' if shift > 0 else 'earlier'}: its clock differs"
+            )
+        return told + (
+            f"; waited {moments.took(row.drawn - row.waits_from)} before" if row.waits_from else ""
+        )
 
     def _arrived(self, row: Row) -> str:
         return f"received {moments.short(row.received_ns, self.zone, self.now_ns)}" if row.received_ns else ""
@@ -154,7 +176,7 @@ def _words(row: Row) -> tuple[str, str]:
     """The name in a row, and the note after it. An exception is known by what it says."""
     if row.row == "event" and row.status == "error" and row.text:
         return row.text, ""
-    return row.name, row.text or "" if row.row in ("transition", "event") else ""
+    return row.name, row.text or "" if row.row in ("transition", "event", *GROUPS) else ""
 
 
 def _label(row: Row) -> tuple[str, str]:
@@ -163,6 +185,10 @@ def _label(row: Row) -> tuple[str, str]:
         return row.severity or "LOG", "err" if row.status == "error" else "warn" if warns else "log"
     if row.row == "transition":
         return "state", "st"
+    if row.row == "retries":
+        return f"↻ {row.count:,}", "err" if row.status == "error" else "re"
+    if row.row == "repeats":
+        return f"× {row.count:,}", "err" if row.status == "error" else "log"
     if row.row == "event":
         return ("exception", "err") if row.status == "error" else ("event", "log")
     return "", ""

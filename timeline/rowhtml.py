@@ -9,7 +9,7 @@ from html import escape
 
 from django.utils.safestring import SafeString
 
-from timeline.painting import Drawn
+from timeline.painting import GROUPS, Drawn
 
 MARK_LENGTH = 44  # characters of a message beside a name
 NAME_LENGTH = 200
@@ -49,7 +49,9 @@ def _twist(drawn: Drawn) -> str:
 
 
 def _target(drawn: Drawn) -> str:
-    return ' hx-boost="false"' if drawn.row.row == "chapter" else ' hx-target="#record" hx-swap="innerHTML"'
+    if drawn.row.row == "chapter":
+        return ' hx-boost="false"'
+    return "" if drawn.row.row in GROUPS else ' hx-target="#record" hx-swap="innerHTML"'
 
 
 def _tags_before(drawn: Drawn) -> str:
@@ -94,12 +96,40 @@ def _shape(drawn: Drawn) -> str:
     if not drawn.width:
         return f'<circle class="ev{" failed" if failed else ""}" cx="{drawn.left}" cy="13" r="4"/>'
     if drawn.row.row != "chapter":
-        css = "failed" if failed else "work"
-        return f'<rect class="{css}" x="{drawn.left}" width="{drawn.width}" y="8" height="10" rx="2"/>'
+        return _waiting(drawn) + _bar(drawn, failed) + _path(drawn)
     shape = f'<rect class="chap" x="{drawn.left}" width="{drawn.width}" y="10" height="6" rx="3"/>'
     if drawn.row.text:
         shape += f'<text x="{drawn.note_at}" dx="{drawn.note_dx}" y="17"{drawn.note_anchor}>{escape(drawn.row.text)}</text>'
     return shape
+
+
+def _bar(drawn: Drawn, failed: bool) -> str:
+    """A bar, or the tries of a group one by one on the line that joins them."""
+    if not drawn.parts:
+        css = (
+            "failed"
+            if failed and drawn.row.row == "span"
+            else "many"
+            if drawn.row.row == "repeats"
+            else "work"
+        )
+        return f'<rect class="{css}" x="{drawn.left}" width="{drawn.width}" y="8" height="10" rx="2"/>'
+    line = f'<rect class="many" x="{drawn.left}" width="{drawn.width}" y="12" height="2"/>'
+    return line + "".join(
+        f'<rect class="{"failed" if bad else "work"}" x="{left}" width="{width}" y="8" height="10" rx="2"/>'
+        for left, width, bad in drawn.parts
+    )
+
+
+def _waiting(drawn: Drawn) -> str:
+    left, width = drawn.wait
+    return f'<rect class="wait" x="{left}" width="{width}" y="11" height="4" rx="2"/>' if left else ""
+
+
+def _path(drawn: Drawn) -> str:
+    return "".join(
+        f'<rect class="crit" x="{left}" width="{width}" y="20" height="3"/>' for left, width in drawn.path
+    )
 
 
 def _cut(text: str | None, length: int = MARK_LENGTH) -> str:

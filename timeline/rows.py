@@ -6,7 +6,7 @@ the window only. `timeline.drawing` puts them on the axis, `timeline.text` into 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from timeline.layout.forest import CHAPTER, EVENT, GROUP, LOG, SPAN, Forest, log_id
 from timeline.layout.order import TOP
@@ -15,6 +15,14 @@ from timeline.queries.details import SPAN_KEY, LogDetail, SpanDetail, read_log_d
 from timeline.queries.story import Story
 from tracing.attempts import DECLARED
 from tracing.records import day_of
+
+
+class Part(NamedTuple):
+    """One try as it is drawn."""
+
+    start: int
+    end: int
+    failed: bool
 
 
 @dataclass(slots=True)
@@ -45,6 +53,12 @@ class Row:
     received_ns: int | None = None  # our clock, for what has no time of its own
     href: str = ""  # of the record's own page
     record: str = ""  # id of the row whose record this one shows, where that is another
+    drawn: int = 0  # when it is drawn: its start, the clock of its service corrected
+    drawn_end: int = 0
+    waits_from: int = 0  # the drawn moment from which it waited; 0 where nobody says
+    parts: list[Part] = field(default_factory=list)  # the tries of a group
+    path: list[tuple[int, int]] = field(default_factory=list)  # its stretches of the critical path
+    self_ns: int | None = None  # how long it worked while nothing below it did; None where nobody asked
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -64,6 +78,7 @@ class Row:
             "count": self.count,
             "text": self.text,
             "marks": self.marks,
+            "waited": str(self.drawn - self.waits_from) if self.waits_from else None,
         }
 
 

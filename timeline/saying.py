@@ -13,14 +13,16 @@ from timeline.layout.order import TOP
 from timeline.layout.plan import Plan
 from timeline.layout.sieve import PATH
 from timeline.layout.tables import FAILED_SEVERITY, NO_SPAN, NO_TRACE
+from timeline.layout.timing import extent
 from timeline.moments import took
 from timeline.queries.record import STATUS
 from timeline.queries.story import Story
-from timeline.rows import Details, Row, naming_span, parent_id, read_details
+from timeline.rows import Details, Part, Row, naming_span, parent_id, read_details
 from tracing.attempts import declared_attempt
 from tracing.records import is_plausible
 
 NAME_LENGTH = 200
+MOST_PARTS = 100  # members of a group that are drawn one by one
 OBSERVED, NO_TIME = 1, 2  # where a log's time comes from, when not from its sender's own clock
 
 
@@ -43,9 +45,24 @@ def _row(plan: Plan, story: Story, node: int, details: Details) -> Row:
     row.dim = row.context or (plan.flags is not None and plan.flags[node] == PATH)
     row.open = plan.is_open(node)
     row.attempt = row.attempt or _nth_try(forest, node)
+    _place(row, forest, node)
     if plan.has_extras(node):
         row.extra_open = bool(plan.extras[node])
     return row
+
+
+def _place(row: Row, forest: Forest, node: int) -> None:
+    """When the row is drawn."""
+    kind, at = forest.kinds[node], forest.row_of(node)
+    if kind == CHAPTER:
+        row.drawn, row.drawn_end = extent(forest, node, forest.chapters[at])
+        return
+    row.drawn, row.drawn_end = int(forest.drawn[node]), int(forest.drawn_ends[node])
+    if kind == SPAN:
+        row.waits_from = int(forest.waits[at])
+    elif kind == GROUP and len(members := forest.groups[at].members) <= MOST_PARTS:
+        told = zip(forest.drawn[members], forest.drawn_ends[members], forest.groups[at].failed, strict=True)
+        row.parts = [Part(int(start), int(end), bool(failed)) for start, end, failed in told]
 
 
 def _nth_try(forest: Forest, node: int) -> int | None:

@@ -8,7 +8,7 @@ from datetime import UTC, tzinfo
 from typing import Any
 
 from timeline import moments, signs
-from timeline.layout.forest import EVENT, LOG, MOVE, SPAN
+from timeline.layout.forest import EVENT, LOG, MOVE, SPAN, Forest
 from timeline.queries.story import Story
 from timeline.summaries import FlowSummary
 
@@ -37,6 +37,9 @@ class Trust:
     truncated: bool = False
     cycles: int = 0
     redacted: int = 0
+    skew: tuple[
+        tuple[str, int, bool], ...
+    ] = ()  # service, what is added to its times, whether all of it agrees
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -46,7 +49,7 @@ class Trust:
             "versions": self.versions,
             "unattached_logs": self.unattached_logs,
             "late": self.late,
-            "skew": [],
+            "skew": [{"service": service, "shift": str(shift_ns)} for service, shift_ns, _ in self.skew],
             "truncated": self.truncated,
             "cycles": self.cycles,
             "redacted": self.redacted,
@@ -68,6 +71,14 @@ def trust(flow: FlowSummary, story: Story) -> Trust:
         truncated=story.truncated,
         cycles=int((kin.cut & spans).sum()),
         redacted=int(tables.spans["redacted"][spans].sum() + tables.logs["redacted"][logs].sum()),
+        skew=_skew(forest),
+    )
+
+
+def _skew(forest: Forest) -> tuple[tuple[str, int, bool], ...]:
+    names = forest.tables.services
+    return tuple(
+        sorted((names.get(one.service, "?"), one.shift_ns, one.agree) for one in forest.shifts.values())
     )
 
 
@@ -98,6 +109,16 @@ def remarks(told: Trust) -> list[str]:
         (told.late, "record came late", "records came late"),
         (told.resent, "record sent again", "records sent again"),
     )
+
+
+def skews(told: Trust, *, raw: bool) -> list[str]:
+    """Whose clocks differ and what is done about it; the shift is what is added to the times that were sent."""
+    done = "not corrected" if raw else "corrected"
+    found = []
+    for service, shift_ns, agree in told.skew:
+        way, length = "behind" if shift_ns > 0 else "ahead", moments.took(abs(shift_ns))
+        found.append(f"{service} clock {'' if agree else 'about '}{length} {way}, {done}")
+    return found
 
 
 def _counted(*wordings: tuple[int, str, str]) -> list[str]:

@@ -43,7 +43,7 @@ def origin(reading: Reading) -> int | None:
     """From when on moments of this flow are told; None where it is so long that the clock tells them."""
     forest = reading.story.forest
     own = forest.shown & (forest.kinds >= SPAN) & (forest.kinds <= MOVE)
-    start, end = domain(forest.times[own], forest.ends[own])
+    start, end = domain(forest.drawn[own], forest.drawn_ends[own])
     return start if end - start < SINCE_START_NS else None
 
 
@@ -83,8 +83,8 @@ def _extents(reading: Reading) -> tuple[Times, Times]:
     bare = [chapter for chapter in forest.chapters if not chapter.was_read or not chapter.count]
     bare = [chapter for chapter in bare if chapter.has_row and flags is None]
     return (
-        np.concatenate((forest.times[busy], np.array([one.start for one in bare], np.int64))),
-        np.concatenate((forest.ends[busy], np.array([one.end for one in bare], np.int64))),
+        np.concatenate((forest.drawn[busy], np.array([one.start for one in bare], np.int64))),
+        np.concatenate((forest.drawn_ends[busy], np.array([one.end for one in bare], np.int64))),
     )
 
 

@@ -20,7 +20,9 @@ WIDTH = 100
 NAME = 52  # columns for the indented name
 SERVICE = 14
 MOST_LINES = 6  # of one failure's text
-SIGNS = {"chapter": "§", "span": "─", "event": "•", "log": "¶", "transition": "→"}
+SIGNS = {
+    "chapter": "§", "span": "─", "event": "•", "log": "¶", "transition": "→", "retries": "↻", "repeats": "×",
+}  # fmt: skip
 
 
 def write(reading: Reading, others: Sequence[FlowSummary], form: str, zone: tzinfo) -> str:
@@ -69,7 +71,8 @@ def _head(reading: Reading, zone: tzinfo) -> Iterator[str]:
     yield " · ".join(f"{count:,} {one if count == 1 else many}" for count, one, many in counts if count)
     missing = sentences.doubts(reading.trust, flow)
     told = "missing: " + " · ".join(missing) if missing else "complete as far as known"
-    yield " · ".join([told, *sentences.remarks(reading.trust)])
+    skews = sentences.skews(reading.trust, raw=reading.asked.fold.raw_clocks)
+    yield " · ".join([told, *sentences.remarks(reading.trust), *skews])
 
 
 def _lines(row: Row, zone: tzinfo, year: int | None) -> Iterator[str]:
@@ -113,6 +116,8 @@ def _said(row: Row) -> str:
         return row.text or row.name
     if row.row == "event" and row.status == "error" and row.text:
         name = " ".join(row.text.split())
+    if row.row in ("retries", "repeats"):
+        return f"{row.count:,} {name} ({row.text})"
     marks = f" [{', '.join(row.marks)}]" if row.marks else ""
     return f"{name}{marks}" + (f" (try {row.attempt})" if row.attempt else "")
 

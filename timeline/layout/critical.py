@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from timeline.layout.forest import SPAN, Forest
-from timeline.layout.order import TOP, Ints, Times
+from timeline.layout.order import TOP, Ints
 
 MOST = 20_000  # stretches: enough for any picture
 
@@ -28,11 +28,10 @@ class Stretch:
 class Spans:
     """The spans of a forest by parent, with the times that are drawn."""
 
-    def __init__(self, forest: Forest, shift: Times) -> None:
+    def __init__(self, forest: Forest) -> None:
         base = forest.bases[SPAN]
-        moved = shift[base : base + len(forest.spans)]
-        self.starts = forest.spans["start"] + moved
-        self.ends = np.maximum(forest.spans["end"], forest.spans["start"]) + moved
+        self.starts = forest.drawn[base : base + len(forest.spans)]
+        self.ends = forest.drawn_ends[base : base + len(forest.spans)]
         self._parents = forest.kin.parents
         counted = forest.shown[base : base + len(forest.spans)] & (forest.kin.ranks == 0)
         self._order = np.lexsort((self.ends, self._parents))

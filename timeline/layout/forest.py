@@ -47,6 +47,15 @@ class Group:
     why: str = ""  # what it was inferred from, for people
 
 
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """What is added to the times of a service. `agree` is False where its pairs bound nothing that holds for all of them."""
+
+    service: int
+    shift_ns: int
+    agree: bool = True
+
+
 @dataclass(slots=True)
 class Forest:
     tables: Tables
@@ -64,6 +73,18 @@ class Forest:
     loose: Mask  # logs with no span, or one that never came
     echoes: dict[int, int] = field(default_factory=dict)  # a log telling an exception again -> the event
     groups: list[Group] = field(default_factory=list)
+    # When they are drawn: as told, until `timing` corrects clocks.
+    drawn: Times = field(default_factory=lambda: np.zeros(0, np.int64))
+    drawn_ends: Times = field(default_factory=lambda: np.zeros(0, np.int64))
+    waits: Times = field(
+        default_factory=lambda: np.zeros(0, np.int64)
+    )  # by span: drawn moment it waits from, or 0
+    shifts: dict[int, Shift] = field(default_factory=dict)  # by service
+
+    def __post_init__(self) -> None:
+        if len(self.drawn) != len(self.times):
+            self.drawn, self.drawn_ends = self.times, self.ends
+            self.waits = np.zeros(len(self.spans), np.int64)
 
     def __len__(self) -> int:
         return len(self.kinds)

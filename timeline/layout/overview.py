@@ -36,8 +36,8 @@ def overview(axis: Axis, forest: Forest, flags: Flags | None = None) -> list[Bin
     records = forest.shown & (forest.kinds >= SPAN) & (forest.kinds <= MOVE)
     if flags is not None:
         records &= flags == MATCH
-    counts = _counts(forest.times, records, edges)
-    failed = _counts(forest.times, records & forest.failed, edges)
+    counts = _counts(forest.drawn, records, edges)
+    failed = _counts(forest.drawn, records & forest.failed, edges)
     most = max(counts) or 1
     return [
         Bin(

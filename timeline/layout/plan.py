@@ -24,6 +24,7 @@ class Fold:
     expand: bool = False
     opened: frozenset[str] = frozenset()
     folded: frozenset[str] = frozenset()
+    raw_clocks: bool = False  # times as they were told, though clocks differ
 
 
 UNFOLDED = Fold()

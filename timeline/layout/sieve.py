@@ -63,9 +63,9 @@ def _matches(forest: Forest, sieve: Sieve) -> Mask:
 def _asked(forest: Forest, sieve: Sieve) -> Iterator[Mask]:
     """What each field that asks something keeps."""
     if sieve.start is not None:
-        yield forest.ends >= sieve.start
+        yield forest.drawn_ends >= sieve.start
     if sieve.end is not None:
-        yield forest.times <= sieve.end
+        yield forest.drawn <= sieve.end
     if sieve.only:
         yield forest.failed if sieve.only == "errors" else forest.kinds == LOG
     if sieve.services:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from timeline.layout.forest import EVENT, GROUP, LOG, MOVE, SPAN, Forest
+from timeline.layout.forest import EVENT, GROUP, LOG, MOVE, SPAN, Forest, Shift
 from timeline.layout.order import TOP, Ints, Times
 from timeline.layout.tables import Table
 from tracing.records import FIRST_NS, LAST_NS
@@ -20,15 +20,6 @@ from tracing.records import FIRST_NS, LAST_NS
 LEAST_NS = 1_000_000  # below this a difference is what clocks of one machine have
 PRODUCER, CONSUMER = 4, 5
 FAR = np.int64(2**62)
-
-
-@dataclass(frozen=True, slots=True)
-class Shift:
-    """What is added to the times of a service. `agree` is False where its pairs bound nothing that holds for all of them."""
-
-    service: int
-    shift_ns: int
-    agree: bool = True
 
 
 @dataclass(slots=True)
@@ -68,8 +59,8 @@ def shifted(forest: Forest, shifts: dict[int, Shift]) -> Times:
     for row, move in enumerate(forest.tables.moves):
         told = shifts.get(codes.get(move.system, 0))
         found[forest.bases[MOVE] + row] = told.shift_ns if told else 0
-    for row, group in enumerate(forest.groups):
-        found[forest.bases[GROUP] + row] = found[group.members[0]]
+    if forest.groups:
+        found[forest.bases[GROUP] :] = found[[group.members[0] for group in forest.groups]]
     return found
 
 
@@ -91,7 +82,10 @@ def _pairs(spans: Table, parents: Ints, links: Iterable[tuple[int, int]]) -> _Pa
     across = (spans["service"][causes] != spans["service"][effects]) & sound[causes] & sound[effects]
     causes, effects, by_link = causes[across], effects[across], by_link[across]
     kinds = spans["kind"]
-    later = by_link | (kinds[causes] == PRODUCER) | (kinds[effects] == CONSUMER)
+    message = (kinds[causes] == PRODUCER) | (kinds[effects] == CONSUMER)
+    # A link may lead to anything; only a message is taken up after it was sent.
+    kept = message | ~by_link
+    causes, effects, later = causes[kept], effects[kept], message[kept]
     # What takes longer than what led to it was not waited for: it bounds from one side only.
     later |= (end - start)[effects] > (end - start)[causes]
     return _Pairs(
@@ -137,8 +131,9 @@ def _between(least: Times, most: Times) -> tuple[int, bool]:
     fine = float(((least <= 0) & (most >= 0)).mean())
     if fine >= 0.5:
         return 0, True
-    told = sorted(_middle(int(a), int(b)) for a, b in zip(least, most, strict=True))
-    return _kept(told[len(told) // 2]), False
+    middles = np.where(least <= -FAR, np.minimum(most, 0), (least + most) // 2)
+    middles = np.where(most >= FAR, np.maximum(least, 0), middles)
+    return _kept(int(np.sort(middles)[len(middles) // 2])), False
 
 
 def _middle(low: int, high: int) -> int:

@@ -125,20 +125,21 @@ def read_assertions(flow_id: bytes, snapshot: str) -> list[Assertion]:
 
 @dataclass(frozen=True, slots=True)
 class ChapterLink:
-    """A span of one trace points into another."""
+    """A span points to another, of its own trace or of another one."""
 
     source_trace: bytes
     source_span: bytes
     target_trace: bytes
+    target_span: bytes
 
 
 def read_links(traces: Sequence[bytes]) -> list[ChapterLink]:
     """The span links between these traces, in a settled order."""
-    if len(traces) < 2:
+    if not traces:
         return []
     rows = _fetch(
-        "SELECT DISTINCT trace_id, span_id, target_trace_id FROM link"
-        " WHERE target_trace_id = ANY(%(traces)s) AND trace_id = ANY(%(traces)s) AND trace_id <> target_trace_id",
+        "SELECT DISTINCT trace_id, span_id, target_trace_id, target_span_id FROM link"
+        " WHERE target_trace_id = ANY(%(traces)s) AND trace_id = ANY(%(traces)s)",
         {"traces": list(traces)},
     )
     return [ChapterLink(*map(bytes, row)) for row in sorted(rows)]

@@ -18,9 +18,11 @@ from timeline.layout.ids import chapter_id
 from timeline.layout.moves import transitions
 from timeline.layout.plan import Fold
 from timeline.layout.tables import LOG, Move, Tables, no_rows
+from timeline.layout.timing import timed
 from timeline.queries import chapters as read
 from timeline.queries.chapters import CHAPTER_KEY, Mentions, Sums, Trace
 from timeline.queries.hints import read_hints
+from timeline.queries.links import Link, find_links, linked_chapters
 from timeline.queries.skeleton import (
     mark_failures,
     read_exceptions,
@@ -33,7 +35,6 @@ from timeline.summaries import FlowSummary
 
 HEAVY = 200_000  # spans and logs in a flow's traces beyond which only opened chapters are read
 MOST = 2_000_000  # spans of one answer; beyond it the earliest are shown and the page says so
-TRACES_LINKED = 2_000  # chapters among which links are looked up
 
 
 @dataclass(slots=True)
@@ -58,12 +59,17 @@ def _request(flow: FlowSummary, snapshot: str, fold: Fold) -> Story:
     limit = MOST if flow.spans > MOST else 0
     tables = _read([trace_id], flow.days, snapshot, limit=limit, logs=bool(flow.logs))
     chapter = Chapter(chapter_id(trace_id, 0, ""), trace_id, has_row=False)
-    return Story(_grouped(grow(tables, [chapter]), fold), truncated=bool(limit))
+    forest = grow(tables, [chapter])
+    return Story(_timed(_grouped(forest, fold), find_links(forest), fold), truncated=bool(limit))
 
 
 def _grouped(forest: Forest, fold: Fold) -> Forest:
     """With tries and repeats in groups; whoever wants everything gets the records as they lie."""
     return forest if fold.expand else with_groups(forest, find_groups(forest))
+
+
+def _timed(forest: Forest, links: Sequence[Link], fold: Fold) -> Forest:
+    return timed(forest, [(link.target, link.source) for link in links], raw=fold.raw_clocks)
 
 
 def _read(
@@ -103,12 +109,16 @@ def _entity(flow: FlowSummary, snapshot: str, fold: Fold) -> Story:
         _chapter(name, by_id[name], by_id[name] in readable, mentions, sums) for name in sorted(by_id)
     ]
     forest, related = cut_down(grow(tables, chapters), _mentioned(readable, mentions, tables))
+    links = find_links(forest)
     story = Story(
-        _grouped(forest, fold), moves, {chapter_id(*key): told for key, told in sums.items()}, traces
+        _timed(_grouped(forest, fold), links, fold),
+        moves,
+        {chapter_id(*key): told for key, told in sums.items()},
+        traces,
     )
     story.truncated = len(readable) < len(wanted)
     story.related = None if heavy else related
-    story.links = _links(forest)
+    story.links = linked_chapters(forest, links)
     return story
 
 
@@ -178,19 +188,3 @@ def _within(keys: list[CHAPTER_KEY], traces: dict[bytes, Trace]) -> set[CHAPTER_
     return {
         key for place, (key, size) in enumerate(zip(keys, sizes, strict=True)) if not place or size <= MOST
     }
-
-
-def _links(forest: Forest) -> dict[str, list[bytes]]:
-    """For each chapter the other chapters' traces that its shown spans link to, in the order of the story."""
-    traces = forest.tables.traces
-    if len(traces) > TRACES_LINKED:
-        return {}
-    place = {trace_id: index for index, trace_id in enumerate(traces)}
-    starts = {chapter.trace_id: (chapter.start, chapter.id) for chapter in forest.chapters}
-    found: dict[str, set[bytes]] = {}
-    for link in read.read_links(traces):
-        trace = np.array([place[link.source_trace]], np.int32)
-        span = int(forest.kin.find(trace, np.array([int.from_bytes(link.source_span, "big")], np.uint64))[0])
-        if span >= 0 and forest.shown[forest.node_of(1, span)]:
-            found.setdefault(chapter_id(link.source_trace, 0, ""), set()).add(link.target_trace)
-    return {name: sorted(targets, key=starts.__getitem__) for name, targets in found.items()}

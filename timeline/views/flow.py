@@ -19,6 +19,7 @@ from timeline.asked import Asked, Cursor, read_asked
 from timeline.layout.forest import Forest
 from timeline.layout.ids import EVENT_ID, SPAN_ID, find_node, row_id
 from timeline.layout.plan import Fold, Plan, plan
+from timeline.paths import add_path
 from timeline.queries.skeleton import current_snapshot
 from timeline.queries.story import read_story
 from timeline.quiet import collector_held
@@ -80,6 +81,8 @@ def _read(flow: FlowSummary, asked: Asked) -> Reading:
     first = _first(told, asked)
     last = min(first + asked.limit, len(told))
     rows = read_rows(told, story, first, last)
+    if asked.critical:
+        add_path(rows, told.nodes[first:last].tolist(), story.forest)
     following = Cursor(snapshot, rows[-1].id).text() if rows and last < len(told) else None
     return Reading(flow, asked, story, told, rows, first, following)
 
