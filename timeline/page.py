@@ -41,6 +41,7 @@ def context(request: HttpRequest, reading: Reading, others: Sequence[FlowSummary
     # Never the reading itself: a template's context is a circle, and would keep the whole flow until the collector comes.
     return {
         "total": reading.total,
+        "critical": reading.asked.critical,
         "limit": reading.asked.limit,
         "flow": reading.flow,
         "others": others,
@@ -58,9 +59,7 @@ def context(request: HttpRequest, reading: Reading, others: Sequence[FlowSummary
 
 def _head(reading: Reading, path: str, zone: tzinfo, now: int) -> dict[str, Any]:
     sign, word, css = sentences.mark_of(reading.flow, reading.first_error is not None)
-    answer, evidence = sentences.answer(
-        reading.flow, reading.first_error, reading.flow.state_since_ns, zone, now
-    )
+    answer, evidence = sentences.answer(reading.flow, reading.first_error, reading.root_ns, zone, now)
     return {
         "sign": sign,
         "word": word,

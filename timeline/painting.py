@@ -47,7 +47,8 @@ class Drawn:
     twist: str = ""
     extra_href: str = ""
     at: str = ""
-    # Where a chapter's note stands: beside its bar, on the side with room.
+    # A chapter's or group's note in the plot: beside its bar, on the side with room.
+    beside: str = ""
     note_at: str = ""
     note_dx: str = ""
     note_anchor: str = ""
@@ -110,7 +111,15 @@ class Painter:
             drawn.at = moments.short(row.start, self.zone, self.now_ns)
             if row.open is False and row.count:
                 drawn.at += f" · {row.count:,} record{'' if row.count == 1 else 's'}"
+            drawn.beside = row.text or ""
+        elif row.row in GROUPS and self._has_room(row):
+            drawn.beside, drawn.note = drawn.note, ""
+        if drawn.beside:
             drawn.note_at, drawn.note_dx, drawn.note_anchor = self._note(row)
+
+    def _has_room(self, row: Row) -> bool:
+        """Whether a note fits beside a bar: half of the plot."""
+        return self.axis.at(row.drawn) >= 50 or self.axis.at(row.drawn_end) <= 50
 
     def _note(self, row: Row) -> tuple[str, str, str]:
         left, right = self.axis.at(row.drawn), self.axis.at(row.drawn_end)
@@ -136,8 +145,7 @@ class Painter:
 
     def _told(self, row: Row, lasts: bool) -> str:
         if lasts:
-            own = f"{moments.took(row.self_ns)} of " if row.self_ns is not None else ""
-            return own + moments.took(row.duration)
+            return moments.took(row.duration if row.self_ns is None else row.self_ns)
         if row.start <= 0:
             return "no time"
         if self.origin is not None:
@@ -157,6 +165,10 @@ class Painter:
             told += (
                 f", drawn {moments.took(abs(shift))} {'later' if shift > 0 else 'earlier'}: its clock differs"
             )
+        if row.why:
+            told += f"; taken for tries of one thing: {row.why}"
+        if row.self_ns is not None:
+            told += f"; took {moments.took(row.duration)}, of it itself {moments.took(row.self_ns)}"
         return told + (
             f"; waited {moments.took(row.drawn - row.waits_from)} before" if row.waits_from else ""
         )
@@ -176,7 +188,9 @@ def _words(row: Row) -> tuple[str, str]:
     """The name in a row, and the note after it. An exception is known by what it says."""
     if row.row == "event" and row.status == "error" and row.text:
         return row.text, ""
-    return row.name, row.text or "" if row.row in ("transition", "event", *GROUPS) else ""
+    if row.row == "retries":
+        return row.name, f"{row.text} · {', '.join(row.marks)}"
+    return row.name, row.text or "" if row.row in ("transition", "event", "repeats") else ""
 
 
 def _label(row: Row) -> tuple[str, str]:

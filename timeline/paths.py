@@ -6,7 +6,8 @@
 from collections.abc import Sequence
 
 from timeline.layout.critical import Spans, Stretch, critical_path, self_times
-from timeline.layout.forest import SPAN, Forest
+from timeline.layout.forest import CHAPTER, SPAN, Forest
+from timeline.layout.order import TOP
 from timeline.moments import took
 from timeline.rows import Row
 
@@ -16,15 +17,24 @@ LEAST_WAIT_NS = 1_000_000_000  # between chapters; less is no wait anybody speak
 def add_path(rows: Sequence[Row], nodes: Sequence[int], forest: Forest) -> None:
     """Each span row gets its stretches and its self time, each chapter how long it let the flow wait."""
     spans = Spans(forest)
-    at = {
-        forest.row_of(node): row for node, row in zip(nodes, rows, strict=True) if forest.kinds[node] == SPAN
-    }
+    at = dict(zip(nodes, rows, strict=True))
     for stretch in _stretches(forest, spans):
-        if stretch.row in at:
-            at[stretch.row].path.append((stretch.start, stretch.end))
-    for row, own_ns in self_times(spans, list(at)).items():
-        at[row].self_ns = own_ns
+        row = _shown_above(forest, at, forest.node_of(SPAN, stretch.row))
+        if row is not None:
+            row.path.append((stretch.start, stretch.end))
+    own = self_times(spans, [forest.row_of(node) for node in nodes if forest.kinds[node] == SPAN])
+    for span, own_ns in own.items():
+        at[forest.node_of(SPAN, span)].self_ns = own_ns
     _add_pauses(rows)
+
+
+def _shown_above(forest: Forest, at: dict[int, Row], node: int) -> Row | None:
+    """The row of a node, or the row that it is folded into."""
+    while node != TOP and forest.kinds[node] != CHAPTER:
+        if node in at:
+            return at[node]
+        node = int(forest.parents[node])
+    return None
 
 
 def _stretches(forest: Forest, spans: Spans) -> list[Stretch]:
@@ -44,5 +54,5 @@ def _add_pauses(rows: Sequence[Row]) -> None:
     for row in rows:
         if row.row == "chapter" and row.drawn:
             if ended and row.drawn - ended >= LEAST_WAIT_NS:
-                row.marks.append(f"{took(row.drawn - ended)} after the one before")
+                row.marks.append(f"after {took(row.drawn - ended)}")
             ended = max(ended, row.drawn_end)

@@ -12,6 +12,7 @@ import numpy as np
 from timeline.asked import Asked
 from timeline.layout.forest import EVENT, LOG, Forest, Mask, log_id
 from timeline.layout.ids import row_id
+from timeline.layout.order import TOP
 from timeline.layout.plan import Plan
 from timeline.queries.details import read_log_details, read_span_details
 from timeline.queries.story import Story
@@ -38,6 +39,15 @@ class Reading:
     @cached_property
     def trust(self) -> Trust:
         return trust(self.flow, self.story)
+
+    @cached_property
+    def root_ns(self) -> int | None:
+        """How long a request's root took by its own clock; None where none is among what was read."""
+        if self.flow.kind != "request" or not self.flow.has_root:
+            return None
+        kin, spans = self.story.forest.kin, self.story.forest.spans
+        roots = np.flatnonzero((kin.parents == TOP) & ~kin.orphans & ~kin.cut & (kin.ranks == 0))
+        return max(0, int(spans["end"][roots[0]] - spans["start"][roots[0]])) if len(roots) else None
 
     @cached_property
     def failing(self) -> Mask:

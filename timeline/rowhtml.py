@@ -65,7 +65,7 @@ def _tags_after(drawn: Drawn) -> str:
     if row.status == "error" and drawn.width:
         said = f"✕ {_cut(row.text)}" if row.text and row.row == "span" else "✕"
         tags.append(tag("err" if len(said) > 1 else "err sole", said))
-    tags += [_mark(drawn, mark) for mark in row.marks]
+    tags += [_mark(drawn, mark) for mark in row.marks if row.row not in GROUPS]
     note = drawn.at or drawn.note
     if note:
         tags.append(f'<span class="faint">{escape(_cut(note, 90))}</span>')
@@ -96,11 +96,15 @@ def _shape(drawn: Drawn) -> str:
     if not drawn.width:
         return f'<circle class="ev{" failed" if failed else ""}" cx="{drawn.left}" cy="13" r="4"/>'
     if drawn.row.row != "chapter":
-        return _waiting(drawn) + _bar(drawn, failed) + _path(drawn)
+        return _waiting(drawn) + _bar(drawn, failed) + _path(drawn) + _beside(drawn)
     shape = f'<rect class="chap" x="{drawn.left}" width="{drawn.width}" y="10" height="6" rx="3"/>'
-    if drawn.row.text:
-        shape += f'<text x="{drawn.note_at}" dx="{drawn.note_dx}" y="17"{drawn.note_anchor}>{escape(drawn.row.text)}</text>'
-    return shape
+    return shape + _beside(drawn)
+
+
+def _beside(drawn: Drawn) -> str:
+    if not drawn.beside:
+        return ""
+    return f'<text x="{drawn.note_at}" dx="{drawn.note_dx}" y="17"{drawn.note_anchor}>{escape(drawn.beside)}</text>'
 
 
 def _bar(drawn: Drawn, failed: bool) -> str:

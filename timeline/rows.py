@@ -58,6 +58,7 @@ class Row:
     waits_from: int = 0  # the drawn moment from which it waited; 0 where nobody says
     parts: list[Part] = field(default_factory=list)  # the tries of a group
     path: list[tuple[int, int]] = field(default_factory=list)  # its stretches of the critical path
+    why: str = ""  # what a group was inferred from
     self_ns: int | None = None  # how long it worked while nothing below it did; None where nobody asked
 
     def as_json(self) -> dict[str, Any]:
@@ -78,6 +79,7 @@ class Row:
             "count": self.count,
             "text": self.text,
             "marks": self.marks,
+            "why": self.why or None,
             "waited": str(self.drawn - self.waits_from) if self.waits_from else None,
         }
 

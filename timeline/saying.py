@@ -253,7 +253,8 @@ def _group_row(plan: Plan, story: Story, node: int, details: Details) -> Row:
     else:
         row.status = "error" if group.failed.any() else "unset"
         row.text = _spread(forest, group)
-    row.marks.append("declared" if group.declared else f"inferred: {group.why}" if group.why else "inferred")
+    row.marks.append("declared" if group.declared else "inferred")
+    row.why = group.why
     return row
 
 

@@ -138,10 +138,10 @@ def mark_of(flow: FlowSummary, failed: bool = False) -> tuple[str, str, str]:
 
 
 def answer(
-    flow: FlowSummary, error: FirstError | None, since_ns: int | None, zone: tzinfo = UTC, now_ns: int = 0
+    flow: FlowSummary, error: FirstError | None, root_ns: int | None, zone: tzinfo = UTC, now_ns: int = 0
 ) -> tuple[str, str]:
-    """The sentence that answers, and the evidence after it."""
-    first = _request(flow) if flow.kind == "request" else _state(flow, since_ns, zone, now_ns)
+    """The sentence that answers, and the evidence after it. `root_ns` is how long a request's root took, where known."""
+    first = _request(flow, root_ns) if flow.kind == "request" else _state(flow, zone, now_ns)
     if error is not None:
         said = ": ".join(part for part in (error.name, error.text) if part)
         when = moments.short(error.time_ns, zone, now_ns)
@@ -149,8 +149,8 @@ def answer(
     return first, "No errors." if not flow.errors else f"{flow.errors} errors."
 
 
-def _request(flow: FlowSummary) -> str:
-    took = moments.took(flow.duration_ns)
+def _request(flow: FlowSummary, root_ns: int | None) -> str:
+    took = moments.took(flow.duration_ns if root_ns is None else root_ns)
     if not flow.has_root:
         return f"A request whose root span has not come; what came so far covers {took}."
     below = f", past {_counted((flow.errors, 'error', 'errors'))[0]} below it" if flow.errors else ""
@@ -159,13 +159,13 @@ def _request(flow: FlowSummary) -> str:
     return f"{flow.root_name} at {flow.root_service} took {took}{services} {end}."
 
 
-def _state(flow: FlowSummary, since_ns: int | None, zone: tzinfo, now_ns: int) -> str:
-    if flow.state is None or since_ns is None:
+def _state(flow: FlowSummary, zone: tzinfo, now_ns: int) -> str:
+    if flow.state is None or flow.state_since_ns is None:
         if flow.step is not None and flow.step_ns is not None:
             return f"Last milestone: {flow.step} at {moments.short(flow.step_ns, zone, now_ns)}."
         times = "once" if flow.chapters == 1 else f"in {flow.chapters:,} chapters"
         return f"Seen {times}; no state and no milestone told yet."
-    since = moments.short(since_ns, zone, now_ns)
+    since = moments.short(flow.state_since_ns, zone, now_ns)
     says = [item.system for item in flow.systems if item.state == flow.state]
     others = [f"{item.system} says {item.state}" for item in flow.systems if item.state != flow.state]
     told = f"{_begun(flow.state)} since {since}, says {' and '.join(says) or 'the latest record'}."

@@ -56,7 +56,7 @@ def _head(reading: Reading, zone: tzinfo) -> Iterator[str]:
     sign, word, _ = sentences.mark_of(flow, reading.first_error is not None)
     place = f" ({flow.environment})" if flow.kind != "request" else ""
     yield f"{flow.title}{place}  {sign} {word}"
-    yield " ".join(sentences.answer(flow, reading.first_error, reading.flow.state_since_ns, zone))
+    yield " ".join(sentences.answer(flow, reading.first_error, reading.root_ns, zone))
     if flow.first_ns is not None and flow.last_ns is not None:
         yield f"{moments.full(flow.first_ns, zone)} → {moments.full(flow.last_ns, zone)}, {moments.took(flow.duration_ns)}"
     counts = [

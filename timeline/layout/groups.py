@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from timeline.layout.forest import EVENT, SPAN, Forest, Group, Mask
 from timeline.layout.order import Ints
-from tracing.facts import NO_RETRY
+from tracing.facts import NO_RETRY, UNKNOWN
 
 REPEATS = 8  # as many of one operation below one parent fold
 CLIENT, SERVER, CONSUMER = 3, 2, 5
@@ -96,7 +96,8 @@ def _links(forest: Forest, siblings: _Siblings, failed: Mask) -> NDArray[np.uint
     rows, same = siblings.rows, siblings.same
     before, after = rows[:-1], rows[1:]
     facts, kinds = forest.spans["facts"], forest.spans["kind"]
-    again = same & ((facts[before] & NO_RETRY) == 0)
+    # What was stored before facts were marked is taken for an ordinary answer.
+    again = same & ((facts[before] == UNKNOWN) | ((facts[before] & NO_RETRY) == 0))
     attempts, deliveries = _declared(forest)
     found = np.zeros(len(same), np.uint8)
     one_thing = (deliveries[before] == deliveries[after]) & ((attempts[after] == 0) | (attempts[after] > 1))

@@ -1,0 +1,108 @@
+"""What a flow's page makes of tries, waits and clocks: from stored records to JSON, page and text."""
+
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tests.builders import T1, T2, Service, batch
+from tracing.storing import Store
+
+PATH = "/flow/entity/order/1"
+ORDER = {"order.id": "1"}
+shop, billing = Service("shop"), Service("billing")
+Json = dict[str, Any]
+
+
+def told(client: Client, query: str = "", path: str = PATH) -> Json:
+    answer = client.get(f"{path}?format=json{query}")
+    assert answer.status_code == 200
+    found: Json = answer.json()
+    return found
+
+
+def page(client: Client, query: str = "", path: str = PATH) -> str:
+    answer = client.get(f"{path}?{query}")
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def outline(rows: list[Json]) -> list[str]:
+    return ["  " * row["depth"] + f"{row['row']} {row['name']}" for row in rows]
+
+
+@pytest.fixture
+def tries(store: Store) -> None:
+    """One call tried three times: twice refused, then well."""
+    root = shop.span("checkout", 0, 900, attributes=ORDER)
+    calls = [
+        shop.span("charge", 10 + 200 * n, 100, parent=root, id=f"c{n}", kind=3, status=2 if n < 2 else 0)
+        for n in range(3)
+    ]
+    store.put(batch(root, *calls))
+
+
+@pytest.mark.usefixtures("tries")
+def test_tries_are_one_row_that_unfolds(client: Client) -> None:
+    found = told(client)
+    assert outline(found["rows"]) == ["chapter checkout", "  span checkout", "    retries charge"]
+    group = found["rows"][2]
+    assert (group["count"], group["status"], group["text"]) == (3, "ok", "2 failed, then ok; 200 ms waiting")
+    assert (group["marks"], group["why"]) == (["inferred"], "failed, then the same again")
+    opened = told(client, f"&open={group['id']}")["rows"]
+    assert [row["attempt"] for row in opened[3:]] == [1, 2, 3]
+    assert [row["row"] for row in told(client, "&expand=all")["rows"]] == ["chapter", *["span"] * 4]
+    text = client.get(PATH, {"format": "txt"}).content.decode()
+    assert "↻ 3 charge" in text
+
+
+@pytest.mark.usefixtures("tries")
+def test_the_page_draws_each_try_and_its_fold_is_a_link(client: Client) -> None:
+    text = page(client)
+    assert "↻ 3" in text and "2 failed, then ok; 200 ms waiting · inferred" in text
+    tries = re.findall(r'<rect class="(failed|work)" x="[^"]+" width="[^"]+" y="8"', text.split("↻ 3", 1)[1])
+    assert tries == ["failed", "failed", "work"]
+    assert 'aria-label="unfold charge"' in text
+
+
+@pytest.mark.usefixtures("tries")
+def test_the_critical_path_goes_through_a_folded_group(client: Client) -> None:
+    assert 'class="crit"' not in page(client)
+    text = page(client, "critical=1")
+    assert text.count('class="crit"') == 4 + 3  # the root around and between its tries, and each of them
+    assert "itself" in text
+    assert "of it itself 600 ms" in text
+
+
+def test_clocks_that_differ_are_corrected_and_said(client: Client, store: Store) -> None:
+    call = shop.span("charge", 0, 100, kind=3, attributes=ORDER)
+    serve = billing.span("POST /charge", 2_410, 80, parent=call, kind=2)
+    store.put(batch(call, serve))
+    found = told(client)
+    assert found["trust"]["skew"] == [{"service": "billing", "shift": "-2400000000"}]
+    raw = int(found["rows"][1]["start"])
+    assert int(found["rows"][2]["start"]) - raw == 2_410_000_000  # told as it was sent
+    text = page(client)
+    assert "billing clock 2.4 s ahead, corrected" in text and "drawn 2.4 s earlier" in text
+    raw_page = page(client, "clock=raw")
+    assert "ahead, not corrected" in raw_page and "drawn 2.4 s earlier" not in raw_page
+    assert "billing clock 2.4 s ahead" in client.get(PATH, {"format": "txt"}).content.decode()
+
+
+def test_a_message_shows_how_long_it_waited(client: Client, store: Store) -> None:
+    send = shop.span("orders publish", 0, 5, kind=4, id="send", attributes=ORDER)
+    take = billing.span("orders process", 3_000, 10, trace=T2, kind=5, attributes=ORDER, links=[send])
+    store.put(batch(send, take))
+    rows = {row["name"]: row for row in told(client)["rows"] if row["row"] == "span"}
+    assert rows["orders process"]["waited"] == "2995000000"
+    assert rows["orders publish"]["waited"] is None
+    assert 'class="wait"' in page(client)
+    assert "after 2.99 s" in page(client, "critical=1") or "after 3 s" in page(client, "critical=1")
+
+
+def test_a_request_takes_what_its_root_takes(client: Client, store: Store) -> None:
+    """A clock ahead may not make the request longer than its root says."""
+    call = shop.span("charge", 0, 100, kind=3)
+    store.put(batch(call, billing.span("POST /charge", 2_410, 80, parent=call, kind=2)))
+    assert "charge at shop took 100 ms" in page(client, path=f"/flow/request/trace/{T1.hex()}")
