@@ -140,7 +140,11 @@ def test_retries_told_and_untold_and_a_redelivery(running: Running, told: dict[s
     assert [row["parent"] for row in spans_of(running, untold, "POST /labels")] == [client["id"]] * 3
     folded = as_json(running.url, untold)["rows"]
     [group] = [row for row in folded if row["row"] == "retries"]
-    assert (group["count"], group["marks"]) == (3, ["inferred: several servers under one call"])
+    assert (group["count"], group["marks"], group["why"]) == (
+        3,
+        ["inferred"],
+        "several servers under one call",
+    )
     offsets = []
     for row in spans_of(running, story(told, "delivered twice"), "orders process"):
         record = as_json(running.url, f"/record/{row['trace_id']}/{row['span_id']}")

@@ -22,16 +22,21 @@ from timeline.answers import BadFilter
 from timeline.forms import MomentField
 from timeline.layout.ids import is_row_id
 from timeline.layout.plan import WHOLE, Fold
-from timeline.layout.sieve import Sieve
+from timeline.layout.sieve import KINDS, LEVELS, STATUSES, TRUST, Sieve
 from tracing.records import MAX_NS
 
 MAX_EXCEPTIONS = 200  # folded or opened rows in one address
 MAX_SERVICES = 50
 SNAPSHOT = re.compile(r"(\d{1,18}):(\d{1,18}):((?:\d{1,18})(?:,\d{1,18})*)?")
-ONLY = (("", ""), ("errors", "errors"), ("logs", "logs"))
-EXPAND = (("", ""), ("all", "all"))
-CLOCK = (("", ""), ("raw", "raw"))
-CRITICAL = (("", ""), ("1", "1"))
+MOST_SOUGHT = 200  # characters of what is looked for in a flow
+
+
+def _one_of(*words: str) -> forms.ChoiceField:
+    return forms.ChoiceField(choices=[("", ""), *((word, word) for word in words)], required=False)
+
+
+def _some_of(words: Iterable[str]) -> forms.MultipleChoiceField:
+    return forms.MultipleChoiceField(choices=[(word, word) for word in words], required=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,7 @@ class Asked:
     at: int | None  # the number of the first row, from 1; None where nobody jumped
     gaps: frozenset[int]  # idle stretches that are unfolded, by where they begin
     critical: bool  # the critical path is marked
+    find: str  # what is looked for in the flow
     query: QueryDict
 
     def address(self, path: str, drop: Iterable[str] = (), **change: str) -> str:
@@ -106,10 +112,15 @@ def _with_folds(base: str, opened: frozenset[str], folded: frozenset[str]) -> st
 
 
 class FlowForm(forms.Form):
-    only = forms.ChoiceField(choices=ONLY, required=False)
-    expand = forms.ChoiceField(choices=EXPAND, required=False)
-    clock = forms.ChoiceField(choices=CLOCK, required=False)
-    critical = forms.ChoiceField(choices=CRITICAL, required=False)
+    only = _one_of("errors", "logs", "hits")
+    expand = _one_of("all")
+    clock = _one_of("raw")
+    critical = _one_of("1")
+    kind = _some_of(KINDS)
+    status = _some_of(STATUSES)
+    level = _one_of(*LEVELS)
+    trust = _one_of(*TRUST)
+    find = forms.CharField(max_length=MOST_SOUGHT, required=False, strip=True)
     to = MomentField(max_length=40, required=False)
     limit = forms.IntegerField(min_value=1, max_value=WHOLE, required=False)
     record = forms.CharField(max_length=3_200, required=False)
@@ -146,14 +157,28 @@ def read_asked(query: QueryDict, zone: tzinfo) -> Asked:
         raise BadFilter("service", f"At most {MAX_SERVICES} services can be asked for, by their names.")
     return Asked(
         Fold(bool(told["expand"]), _row_ids(query, "open"), _row_ids(query, "fold"), told["clock"] == "raw"),
-        Sieve(told["only"], services, start, end),
+        _sieve(told, services, start, end),
         told["limit"] or WHOLE,
         _read_cursor(query.get("cursor", "")),
         told["record"],
         told["at"],
         _gaps(query),
         bool(told["critical"]),
+        told["find"],
         query,
+    )
+
+
+def _sieve(told: dict[str, Any], services: frozenset[str], start: int | None, end: int | None) -> Sieve:
+    return Sieve(
+        told["only"],
+        services,
+        start,
+        end,
+        frozenset(map(KINDS.index, told["kind"])),
+        frozenset(map(STATUSES.index, told["status"])),
+        told["level"],
+        told["trust"],
     )
 
 

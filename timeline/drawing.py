@@ -40,6 +40,7 @@ class DrawnBin:
     top: str
     height: str
     failed: bool
+    found: int  # hits of a search
     said: str
     href: str
 
@@ -87,7 +88,9 @@ def draw_overview(bins: Iterable[Bin], href: Callable[[Bin], str]) -> list[Drawn
             f"{23 - told.height * STRIP:.1f}",
             f"{max(2.0, told.height * STRIP):.1f}",
             told.failed,
-            f"{told.count:,} record{'' if told.count == 1 else 's'}{', errors' if told.failed else ''}",
+            told.found,
+            f"{told.count:,} record{'' if told.count == 1 else 's'}{', errors' if told.failed else ''}"
+            + (f", {told.found:,} found" if told.found else ""),
             href(told),
         )
         for told in bins

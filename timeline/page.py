@@ -3,8 +3,7 @@
 `timeline.sheet` adds what stands above the rows, `timeline.painting` the rows.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import tzinfo
 from typing import Any
 
@@ -12,6 +11,7 @@ from django.http import HttpRequest
 
 from timeline import sentences
 from timeline.asked import sent_path
+from timeline.filters import NARROWING, chips, menus, notes, search
 from timeline.layout.forest import CHAPTER
 from timeline.painting import Painter, distinct_hues
 from timeline.queries.related import LINKS_SOUGHT, Neighbour, Neighbours, read_linked, read_neighbours
@@ -22,13 +22,6 @@ from timeline.summaries import FlowSummary
 from timeline.templatetags.threadline import reader_zone
 from timeline.views.record import record_context
 from tracing.clock import now_ns
-
-
-@dataclass(slots=True)
-class Chip:
-    label: str
-    href: str
-    pressed: bool
 
 
 def context(request: HttpRequest, reading: Reading, others: Sequence[FlowSummary]) -> dict[str, Any]:
@@ -49,7 +42,7 @@ def context(request: HttpRequest, reading: Reading, others: Sequence[FlowSummary
         "linked": _linked(reading),
         **_head(reading, path, zone, now),
         **_ways(reading, path),
-        "services": list(_services(reading, path, hues)),
+        "menus": menus(reading, path, hues),
         **sheet(reading, axis, path, zone, hues),
         "rows_html": rows_html(map(painter.draw, reading.rows)),
         "shown": len(reading.rows),
@@ -67,9 +60,9 @@ def _head(reading: Reading, path: str, zone: tzinfo, now: int) -> dict[str, Any]
         "answer": answer,
         "evidence": evidence,
         "first_error_href": _error_href(reading, path),
-        "doubts": sentences.doubts(reading.trust, reading.flow),
-        "remarks": sentences.remarks(reading.trust),
-        "skews": sentences.skews(reading.trust, raw=reading.asked.fold.raw_clocks),
+        "doubts": notes(reading, path, sentences.doubts(reading.trust, reading.flow)),
+        "remarks": notes(reading, path, sentences.remarks(reading.trust)),
+        "skews": notes(reading, path, sentences.skews(reading.trust, raw=reading.asked.fold.raw_clocks)),
         "clock_href": reading.asked.address(path, clock="" if reading.asked.fold.raw_clocks else "raw"),
         "raw_clocks": reading.asked.fold.raw_clocks,
         "facts": _facts(reading, path),
@@ -80,11 +73,10 @@ def _ways(reading: Reading, path: str) -> dict[str, Any]:
     """Where one can go from here."""
     asked = reading.asked
     return {
-        "chips": list(_chips(reading, path)),
+        "chips": list(chips(reading, path)),
+        "search": search(reading, path),
         "window": asked.sieve.start is not None or asked.sieve.end is not None,
-        "plain_href": asked.address(
-            path, ("only", "service", "from", "to", "cursor", "fold", "open", "expand", "record")
-        ),
+        "plain_href": asked.address(path, (*NARROWING, "fold", "open", "expand", "record")),
         "whole_href": asked.address(path, ("from", "to", "cursor")),
         "first_place": reading.first + 1,
         "last_place": reading.first + len(reading.rows),
@@ -101,43 +93,6 @@ def _error_href(reading: Reading, path: str) -> str:
     return reading.asked.address(path, ("cursor",), record=error.row_id) if error else ""
 
 
-def _chips(reading: Reading, path: str) -> Iterator[Chip]:
-    asked, flow = reading.asked, reading.flow
-    only = asked.sieve.only
-    yield Chip(
-        "everything",
-        asked.address(path, ("only", "service", "cursor")),
-        not only and not asked.sieve.services,
-    )
-    failing = int(reading.failing.sum())
-    if failing or only == "errors":
-        yield Chip(
-            "errors with their path" + (f" · {failing:,}" if failing else ""),
-            asked.address(path, ("cursor",), only="errors"),
-            only == "errors",
-        )
-    if flow.spans > 1:
-        yield Chip(
-            "critical path, self times",
-            asked.address(path, critical="" if asked.critical else "1"),
-            asked.critical,
-        )
-    if flow.logs or only == "logs":
-        yield Chip(f"logs · {flow.logs:,}", asked.address(path, ("cursor",), only="logs"), only == "logs")
-
-
-def _services(reading: Reading, path: str, hues: dict[str, str]) -> Iterator[tuple[Chip, str]]:
-    asked = reading.asked
-    for name in hues:
-        pressed = name in asked.sieve.services
-        href = (
-            asked.address(path, ("service", "cursor"))
-            if pressed
-            else asked.address(path, ("cursor",), service=name)
-        )
-        yield Chip(name, href, pressed), hues[name]
-
-
 def _facts(reading: Reading, path: str) -> list[tuple[int, str, str]]:
     """Counts with their words and, where a filter lists just these, its address."""
     flow, asked = reading.flow, reading.asked
@@ -147,11 +102,11 @@ def _facts(reading: Reading, path: str) -> list[tuple[int, str, str]]:
         facts.append((flow.chapters, "chapter", every if _any_chapter_open(reading) else ""))
     facts += [
         (len(flow.services), "service", ""),
-        (flow.spans, "span", asked.address(path, ("only", "service", "cursor"))),
+        (flow.spans, "span", asked.address(path, NARROWING)),
         (
             reading.story.related or None,
             "related",
-            asked.address(path, ("only", "service", "cursor"), expand="all"),
+            asked.address(path, NARROWING, expand="all"),
         ),
         (flow.events or None, "event", ""),
         (flow.logs or None, "log", asked.address(path, ("cursor",), only="logs")),

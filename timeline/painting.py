@@ -133,6 +133,8 @@ class Painter:
             css += " open"
         if row.dim:
             css += " dim"
+        if row.hits:
+            css += " hit"
         return css + " bad" if row.status == "error" else css
 
     def _record_href(self, row: Row) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from timeline.asked import Asked
 from timeline.layout.forest import EVENT, LOG, Forest, Mask, log_id
 from timeline.layout.ids import row_id
-from timeline.layout.order import TOP
+from timeline.layout.order import TOP, Ints
 from timeline.layout.plan import Plan
 from timeline.queries.details import read_log_details, read_span_details
 from timeline.queries.story import Story
@@ -58,6 +58,14 @@ class Reading:
         return failing
 
     @cached_property
+    def hits(self) -> Ints:
+        """The nodes that a search found, of those kept, in reading order."""
+        if self.plan.hits is None:
+            return np.zeros(0, np.int32)
+        nodes = self.story.forest.order.nodes
+        return nodes[self.plan.hits[nodes]]
+
+    @cached_property
     def first_error(self) -> FirstError | None:
         """The failure that ended first: causes end before what they cause."""
         forest = self.story.forest
@@ -77,6 +85,7 @@ class Reading:
             "rows": [row.as_json() for row in self.rows],
             "next": self.following,
             "total_rows": self.total,
+            "found": len(self.hits) if self.asked.find else None,
         }
 
 

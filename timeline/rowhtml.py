@@ -66,6 +66,8 @@ def _tags_after(drawn: Drawn) -> str:
         said = f"✕ {_cut(row.text)}" if row.text and row.row == "span" else "✕"
         tags.append(tag("err" if len(said) > 1 else "err sole", said))
     tags += [_mark(drawn, mark) for mark in row.marks if row.row not in GROUPS]
+    if row.hits and row.open is False:
+        tags.append(tag("find", f"{row.hits:,} found"))
     note = drawn.at or drawn.note
     if note:
         tags.append(f'<span class="faint">{escape(_cut(note, 90))}</span>')

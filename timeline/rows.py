@@ -59,6 +59,7 @@ class Row:
     parts: list[Part] = field(default_factory=list)  # the tries of a group
     path: list[tuple[int, int]] = field(default_factory=list)  # its stretches of the critical path
     why: str = ""  # what a group was inferred from
+    hits: int = 0  # how many finds it stands for: itself, and what is folded away in it
     self_ns: int | None = None  # how long it worked while nothing below it did; None where nobody asked
 
     def as_json(self) -> dict[str, Any]:
@@ -80,6 +81,7 @@ class Row:
             "text": self.text,
             "marks": self.marks,
             "why": self.why or None,
+            "hits": self.hits,
             "waited": str(self.drawn - self.waits_from) if self.waits_from else None,
         }
 

@@ -44,6 +44,7 @@ def _row(plan: Plan, story: Story, node: int, details: Details) -> Row:
     row.context = bool(forest.context[node])
     row.dim = row.context or (plan.flags is not None and plan.flags[node] == PATH)
     row.open = plan.is_open(node)
+    row.hits = plan.hits_at(node)
     row.attempt = row.attempt or _nth_try(forest, node)
     _place(row, forest, node)
     if plan.has_extras(node):

@@ -5,7 +5,7 @@ Pure words from numbers; the same text heads the page, the plain form and the Ma
 
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
-from typing import Any
+from typing import Any, NamedTuple
 
 from timeline import moments, signs
 from timeline.layout.forest import EVENT, LOG, MOVE, SPAN, Forest
@@ -22,6 +22,13 @@ class FirstError:
     text: str
     time_ns: int
     row_id: str
+
+
+class Note(NamedTuple):
+    """A number with its words, and the filter that keeps the records behind it; empty where none does."""
+
+    text: str
+    filter: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,47 +89,50 @@ def _skew(forest: Forest) -> tuple[tuple[str, int, bool], ...]:
     )
 
 
-def doubts(told: Trust, flow: FlowSummary) -> list[str]:
+def doubts(told: Trust, flow: FlowSummary) -> list[Note]:
     """What is missing, in words; empty when the flow is complete as far as known."""
     notes = _counted(
-        (told.orphans, "span whose parent never came", "spans whose parents never came"),
-        (told.cycles, "circle of parents, cut", "circles of parents, cut"),
-        (told.dropped, "value dropped by its sender", "values dropped by their senders"),
+        (told.orphans, "span whose parent never came", "spans whose parents never came", "orphans"),
+        (told.cycles, "circle of parents, cut", "circles of parents, cut", "cycles"),
+        (told.dropped, "value dropped by its sender", "values dropped by their senders", "dropped"),
     )
     if flow.kind == "request" and not flow.has_root:
-        notes.insert(0, "no root span has come")
+        notes.insert(0, Note("no root span has come"))
     if told.truncated:
-        notes.insert(0, "too large to show whole: the earliest part is shown")
+        notes.insert(0, Note("too large to show whole: the earliest part is shown"))
     if flow.retained != "all":
-        notes.insert(
-            0, f"{'all' if flow.retained == 'summary' else 'some'} of its records are past retention"
-        )
+        share = "all" if flow.retained == "summary" else "some"
+        notes.insert(0, Note(f"{share} of its records are past retention"))
     return notes
 
 
-def remarks(told: Trust) -> list[str]:
+def remarks(told: Trust) -> list[Note]:
     """What is worth knowing and takes nothing away."""
     return _counted(
-        (told.unattached_logs, "log without a span", "logs without a span"),
-        (told.versions, "further version of a span", "further versions of spans"),
-        (told.redacted, "value redacted", "values redacted"),
-        (told.late, "record came late", "records came late"),
-        (told.resent, "record sent again", "records sent again"),
+        (told.unattached_logs, "log without a span", "logs without a span", "unattached"),
+        (told.versions, "further version of a span", "further versions of spans", "versions"),
+        (told.redacted, "value redacted", "values redacted", "redacted"),
+        (told.late, "record came late", "records came late", ""),
+        (told.resent, "record sent again", "records sent again", ""),
     )
 
 
-def skews(told: Trust, *, raw: bool) -> list[str]:
+def skews(told: Trust, *, raw: bool) -> list[Note]:
     """Whose clocks differ and what is done about it; the shift is what is added to the times that were sent."""
     done = "not corrected" if raw else "corrected"
     found = []
     for service, shift_ns, agree in told.skew:
         way, length = "behind" if shift_ns > 0 else "ahead", moments.took(abs(shift_ns))
-        found.append(f"{service} clock {'' if agree else 'about '}{length} {way}, {done}")
+        found.append(Note(f"{service} clock {'' if agree else 'about '}{length} {way}, {done}", "skew"))
     return found
 
 
-def _counted(*wordings: tuple[int, str, str]) -> list[str]:
-    return [f"{count:,} {one if count == 1 else many}" for count, one, many in wordings if count]
+def _counted(*wordings: tuple[int, str, str, str]) -> list[Note]:
+    return [Note(counted(count, one, many), kept) for count, one, many, kept in wordings if count]
+
+
+def counted(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"
 
 
 def mark_of(flow: FlowSummary, failed: bool = False) -> tuple[str, str, str]:
@@ -153,7 +163,7 @@ def _request(flow: FlowSummary, root_ns: int | None) -> str:
     took = moments.took(flow.duration_ns if root_ns is None else root_ns)
     if not flow.has_root:
         return f"A request whose root span has not come; what came so far covers {took}."
-    below = f", past {_counted((flow.errors, 'error', 'errors'))[0]} below it" if flow.errors else ""
+    below = f", past {counted(flow.errors, 'error', 'errors')} below it" if flow.errors else ""
     end = "and failed" if flow.status == "error" else f"and went well{below}"
     services = f" across {len(flow.services)} services" if len(flow.services) > 1 else ""
     return f"{flow.root_name} at {flow.root_service} took {took}{services} {end}."

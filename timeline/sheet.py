@@ -71,7 +71,7 @@ def _overview(reading: Reading, axis: Axis, path: str) -> list[DrawnBin]:
             path, ("cursor",), **{"from": str(told.start), "to": str(max(told.start, told.end))}
         )
 
-    return draw_overview(overview(axis, reading.story.forest, reading.plan.flags), stretch)
+    return draw_overview(overview(axis, reading.story.forest, reading.plan.flags, reading.plan.hits), stretch)
 
 
 def _extents(reading: Reading) -> tuple[Times, Times]:

@@ -69,10 +69,11 @@ def _head(reading: Reading, zone: tzinfo) -> Iterator[str]:
         (flow.retries, "retry", "retries"),
     ]
     yield " · ".join(f"{count:,} {one if count == 1 else many}" for count, one, many in counts if count)
-    missing = sentences.doubts(reading.trust, flow)
+    missing = [note.text for note in sentences.doubts(reading.trust, flow)]
     told = "missing: " + " · ".join(missing) if missing else "complete as far as known"
-    skews = sentences.skews(reading.trust, raw=reading.asked.fold.raw_clocks)
-    yield " · ".join([told, *sentences.remarks(reading.trust), *skews])
+    more = sentences.remarks(reading.trust)
+    more += sentences.skews(reading.trust, raw=reading.asked.fold.raw_clocks)
+    yield " · ".join([told, *(note.text for note in more)])
 
 
 def _lines(row: Row, zone: tzinfo, year: int | None) -> Iterator[str]:

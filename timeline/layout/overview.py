@@ -21,15 +21,17 @@ class Bin:
     width: float
     height: float  # 0..1
     failed: bool
+    found: int  # hits of a search
     count: int
     start: int
     end: int
 
 
-def overview(axis: Axis, forest: Forest, flags: Flags | None = None) -> list[Bin]:
+def overview(axis: Axis, forest: Forest, flags: Flags | None = None, hits: Mask | None = None) -> list[Bin]:
     """Counts of records by start, as heights over the axis's width; empty stretches have no bin.
 
-    The strip covers the whole flow whatever window of it is read; `flags` say which records a filter keeps.
+    The strip covers the whole flow whatever window of it is read; `flags` say which records a filter keeps, `hits` which
+    of them a search found.
     """
     width = axis.right / BINS
     edges = np.array([*(axis.time_at(slot * width) for slot in range(BINS)), axis.end + 1], np.int64)
@@ -38,6 +40,7 @@ def overview(axis: Axis, forest: Forest, flags: Flags | None = None) -> list[Bin
         records &= flags == MATCH
     counts = _counts(forest.drawn, records, edges)
     failed = _counts(forest.drawn, records & forest.failed, edges)
+    found = _counts(forest.drawn, records & hits, edges) if hits is not None else [0] * BINS
     most = max(counts) or 1
     return [
         Bin(
@@ -45,6 +48,7 @@ def overview(axis: Axis, forest: Forest, flags: Flags | None = None) -> list[Bin
             width,
             (count / most) ** 0.5,
             failed[slot] > 0,
+            found[slot],
             count,
             int(edges[slot]),
             int(edges[slot + 1]) - 1,

@@ -37,6 +37,7 @@ class Plan:
     closed: Mask  # nodes whose inside is folded away
     extras: Mask  # nodes whose other versions, or logs that tell them again, are shown
     flags: Flags | None  # of `sieve.keep`, by node
+    hits: Mask | None  # what a search in the flow found, of what is kept; None where nobody searched
     _inside: Ints  # records up to each place, extras left out
 
     def __len__(self) -> int:
@@ -67,6 +68,21 @@ class Plan:
         inside = self._inside[place + size] - self._inside[place + 1]
         return not self.closed[node] if unread or inside else None
 
+    def hits_at(self, node: int) -> int:
+        """How many hits a row stands for: itself, and what is folded away in it."""
+        if self.hits is None:
+            return 0
+        if not self.closed[node]:
+            return int(self.hits[node])
+        place = self.forest.order.places[node]
+        return int(self.hits[self.forest.order.nodes[place : place + self.forest.order.sizes[node]]].sum())
+
+    def first_hit(self) -> int | None:
+        """The first row that is a hit or has some folded away in it."""
+        if self.hits is None:
+            return None
+        return next((at for at, node in enumerate(self.nodes.tolist()) if self.hits_at(node)), None)
+
     def has_extras(self, node: int) -> bool:
         """Whether there are other versions of it, or logs that tell it again."""
         return node in self.forest.echoes.values() or self.forest.row_of(node) in self._versions(node)
@@ -82,6 +98,8 @@ def plan(forest: Forest, fold: Fold = UNFOLDED, sieve: Sieve = EVERYTHING, hits:
     shown[[node for node, chapter in enumerate(forest.chapters) if not chapter.has_row]] = False
     extras = _opened_extras(forest, fold, sieve)
     extra = _extra(forest)
+    if hits is not None:
+        extras[forest.parents[hits & extra]] = True
     shown &= ~extra | extras[forest.parents]
     closed = _closed(forest, fold, by_filter=flags is not None)
     visible = shown & ~_below(forest, closed | (extra & ~shown))
@@ -90,7 +108,8 @@ def plan(forest: Forest, fold: Fold = UNFOLDED, sieve: Sieve = EVERYTHING, hits:
     visible &= ~_below(forest, chapters)
     nodes = forest.order.nodes
     counts = np.concatenate(([0], np.cumsum((forest.shown & ~extra)[nodes])))
-    return Plan(forest, nodes[visible[nodes]], closed, extras, flags, counts)
+    kept = None if hits is None else hits & (forest.shown if flags is None else flags > 0)
+    return Plan(forest, nodes[visible[nodes]], closed, extras, flags, kept, counts)
 
 
 def _extra(forest: Forest) -> Mask:
@@ -110,6 +129,8 @@ def _opened_extras(forest: Forest, fold: Fold, sieve: Sieve) -> Mask:
     found[_nodes(forest, fold.opened)] = True
     if sieve.only == "logs":
         found[list(forest.echoes.values())] = True
+    if sieve.trust == "versions":
+        found[[forest.node_of(SPAN, row) for row in forest.kin.versions]] = True
     return found
 
 

@@ -119,6 +119,20 @@ def settled(tables: Tables) -> Tables:
     )  # fmt: skip
 
 
+def rows_of(heads: Table, table: Table, keys: Sequence[str]) -> NDArray[np.int64]:
+    """Which row of a table has the keys of each head; -1 where none has."""
+    if not len(table):
+        return np.full(len(heads), -1, np.int64)
+    order = np.lexsort([table[key] for key in reversed(keys)])
+    kind = np.dtype([(key, table.dtype[key]) for key in keys])
+    ordered, wanted = np.zeros(len(table), kind), np.zeros(len(heads), kind)
+    for key in keys:
+        ordered[key], wanted[key] = table[key][order], heads[key]
+    # Structured rows compare field by field, as they were sorted.
+    at = np.minimum(np.searchsorted(ordered, wanted), len(table) - 1)
+    return np.where(ordered[at] == wanted, order[at], -1)
+
+
 def _sorted(first: NDArray[Any], *ties: NDArray[Any]) -> NDArray[np.intp]:
     """The order by several columns. Only what is tied in the first is sorted by all: a quarter of the time."""
     order = np.argsort(first, kind="stable")

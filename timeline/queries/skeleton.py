@@ -19,6 +19,7 @@ from timeline.layout.tables import (
     Table,
     Told,
     no_rows,
+    rows_of,
 )
 from timeline.queries.bound import fetched
 from tracing import arrays
@@ -79,6 +80,9 @@ OF_TRACES = (
     " (SELECT nth_trace - 1 AS place, * FROM {table} WHERE trace_id = wanted_id"
     f" AND day = ANY(%(days)s::integer[]) AND {VISIBLE} OFFSET 0) AS {{table}}"
 )
+
+
+SPAN_KEYS = ("trace", "span_id", "digest")
 
 
 def current_snapshot() -> str:
@@ -190,7 +194,7 @@ def _events(data: bytes, spans: Table) -> Table:
     if not data:
         return no_rows(EVENT)
     heads, times = _unpacked(data)
-    of_span = _rows_of(heads, spans)
+    of_span = rows_of(heads, spans, SPAN_KEYS)
     counts = heads["count"].astype(np.int64)
     found = np.zeros(int(counts.sum()), EVENT)
     found["time"] = times
@@ -218,17 +222,3 @@ def _unpacked(data: bytes) -> tuple[Table, NDArray[np.int64]]:
     is_time[(starts[:, None] + np.arange(size)).reshape(-1)] = False
     times = raw[is_time].reshape(-1, _TIME_SIZE)[:, 4:].copy().view(">i8").reshape(-1)
     return heads, times.astype(np.int64)
-
-
-def _rows_of(heads: Table, spans: Table) -> NDArray[np.int32]:
-    """Where each head's span stands: the two hold the same keys, so one order fits both."""
-    keys = ("digest", "span_id", "trace")
-    order = np.lexsort([spans[key] for key in keys])
-    ordered = np.zeros(len(spans), [("trace", "i4"), ("span_id", "u8"), ("digest", "u8")])
-    for key in keys:
-        ordered[key] = spans[key][order]
-    # Structured rows compare field by field, as they were sorted.
-    wanted = np.zeros(len(heads), ordered.dtype)
-    for key in keys:
-        wanted[key] = heads[key]
-    return order[np.searchsorted(ordered, wanted)].astype(np.int32)

@@ -20,6 +20,7 @@ from timeline.layout.forest import Forest
 from timeline.layout.ids import EVENT_ID, SPAN_ID, find_node, row_id
 from timeline.layout.plan import Fold, Plan, plan
 from timeline.paths import add_path
+from timeline.queries.inside import read_hits
 from timeline.queries.skeleton import current_snapshot
 from timeline.queries.story import read_story
 from timeline.quiet import collector_held
@@ -77,7 +78,8 @@ def read(flow: FlowSummary, asked: Asked) -> Reading:
 def _read(flow: FlowSummary, asked: Asked) -> Reading:
     snapshot = asked.cursor.snapshot if asked.cursor else current_snapshot()
     story = read_story(flow, snapshot, _with_record(asked))
-    told = plan(story.forest, _open_to_record(story.forest, asked), asked.sieve)
+    hits = read_hits(story.forest, asked.find) if asked.find else None
+    told = plan(story.forest, _open_to_record(story.forest, asked), asked.sieve, hits)
     first = _first(told, asked)
     last = min(first + asked.limit, len(told))
     rows = read_rows(told, story, first, last)
@@ -96,7 +98,7 @@ def _first(told: Plan, asked: Asked) -> int:
         return before + 1
     if asked.at is not None:
         return min(asked.at, max(1, len(told))) - 1
-    open_at = told.index_of(asked.record) if asked.record else None
+    open_at = told.index_of(asked.record) if asked.record else told.first_hit()
     return 0 if open_at is None or open_at < asked.limit else open_at - asked.limit // 3
 
 
