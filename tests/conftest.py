@@ -18,6 +18,7 @@ from tests import product
 
 if TYPE_CHECKING:
     import psycopg
+    from playwright.sync_api import ConsoleMessage, Page
     from pytest_django import DjangoDbBlocker
 
     from tracing.storing import Store
@@ -33,7 +34,7 @@ KEPT = (*SEEDED, "day", "django_migrations", "django_content_type")
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings() -> Iterator[None]:
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> Iterator[None]:
     from django.db import connection
 
     # The threads of a test's server must not hold connections when the database is dropped.
@@ -199,6 +200,26 @@ def running() -> Iterator[product.Running]:
         product.started(Path(home)) as started,
     ):
         yield started
+
+
+@pytest.fixture
+def reader(page: "Page", served: str, store: "Store") -> "Page":
+    """A page whose console must stay silent, at a server that knows order 4711."""
+    from tests.builders import batch
+    from tests.test_flow_page import order_4711
+
+    store.put(batch(*order_4711()))
+    said: list[str] = []
+
+    def hear(message: "ConsoleMessage") -> None:
+        if message.type in ("error", "warning"):
+            said.append(message.text)
+
+    page.on("console", hear)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(served + "/flow/entity/order/4711")
+    page.said = said  # type: ignore[attr-defined]
+    return page
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.builders import T1, Service, batch, trace_id
 from tests.test_flow_page import order_4711
@@ -11,22 +11,6 @@ from tracing.storing import Store
 
 pytestmark = [pytest.mark.browser]
 ORDER = "/flow/entity/order/4711"
-
-
-@pytest.fixture
-def reader(page: Page, served: str, store: Store) -> Page:
-    """A page whose console must stay silent, at a server that knows order 4711."""
-    store.put(batch(*order_4711()))
-    said: list[str] = []
-
-    def hear(message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
-            said.append(message.text)
-
-    page.on("console", hear)
-    page.goto(served + ORDER)
-    page.said = said  # type: ignore[attr-defined]
-    return page
 
 
 def test_an_order_is_read_and_its_record_opened_in_place(reader: Page) -> None:
@@ -71,7 +55,7 @@ def test_filters_and_ways_on(reader: Page, served: str) -> None:
     reader.get_by_role("link", name=re.compile("errors with their path")).click()
     expect(reader.locator(".row.log, .row.event, .row.span")).to_have_count(4)
     reader.get_by_text("services ▾").click()
-    reader.get_by_role("link", name="wms", exact=True).click()
+    reader.locator(".menu a", has_text="wms").click()
     expect(reader.get_by_text("No row matches.")).to_be_visible()
     reader.get_by_role("link", name="Show everything").click()
     reader.get_by_role("link", name="payment p-9").click()
@@ -112,17 +96,50 @@ def test_without_scripts_every_link_is_a_page(browser: Browser, served: str, sto
     context.close()
 
 
-def test_a_long_request_is_read_window_by_window(page: Page, served: str, store: Store) -> None:
-    shop, trace = Service("shop"), trace_id("long")
-    root = shop.span("root", 0, 5_000, trace=trace)
-    store.put(
-        batch(root, *(shop.span(f"step {n}", n * 4, 3, trace=trace, parent=root) for n in range(1_100)))
-    )
-    page.goto(f"{served}/flow/request/trace/{trace.hex()}")
+def test_without_scripts_windows_are_links(browser: Browser, served: str, store: Store) -> None:
+    path = long_request(store)
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(served + path)
     expect(page.locator(".row")).to_have_count(500)
     page.get_by_role("link", name="next 500 rows").click()
     expect(page.locator(".pages")).to_contain_text("rows 501–1,000 of 1,101")
     page.get_by_role("link", name="next 500 rows").click()
     expect(page.locator(".row")).to_have_count(101)
-    page.get_by_role("link", name="from the start").click()
+    page.get_by_role("link", name="previous 500").click()
+    expect(page.locator(".pages")).to_contain_text("rows 501–1,000 of 1,101")
+    page.get_by_role("link", name="first", exact=True).click()
     expect(page.locator(".row").first).to_contain_text("root")
+    page.get_by_role("link", name="last", exact=True).click()
+    expect(page.locator(".row").last).to_contain_text("step 1099")
+    context.close()
+
+
+def test_scrolling_brings_the_next_windows_and_the_ones_before(page: Page, served: str, store: Store) -> None:
+    page.goto(served + long_request(store))
+    expect(page.locator(".row")).to_have_count(500)
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    expect(page.locator(".row")).to_have_count(1_000)
+    expect(page.locator(".axis")).to_contain_text("1–1,000 shown")
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    expect(page.locator(".row")).to_have_count(1_101)
+    ids = page.evaluate("[...document.querySelectorAll('.row')].map(row => row.id)")
+    assert len(set(ids)) == 1_101
+    assert [name.split("-")[0] for name in ids] == ["s"] * 1_101
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    expect(page).to_have_url(re.compile(r"at=10\d\d"))  # the address follows what is seen
+    page.reload()
+    first = page.locator(".row").first
+    expect(first).to_contain_text(re.compile(r"step 10\d\d"))
+    page.evaluate("scrollTo(0, 30)")
+    expect(page.locator(".row")).to_have_count(page.locator(".row").count())
+    page.mouse.wheel(0, -200)
+    expect(page.locator(".pages")).to_contain_text(re.compile(r"rows 5\d\d–"))
+
+
+def long_request(store: Store) -> str:
+    shop, trace = Service("shop"), trace_id("long")
+    root = shop.span("root", 0, 5_000, trace=trace)
+    steps = (shop.span(f"step {n}", n * 4, 3, trace=trace, parent=root) for n in range(1_100))
+    store.put(batch(root, *steps))
+    return f"/flow/request/trace/{trace.hex()}"

@@ -6,6 +6,7 @@
 from collections.abc import Sequence
 from datetime import tzinfo
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest
 
@@ -13,6 +14,7 @@ from timeline import sentences
 from timeline.asked import sent_path
 from timeline.filters import NARROWING, chips, menus, notes, search
 from timeline.layout.forest import CHAPTER
+from timeline.layout.ids import row_id
 from timeline.painting import Painter, distinct_hues
 from timeline.queries.related import LINKS_SOUGHT, Neighbour, Neighbours, read_linked, read_neighbours
 from timeline.reading import Reading
@@ -24,7 +26,10 @@ from timeline.views.record import record_context
 from tracing.clock import now_ns
 
 
-def context(request: HttpRequest, reading: Reading, others: Sequence[FlowSummary]) -> dict[str, Any]:
+def context(
+    request: HttpRequest, reading: Reading, others: Sequence[FlowSummary], pulse: str
+) -> dict[str, Any]:
+    """What the templates draw. `pulse` is of the moment before the flow was read; empty where the page stays as it is."""
     zone, now, path = reader_zone(request), now_ns(), sent_path(request)
     axis = shared_axis(reading)
     services = {*reading.flow.services, *(row.service for row in reading.rows if row.service)}
@@ -34,6 +39,8 @@ def context(request: HttpRequest, reading: Reading, others: Sequence[FlowSummary
     # Never the reading itself: a template's context is a circle, and would keep the whole flow until the collector comes.
     return {
         "total": reading.total,
+        "pulse": pulse,
+        "pulse_href": path + "?" + urlencode({**_environment(reading), "pulse": "1"}),
         "critical": reading.asked.critical,
         "limit": reading.asked.limit,
         "flow": reading.flow,
@@ -80,12 +87,41 @@ def _ways(reading: Reading, path: str) -> dict[str, Any]:
         "whole_href": asked.address(path, ("from", "to", "cursor")),
         "first_place": reading.first + 1,
         "last_place": reading.first + len(reading.rows),
-        "next_href": asked.address(path, cursor=reading.following) if reading.following else "",
-        "start_href": asked.address(path, ("cursor",)) if asked.cursor else "",
+        **_windows(reading, path),
+        "next_error_href": _later_error(reading, path),
         "text_href": asked.address(path, ("record",), format="txt"),
         "json_href": asked.address(path, ("record",), format="json"),
         "close_href": asked.address(path, ("record",)),
     }
+
+
+def _windows(reading: Reading, path: str) -> dict[str, str]:
+    """The ways to other windows of the rows; empty where there is none."""
+    asked, first, limit = reading.asked, reading.first, reading.asked.limit
+    gone = ("cursor", "at", "record")
+    last = max(0, reading.total - limit)
+    return {
+        "next_href": asked.address(path, ("at", "record"), cursor=reading.following)
+        if reading.following
+        else "",
+        "previous_href": asked.address(path, gone, at=str(max(1, first + 1 - limit))) if first else "",
+        "start_href": asked.address(path, gone, at="1") if first else "",
+        "end_href": asked.address(path, gone, at=str(last + 1)) if reading.following and first < last else "",
+    }
+
+
+def _later_error(reading: Reading, path: str) -> str:
+    """The first failure below the rows that are here."""
+    nodes = reading.plan.nodes[reading.first + len(reading.rows) :]
+    found = nodes[reading.failing[nodes]]
+    if not len(found):
+        return ""
+    return reading.asked.address(path, ("cursor", "at"), record=row_id(reading.story.forest, int(found[0])))
+
+
+def _environment(reading: Reading) -> dict[str, str]:
+    named = reading.asked.query.get("env")
+    return {"env": named} if named else {}
 
 
 def _error_href(reading: Reading, path: str) -> str:

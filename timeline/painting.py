@@ -36,6 +36,7 @@ class Drawn:
     wait: tuple[str, str]  # where it waited: left edge and width; empty where it did not
     parts: list[tuple[str, str, bool]]  # tries: left edge, width, whether it failed
     path: list[tuple[str, str]]  # stretches of the critical path
+    stretch: str  # from when to when, as nanoseconds after the axis began: what zooming to the row shows
     told: str  # the right column: how long, or when
     when: str  # on hover: the whole time, in the reader's zone and UTC
     label: str  # a tag before the name
@@ -86,6 +87,7 @@ class Painter:
             wait=bar(self.axis, row.waits_from, at - row.waits_from) if row.waits_from else ("", ""),
             parts=[(*bar(self.axis, start, end - start), failed) for start, end, failed in row.parts],
             path=[bar(self.axis, start, end - start) for start, end in row.path],
+            stretch=f"{(row.waits_from or at) - self.axis.start},{row.drawn_end - self.axis.start}",
             told=self._told(row, lasts),
             when=self._when(row),
             label=label,

@@ -24,6 +24,7 @@ def _row(drawn: Drawn) -> str:
     expanded = "" if not drawn.toggle else f' aria-expanded="{"true" if row.open else "false"}"'
     return (
         f'<div class="band row {drawn.css}" role="row" id="{escape(row.id)}" aria-level="{drawn.level}"{expanded}'
+        f' data-z="{drawn.stretch}"'
         f' title="{escape(drawn.when)}"><div class="cell {drawn.indent}" role="rowheader">{_twist(drawn)}{_tags_before(drawn)}'
         f"{_name(drawn)}{_tags_after(drawn)}"
         f'{_service(drawn)}</div><svg aria-hidden="true" class="{drawn.hue}">{_shape(drawn)}</svg>'

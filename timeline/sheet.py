@@ -28,6 +28,10 @@ def sheet(reading: Reading, axis: Axis, path: str, zone: tzinfo, hues: dict[str,
     """The context of everything above the rows."""
     return {
         "axis": axis,
+        "axis_segments": ";".join(
+            f"{part.start}:{part.end}:{part.left:.3f}:{part.width:.3f}:{int(part.idle)}"
+            for part in axis.segments
+        ),
         "axis_start": moments.full(axis.start, zone),
         "ticks": [
             (percent(tick.at), tick.label, tick.rank)

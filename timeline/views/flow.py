@@ -21,6 +21,7 @@ from timeline.layout.ids import EVENT_ID, SPAN_ID, find_node, row_id
 from timeline.layout.plan import Fold, Plan, plan
 from timeline.paths import add_path
 from timeline.queries.inside import read_hits
+from timeline.queries.pulse import asked_again_ms, read_pulse
 from timeline.queries.skeleton import current_snapshot
 from timeline.queries.story import read_story
 from timeline.quiet import collector_held
@@ -49,12 +50,16 @@ def _answer(request: HttpRequest, kind: str, type: str, key: str) -> HttpRespons
     flows = find_flows(kind, type, key, request.GET.get("env") or None)
     if not flows:
         raise NotFound(*_unknown(request, kind, type, key))
+    if "pulse" in request.GET:
+        return json_answer({"pulse": read_pulse(flows[0]), "again_ms": asked_again_ms(flows[0])})
+    # Before the records are read: what comes in between is asked for once too often rather than missed.
+    pulse = read_pulse(flows[0]) if form == "html" and not asked.cursor else ""
     reading = read(flows[0], asked)
     if form == "json":
         return json_answer(reading.as_json(settings.URL) | {"others": _others(flows[1:])})
     if form in ("txt", "md"):
         return text_answer(text.write(reading, flows[1:], form, reader_zone(request)), form)
-    context = page.context(request, reading, flows[1:])
+    context = page.context(request, reading, flows[1:], pulse)
     part = request.headers.get("HX-Target") == "timeline"
     return page_answer(request, "flow/timeline.html" if part else "flow/flow.html", context)
 

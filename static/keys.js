@@ -1,0 +1,225 @@
+// The keys of a flow's page, and the sheet that tells them. Every key does what a link on the page does.
+
+import { address, go, grid, isTyping, rows, say, segments, timeline } from "./flowpage.js";
+
+let lastId = "";
+
+const focused = () => document.activeElement?.closest?.("#timeline .row");
+const byId = (id) => (id ? rows().find((row) => row.id === id) : undefined);
+const current = () => focused() ?? byId(lastId) ?? timeline()?.querySelector(".row.open") ?? undefined;
+
+function focusRow(row) {
+  if (!row) return false;
+  row.tabIndex = -1;
+  row.focus({ preventScroll: true });
+  row.scrollIntoView({ block: "nearest" });
+  lastId = row.id;
+  return true;
+}
+
+function step(by, fits = () => true) {
+  const all = rows();
+  const from = current();
+  let at = from ? all.indexOf(from) + by : by > 0 ? 0 : all.length - 1;
+  while (all[at] && !fits(all[at])) at += by;
+  return focusRow(all[at]);
+}
+
+const isChapter = (row) => row.classList.contains("chapter");
+// An open chapter fails because of rows below it: those are what is looked for.
+const isError = (row) => row.classList.contains("bad") && !(isChapter(row) && row.ariaExpanded === "true");
+
+function nextError(by) {
+  if (step(by, isError)) return;
+  const link = by > 0 && timeline().querySelector("[data-next-error]");
+  if (link) go(link.href);
+  else say(by > 0 ? "No further error below" : "No error above");
+}
+
+const leftOf = (row) => {
+  const shape = row.querySelector("svg [x]:not(.wait), svg [cx]");
+  return shape ? parseFloat(shape.getAttribute("x") ?? shape.getAttribute("cx")) : 0;
+};
+
+function nextGap() {
+  const from = current();
+  const here = from ? leftOf(from) : -1;
+  const gap = segments().find((part) => part.idle && part.left > here);
+  const after = gap && rows().find((row) => leftOf(row) >= gap.left + gap.width - 0.01 && !isChapter(row));
+  if (!focusRow(after)) say(gap ? "What follows is not among these rows" : "No idle stretch after this row");
+}
+
+function fold(row) {
+  if (row.ariaExpanded === "true") row.querySelector("a.twist").click();
+  else {
+    const level = Number(row.getAttribute("aria-level"));
+    step(-1, (one) => Number(one.getAttribute("aria-level")) < level);
+  }
+}
+
+function unfold(row) {
+  if (row.ariaExpanded === "false") row.querySelector("a.twist").click();
+  else if (row.ariaExpanded === "true") step(1);
+}
+
+function open(row) {
+  if (isChapter(row) || row.matches(".retries, .repeats")) row.querySelector("a.twist")?.click();
+  else row.querySelector("a.name")?.click();
+}
+
+function stretchOf(row) {
+  const [from, to] = row.dataset.z.split(",").map(BigInt);
+  const start = segments()[0].start;
+  return [start + from, start + to];
+}
+
+function show(from, to) {
+  go(address({ from: String(from), to: String(to), cursor: null, at: null }));
+}
+
+function zoomTo(row) {
+  const [from, to] = stretchOf(row);
+  const rim = (to - from) / 20n + 1000n;
+  show(from - rim, to + rim);
+}
+
+function zoomBy(factor) {
+  const parts = segments();
+  const [start, end] = [parts[0].start, parts.at(-1).end];
+  const row = current();
+  const [from, to] = row ? stretchOf(row) : [start, end];
+  const middle = (from + to) / 2n;
+  const half = factor > 1 ? (end - start) / 4n : end - start;
+  show(middle - half - 500n, middle + half + 500n);
+}
+
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // A page that came over plain HTTP may not use the clipboard itself.
+    const area = document.createElement("textarea");
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  }
+}
+
+async function copyLink() {
+  const row = current();
+  const link = new URL(location.href);
+  if (row && !isChapter(row) && !row.matches(".retries, .repeats")) link.searchParams.set("record", row.id);
+  const before = document.activeElement;
+  await copy(link.href);
+  before?.focus?.({ preventScroll: true });
+  say("Link copied");
+}
+
+const seek = (way) => {
+  const link = timeline().querySelector(`[data-seek=${way}]`);
+  if (link) link.click();
+  else say(timeline().querySelector("#seek")?.value ? "No further match" : "Nothing is looked for: press f");
+};
+
+const onRow = (act) => () => {
+  const row = current();
+  if (row) act(row);
+};
+
+const KEYS = {
+  j: () => step(1),
+  k: () => step(-1),
+  "]": () => step(1, isChapter) || say("No chapter below"),
+  "[": () => step(-1, isChapter) || say("No chapter above"),
+  e: () => nextError(1),
+  E: () => nextError(-1),
+  g: nextGap,
+  z: onRow(zoomTo),
+  0: () => go(address({ from: null, to: null, cursor: null, at: null })),
+  "+": () => zoomBy(2),
+  "-": () => zoomBy(0.5),
+  f: () => timeline().querySelector("#seek")?.select(),
+  n: () => seek("next"),
+  N: () => seek("previous"),
+  c: copyLink,
+  t: () => timeline().querySelector("[data-table]")?.click(),
+  "?": () => document.getElementById("keys").showModal(),
+};
+// What these keys do elsewhere stays theirs: scrolling, and following a link that has the focus.
+const KEYS_OF_ROW = {
+  ArrowDown: () => step(1),
+  ArrowUp: () => step(-1),
+  ArrowLeft: onRow(fold),
+  ArrowRight: onRow(unfold),
+  Enter: onRow(open),
+};
+
+function press(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || !grid()) return;
+  if (document.getElementById("keys").open) return;
+  let act = KEYS[event.key];
+  const inRow = focused();
+  if (inRow && !(event.key === "Enter" && document.activeElement !== inRow)) act ??= KEYS_OF_ROW[event.key];
+  // Once a row was gone to, the arrows fold it wherever the focus went since.
+  if (!inRow && /^Arrow(Left|Right)$/.test(event.key) && current()) act ??= KEYS_OF_ROW[event.key];
+  if (!act) return;
+  event.preventDefault();
+  act();
+}
+
+// An update redraws the rows: the focus goes back to where it was.
+let held = null;
+
+function hold(event) {
+  if (event.detail.target?.id !== "timeline") return;
+  const active = document.activeElement;
+  const row = focused();
+  held = row && { id: row.id, twist: active.matches("a.twist"), name: active.matches("a.name") };
+}
+
+function giveBack() {
+  if (!held) return;
+  const row = byId(held.id);
+  const part = row && (held.twist ? row.querySelector("a.twist") : held.name ? row.querySelector("a.name") : null);
+  if (row && !part) row.tabIndex = -1;
+  (part ?? row)?.focus({ preventScroll: true });
+  held = null;
+}
+
+function dress() {
+  const show = (name, act) => {
+    const button = timeline()?.querySelector(name);
+    if (!button || !button.hidden) return;
+    button.hidden = false;
+    button.addEventListener("click", act);
+  };
+  show("[data-keys]", KEYS["?"]);
+  show("[data-copy-link]", copyLink);
+  // With the drawer open beside the rows, its row is where the keys go on from.
+  const opened = timeline()?.querySelector(".row.open");
+  if (opened) lastId = opened.id;
+}
+
+function goToOpened() {
+  const row = timeline()?.querySelector(".row.open");
+  if (!row) return;
+  const box = row.getBoundingClientRect();
+  if (box.top < 60 || box.bottom > window.innerHeight) row.scrollIntoView({ block: "center" });
+}
+
+document.addEventListener("keydown", press);
+document.addEventListener("focusin", () => {
+  const row = focused();
+  if (row) lastId = row.id;
+});
+document.addEventListener("htmx:beforeSwap", hold);
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (event.detail.target?.id !== "timeline" && event.detail.elt?.id !== "timeline") return;
+  giveBack();
+  dress();
+  if (event.detail.requestConfig?.path?.includes("record=")) goToOpened();
+});
+dress();
+goToOpened();
