@@ -1,6 +1,6 @@
 // The keys of a flow's page, and the sheet that tells them. Every key does what a link on the page does.
 
-import { address, go, grid, isTyping, rows, say, segments, timeline } from "./flowpage.js";
+import { address, go, isTyping, rows, say, segments, timeline } from "./flowpage.js";
 
 let lastId = "";
 
@@ -25,9 +25,12 @@ function step(by, fits = () => true) {
   return focusRow(all[at]);
 }
 
+// The table twin is no grid: its rows say how deep they are, and whether they are open, by data alone.
+const level = (row) => Number(row.getAttribute("aria-level") ?? row.dataset.level);
+const opened = (row) => row.getAttribute("aria-expanded") ?? row.dataset.open;
 const isChapter = (row) => row.classList.contains("chapter");
 // An open chapter fails because of rows below it: those are what is looked for.
-const isError = (row) => row.classList.contains("bad") && !(isChapter(row) && row.ariaExpanded === "true");
+const isError = (row) => row.classList.contains("bad") && !(isChapter(row) && opened(row) === "true");
 
 function nextError(by) {
   if (step(by, isError)) return;
@@ -50,20 +53,19 @@ function nextGap() {
 }
 
 function fold(row) {
-  if (row.ariaExpanded === "true") row.querySelector("a.twist").click();
+  if (opened(row) === "true") go(row.querySelector("a.twist").href);
   else {
-    const level = Number(row.getAttribute("aria-level"));
-    step(-1, (one) => Number(one.getAttribute("aria-level")) < level);
+    step(-1, (one) => level(one) < level(row));
   }
 }
 
 function unfold(row) {
-  if (row.ariaExpanded === "false") row.querySelector("a.twist").click();
-  else if (row.ariaExpanded === "true") step(1);
+  if (opened(row) === "false") go(row.querySelector("a.twist").href);
+  else if (opened(row) === "true") step(1);
 }
 
 function open(row) {
-  if (isChapter(row) || row.matches(".retries, .repeats")) row.querySelector("a.twist")?.click();
+  if (isChapter(row) || row.matches(".retries, .repeats")) go(row.querySelector("a.twist")?.href);
   else row.querySelector("a.name")?.click();
 }
 
@@ -117,9 +119,16 @@ async function copyLink() {
   say("Link copied");
 }
 
+async function copyCsv(event) {
+  const answer = await fetch(event.currentTarget.dataset.copyCsv);
+  if (!answer.ok) return say("The table could not be read; try the CSV link");
+  await copy(await answer.text());
+  say("Table copied as CSV");
+}
+
 const seek = (way) => {
   const link = timeline().querySelector(`[data-seek=${way}]`);
-  if (link) link.click();
+  if (link) go(link.href);
   else say(timeline().querySelector("#seek")?.value ? "No further match" : "Nothing is looked for: press f");
 };
 
@@ -144,7 +153,7 @@ const KEYS = {
   n: () => seek("next"),
   N: () => seek("previous"),
   c: copyLink,
-  t: () => timeline().querySelector("[data-table]")?.click(),
+  t: () => go(timeline().querySelector("[data-table]")?.href),
   "?": () => document.getElementById("keys").showModal(),
 };
 // What these keys do elsewhere stays theirs: scrolling, and following a link that has the focus.
@@ -157,7 +166,7 @@ const KEYS_OF_ROW = {
 };
 
 function press(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || !grid()) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || !rows().length) return;
   if (document.getElementById("keys").open) return;
   let act = KEYS[event.key];
   const inRow = focused();
@@ -197,9 +206,10 @@ function dress() {
   };
   show("[data-keys]", KEYS["?"]);
   show("[data-copy-link]", copyLink);
+  show("[data-copy-csv]", copyCsv);
   // With the drawer open beside the rows, its row is where the keys go on from.
-  const opened = timeline()?.querySelector(".row.open");
-  if (opened) lastId = opened.id;
+  const marked = timeline()?.querySelector(".row.open");
+  if (marked) lastId = marked.id;
 }
 
 function goToOpened() {

@@ -148,6 +148,21 @@ def test_help_and_the_other_find_box(reader: Page) -> None:
     assert reader.locator("#find").input_value() == "jez?"
 
 
+def test_rows_as_a_table(reader: Page) -> None:
+    press(reader, "t")
+    expect(reader.get_by_role("table")).to_be_visible()
+    expect(reader).to_have_url(re.compile("view=table"))
+    assert press(reader, "e") == "charge card"
+    press(reader, "Enter")
+    expect(reader.locator("#record")).to_contain_text("CardDeclined")
+    reader.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    reader.get_by_role("button", name="Copy CSV").click()
+    expect(reader.locator("#said")).to_have_text("Table copied as CSV")
+    assert reader.evaluate("navigator.clipboard.readText()").startswith("row,id,parent,depth,start")
+    press(reader, "t")
+    expect(reader.get_by_role("treegrid")).to_be_visible()
+
+
 def test_keys_of_the_browser_stay(reader: Page) -> None:
     press(reader, "Control+j", "Alt+e", "Meta+k")
     assert focused(reader) == ""

@@ -23,6 +23,7 @@ from timeline.forms import MomentField
 from timeline.layout.ids import is_row_id
 from timeline.layout.plan import WHOLE, Fold
 from timeline.layout.sieve import KINDS, LEVELS, STATUSES, TRUST, Sieve
+from timeline.layout.sorting import FIELDS as SORTED_BY
 from tracing.records import MAX_NS
 
 MAX_EXCEPTIONS = 200  # folded or opened rows in one address
@@ -62,6 +63,8 @@ class Asked:
     gaps: frozenset[int]  # idle stretches that are unfolded, by where they begin
     critical: bool  # the critical path is marked
     find: str  # what is looked for in the flow
+    table: bool  # rows in columns instead of on an axis
+    sort: str  # a column of the table, `-` before it for the other way; empty for the order of the story
     query: QueryDict
 
     def address(self, path: str, drop: Iterable[str] = (), **change: str) -> str:
@@ -120,6 +123,8 @@ class FlowForm(forms.Form):
     status = _some_of(STATUSES)
     level = _one_of(*LEVELS)
     trust = _one_of(*TRUST)
+    view = _one_of("table")
+    sort = _one_of(*(f"{sign}{name}" for name in SORTED_BY for sign in ("", "-")))
     find = forms.CharField(max_length=MOST_SOUGHT, required=False, strip=True)
     to = MomentField(max_length=40, required=False)
     limit = forms.IntegerField(min_value=1, max_value=WHOLE, required=False)
@@ -165,6 +170,8 @@ def read_asked(query: QueryDict, zone: tzinfo) -> Asked:
         _gaps(query),
         bool(told["critical"]),
         told["find"],
+        bool(told["view"]),
+        told["sort"] if told["view"] or query.get("format") == "csv" else "",
         query,
     )
 

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest
 
-from timeline import sentences
+from timeline import sentences, table
 from timeline.asked import sent_path
 from timeline.filters import NARROWING, chips, menus, notes, search
 from timeline.layout.forest import CHAPTER
@@ -51,10 +51,17 @@ def context(
         **_ways(reading, path),
         "menus": menus(reading, path, hues),
         **sheet(reading, axis, path, zone, hues),
-        "rows_html": rows_html(map(painter.draw, reading.rows)),
+        **_drawn(reading, painter, path, zone),
         "shown": len(reading.rows),
         "record": record_context(request, record) if record else None,
     }
+
+
+def _drawn(reading: Reading, painter: Painter, path: str, zone: tzinfo) -> dict[str, Any]:
+    """The rows, on the axis or in columns."""
+    if not reading.asked.table:
+        return {"rows_html": rows_html(map(painter.draw, reading.rows))}
+    return {"columns": table.columns(reading, path), "lines": table.lines(reading, painter, zone)}
 
 
 def _head(reading: Reading, path: str, zone: tzinfo, now: int) -> dict[str, Any]:
@@ -89,6 +96,9 @@ def _ways(reading: Reading, path: str) -> dict[str, Any]:
         "last_place": reading.first + len(reading.rows),
         **_windows(reading, path),
         "next_error_href": _later_error(reading, path),
+        "is_table": asked.table,
+        "table_href": asked.address(path, ("cursor", "sort"), view="" if asked.table else "table"),
+        "csv_href": asked.address(path, ("record", "cursor", "at"), format="csv"),
         "text_href": asked.address(path, ("record",), format="txt"),
         "json_href": asked.address(path, ("record",), format="json"),
         "close_href": asked.address(path, ("record",)),
@@ -101,18 +111,26 @@ def _windows(reading: Reading, path: str) -> dict[str, str]:
     gone = ("cursor", "at", "record")
     last = max(0, reading.total - limit)
     return {
-        "next_href": asked.address(path, ("at", "record"), cursor=reading.following)
-        if reading.following
-        else "",
+        "next_href": _next(reading, path),
         "previous_href": asked.address(path, gone, at=str(max(1, first + 1 - limit))) if first else "",
         "start_href": asked.address(path, gone, at="1") if first else "",
         "end_href": asked.address(path, gone, at=str(last + 1)) if reading.following and first < last else "",
     }
 
 
+def _next(reading: Reading, path: str) -> str:
+    """A cursor goes on in the story as it was; another order is counted through."""
+    asked = reading.asked
+    if not reading.following:
+        return ""
+    if asked.sort:
+        return asked.address(path, ("cursor", "record"), at=str(reading.first + asked.limit + 1))
+    return asked.address(path, ("at", "record"), cursor=reading.following)
+
+
 def _later_error(reading: Reading, path: str) -> str:
     """The first failure below the rows that are here."""
-    nodes = reading.plan.nodes[reading.first + len(reading.rows) :]
+    nodes = reading.nodes[reading.first + len(reading.rows) :]
     found = nodes[reading.failing[nodes]]
     if not len(found):
         return ""

@@ -28,6 +28,7 @@ class Reading:
     asked: Asked
     story: Story
     plan: Plan
+    nodes: Ints  # of all rows, in the order asked for
     rows: list[Row]
     first: int  # place of the first row of the window
     following: str | None  # cursor of the next window

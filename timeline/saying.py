@@ -3,7 +3,7 @@
 `timeline.rows` reads the details and says what a row is; `timeline.painting` draws it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -26,9 +26,8 @@ MOST_PARTS = 100  # members of a group that are drawn one by one
 OBSERVED, NO_TIME = 1, 2  # where a log's time comes from, when not from its sender's own clock
 
 
-def read_rows(plan: Plan, story: Story, first: int, last: int) -> list[Row]:
-    """The rows from `first` up to `last`, with everything they say."""
-    nodes = plan.nodes[first:last].tolist()
+def read_rows(plan: Plan, story: Story, nodes: Sequence[int]) -> list[Row]:
+    """The rows of these nodes, with everything they say."""
     details = read_details(plan.forest, story, nodes)
     return [_row(plan, story, node, details) for node in nodes]
 

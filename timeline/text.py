@@ -83,11 +83,11 @@ def _lines(row: Row, zone: tzinfo, year: int | None) -> Iterator[str]:
     failed = " ✕" if row.status == "error" else ""
     indent = "  " * min(row.depth, 12)
     name = f"{indent}{SIGNS[row.row]} {_said(row)}"
-    yield f"{_time(at_ns, zone, year):<19} {_fit(name, NAME)} {_fit(row.service, SERVICE)} {took:>9}{failed}".rstrip()
+    yield f"{time_text(at_ns, zone, year):<19} {_fit(name, NAME)} {_fit(row.service, SERVICE)} {took:>9}{failed}".rstrip()
     yield from _more(row, name, " " * 20 + indent)
 
 
-def _time(at_ns: int, zone: tzinfo, year: int | None) -> str:
+def time_text(at_ns: int, zone: tzinfo, year: int | None) -> str:
     """19 columns: to the millisecond, or with the year where it is not the flow's."""
     moment = moments.moment(at_ns, zone)
     if moment is None or at_ns <= 0:

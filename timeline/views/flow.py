@@ -9,16 +9,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    StreamingHttpResponse,
+)
 from django.utils.cache import patch_vary_headers
 
-from timeline import page, text
+from timeline import page, table, text
 from timeline.addresses import absolute, flow_asked, flow_url
-from timeline.answers import BadFilter, NotFound, asked_format, json_answer, page_answer, text_answer
+from timeline.answers import BadFilter, NotFound, asked_format, encoded, json_answer, page_answer, text_answer
 from timeline.asked import Asked, Cursor, read_asked
 from timeline.layout.forest import Forest
 from timeline.layout.ids import EVENT_ID, SPAN_ID, find_node, row_id
 from timeline.layout.plan import Fold, Plan, plan
+from timeline.layout.sorting import sorted_nodes
 from timeline.paths import add_path
 from timeline.queries.inside import read_hits
 from timeline.queries.pulse import asked_again_ms, read_pulse
@@ -34,15 +41,15 @@ from timeline.views.record import record_part
 TRACE = re.compile(r"[0-9a-f]{32}|[0-9a-f]{16}")
 
 
-def flow(request: HttpRequest, kind: str, type: str = "", key: str = "") -> HttpResponse:
+def flow(request: HttpRequest, kind: str, type: str = "", key: str = "") -> HttpResponseBase:
     """The page, or the part of it that htmx asks for; hence one address has several answers."""
     response = _answer(request, kind, type, key)
     patch_vary_headers(response, ("HX-Target", "Cookie"))
     return response
 
 
-def _answer(request: HttpRequest, kind: str, type: str, key: str) -> HttpResponse:
-    form = asked_format(request)
+def _answer(request: HttpRequest, kind: str, type: str, key: str) -> HttpResponseBase:
+    form = "csv" if request.GET.get("format") == "csv" else asked_format(request)
     kind, type, key = flow_asked(request, kind, type, key)
     asked = read_asked(request.GET, reader_zone(request))
     if request.headers.get("HX-Target") == "record":
@@ -57,11 +64,22 @@ def _answer(request: HttpRequest, kind: str, type: str, key: str) -> HttpRespons
     reading = read(flows[0], asked)
     if form == "json":
         return json_answer(reading.as_json(settings.URL) | {"others": _others(flows[1:])})
+    if form == "csv":
+        return _csv(reading)
     if form in ("txt", "md"):
         return text_answer(text.write(reading, flows[1:], form, reader_zone(request)), form)
     context = page.context(request, reading, flows[1:], pulse)
     part = request.headers.get("HX-Target") == "timeline"
     return page_answer(request, "flow/timeline.html" if part else "flow/flow.html", context)
+
+
+def _csv(reading: Reading) -> StreamingHttpResponse:
+    response = StreamingHttpResponse(
+        map(encoded, table.write_csv(reading)), content_type="text/csv; charset=utf-8"
+    )
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", reading.flow.title).strip("-.")[:80] or "flow"
+    response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    return response
 
 
 def trace(request: HttpRequest, trace_id: str) -> HttpResponse:
@@ -85,13 +103,15 @@ def _read(flow: FlowSummary, asked: Asked) -> Reading:
     story = read_story(flow, snapshot, _with_record(asked))
     hits = read_hits(story.forest, asked.find) if asked.find else None
     told = plan(story.forest, _open_to_record(story.forest, asked), asked.sieve, hits)
-    first = _first(told, asked)
+    ordered = sorted_nodes(told, asked.sort.lstrip("-"), asked.sort.startswith("-"))
+    first = min(asked.at or 1, max(1, len(told))) - 1 if asked.sort else _first(told, asked)
     last = min(first + asked.limit, len(told))
-    rows = read_rows(told, story, first, last)
+    nodes = ordered[first:last].tolist()
+    rows = read_rows(told, story, nodes)
     if asked.critical:
-        add_path(rows, told.nodes[first:last].tolist(), story.forest)
+        add_path(rows, nodes, story.forest)
     following = Cursor(snapshot, rows[-1].id).text() if rows and last < len(told) else None
-    return Reading(flow, asked, story, told, rows, first, following)
+    return Reading(flow, asked, story, told, ordered, rows, first, following)
 
 
 def _first(told: Plan, asked: Asked) -> int:
