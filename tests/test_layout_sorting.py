@@ -19,7 +19,7 @@ SPANS = [
 ]
 CASES = {
     "start": "§x a §y d b #1 c",
-    "-start": "c #1 b d §y a §x",
+    "-start": "c #1 b §y d §x a",
     "took": "#1 b §y d c §x a",
     "-took": "§x a c b §y d #1",
     "service": "§x §y c d a #1 b",

@@ -26,10 +26,7 @@ from timeline.views.record import record_context
 from tracing.clock import now_ns
 
 
-def context(
-    request: HttpRequest, reading: Reading, others: Sequence[FlowSummary], pulse: str
-) -> dict[str, Any]:
-    """What the templates draw. `pulse` is of the moment before the flow was read; empty where the page stays as it is."""
+def context(request: HttpRequest, reading: Reading, others: Sequence[FlowSummary]) -> dict[str, Any]:
     zone, now, path = reader_zone(request), now_ns(), sent_path(request)
     axis = shared_axis(reading)
     services = {*reading.flow.services, *(row.service for row in reading.rows if row.service)}
@@ -39,7 +36,8 @@ def context(
     # Never the reading itself: a template's context is a circle, and would keep the whole flow until the collector comes.
     return {
         "total": reading.total,
-        "pulse": pulse,
+        # A page reached by a cursor stays as of its snapshot, and does not ask what is new.
+        "pulse": "" if reading.asked.cursor else reading.pulse,
         "pulse_href": path + "?" + urlencode({**_environment(reading), "pulse": "1"}),
         "critical": reading.asked.critical,
         "limit": reading.asked.limit,

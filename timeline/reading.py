@@ -32,6 +32,7 @@ class Reading:
     rows: list[Row]
     first: int  # place of the first row of the window
     following: str | None  # cursor of the next window
+    pulse: str  # of the moment before it was read, see `queries.pulse`
 
     @property
     def total(self) -> int:

@@ -37,8 +37,8 @@ class Kin:
 
 
 def find_kin(spans: Table) -> Kin:
-    ids = _each_once(spans["span_id"])
-    keys = _keys(ids, spans["trace"], spans["span_id"])
+    ids, places = _each_once(spans["span_id"])
+    keys = places + spans["trace"].astype(np.int64) * len(ids)
     # Of several records under one id the one with the latest end is shown, the others fold under it.
     order = np.lexsort((np.arange(len(spans)), spans["end"], keys)).astype(np.int32)
     ordered = keys[order]
@@ -64,10 +64,16 @@ def find_kin(spans: Table) -> Kin:
     return kin
 
 
-def _each_once(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Ascending, as `np.unique` gives them, in a tenth of its time."""
-    found = np.sort(values)
-    return found[np.concatenate(([True], found[1:] != found[:-1]))] if len(found) else found
+def _each_once(values: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], Keys]:
+    """Ascending, and where each value stands among them: as `np.unique` tells, in a third of its time."""
+    if not len(values):
+        return values, np.zeros(0, np.int64)
+    order = np.argsort(values)
+    found = values[order]
+    differs = np.concatenate(([True], found[1:] != found[:-1]))
+    places = np.empty(len(values), np.int64)
+    places[order] = np.cumsum(differs) - 1
+    return found[differs], places
 
 
 def _keys(ids: NDArray[np.uint64], traces: NDArray[np.int32], span_ids: NDArray[np.uint64]) -> Keys:

@@ -5,7 +5,7 @@ what belongs (`belonging`), and so are the traceless logs of each service and da
 snapshot. Flows beyond `HEAVY` records are read chapter by chapter, only where a reader opened one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
@@ -45,22 +45,36 @@ class Story:
     traces: dict[bytes, Trace] = field(default_factory=dict)
     links: dict[str, list[bytes]] = field(default_factory=dict)  # chapter id -> traces that its spans link to
     related: int | None = 0
+    heavy: bool = False  # of so many records that only the chapters asked for were read
     truncated: bool = False
 
 
-def read_story(flow: FlowSummary, snapshot: str, fold: Fold) -> Story:
+Tell = Callable[[str, float], None]
+
+
+def _nobody(stage: str, share: float) -> None:
+    """Who is not asked how far it is tells nobody."""
+
+
+def read_story(flow: FlowSummary, snapshot: str, fold: Fold, tell: Tell = _nobody) -> Story:
+    """`tell` hears what is done next, and about how much of the whole is done by then."""
+    tell("reading its records", 0.02)
     if flow.kind == "request":
-        return _request(flow, snapshot, fold)
-    return _entity(flow, snapshot, fold)
+        return _request(flow, snapshot, fold, tell)
+    return _entity(flow, snapshot, fold, tell)
 
 
-def _request(flow: FlowSummary, snapshot: str, fold: Fold) -> Story:
+def _request(flow: FlowSummary, snapshot: str, fold: Fold, tell: Tell) -> Story:
     trace_id = flow.identity
     limit = MOST if flow.spans > MOST else 0
     tables = _read([trace_id], flow.days, snapshot, limit=limit, logs=bool(flow.logs))
     chapter = Chapter(chapter_id(trace_id, 0, ""), trace_id, has_row=False)
+    tell("putting them in order", 0.55)
     forest = grow(tables, [chapter])
-    return Story(_timed(_grouped(forest, fold), find_links(forest), fold), truncated=bool(limit))
+    tell("looking for tries and repeats", 0.85)
+    grouped = _grouped(forest, fold)
+    tell("comparing clocks", 0.95)
+    return Story(_timed(grouped, find_links(forest), fold), truncated=bool(limit))
 
 
 def _grouped(forest: Forest, fold: Fold) -> Forest:
@@ -93,7 +107,7 @@ def _read(
     )  # fmt: skip
 
 
-def _entity(flow: FlowSummary, snapshot: str, fold: Fold) -> Story:
+def _entity(flow: FlowSummary, snapshot: str, fold: Fold, tell: Tell) -> Story:
     mentions = read.read_mentions(flow.identity, snapshot)
     sums = read.read_sums(flow.identity, snapshot)
     moves = transitions(read.read_assertions(flow.identity, snapshot))
@@ -103,6 +117,7 @@ def _entity(flow: FlowSummary, snapshot: str, fold: Fold) -> Story:
     wanted = [key for key in keys if not heavy or _is_asked(chapter_id(*key), fold)]
     readable = _within(wanted, traces)
     tables = _tables(readable, mentions, traces, snapshot)
+    tell("putting them in order", 0.55)
     tables.moves = [move for move in moves if _is_read(move, readable, mentions)]
     by_id = {chapter_id(*key): key for key in keys}
     chapters = [
@@ -110,6 +125,7 @@ def _entity(flow: FlowSummary, snapshot: str, fold: Fold) -> Story:
     ]
     forest, related = cut_down(grow(tables, chapters), _mentioned(readable, mentions, tables))
     links = find_links(forest)
+    tell("looking for tries and repeats", 0.85)
     story = Story(
         _timed(_grouped(forest, fold), links, fold),
         moves,
@@ -117,6 +133,7 @@ def _entity(flow: FlowSummary, snapshot: str, fold: Fold) -> Story:
         traces,
     )
     story.truncated = len(readable) < len(wanted)
+    story.heavy = heavy
     story.related = None if heavy else related
     story.links = linked_chapters(forest, links)
     return story

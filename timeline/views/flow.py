@@ -5,6 +5,7 @@ Address to question (`timeline.asked`), question to chapters (`queries.story`), 
 """
 
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -27,10 +28,9 @@ from timeline.layout.ids import EVENT_ID, SPAN_ID, find_node, row_id
 from timeline.layout.plan import Fold, Plan, plan
 from timeline.layout.sorting import sorted_nodes
 from timeline.paths import add_path
+from timeline.prepared import SHELF, Progress
 from timeline.queries.inside import read_hits
-from timeline.queries.pulse import asked_again_ms, read_pulse
-from timeline.queries.skeleton import current_snapshot
-from timeline.queries.story import read_story
+from timeline.queries.pulse import Pulse, asked_again_ms, read_pulse
 from timeline.quiet import collector_held
 from timeline.reading import Reading
 from timeline.saying import read_rows
@@ -57,20 +57,37 @@ def _answer(request: HttpRequest, kind: str, type: str, key: str) -> HttpRespons
     flows = find_flows(kind, type, key, request.GET.get("env") or None)
     if not flows:
         raise NotFound(*_unknown(request, kind, type, key))
-    if "pulse" in request.GET:
-        return json_answer({"pulse": read_pulse(flows[0]), "again_ms": asked_again_ms(flows[0])})
     # Before the records are read: what comes in between is asked for once too often rather than missed.
-    pulse = read_pulse(flows[0]) if form == "html" and not asked.cursor else ""
-    reading = read(flows[0], asked)
+    pulse = read_pulse(flows[0])
+    if "pulse" in request.GET:
+        return json_answer({"pulse": pulse.text, "again_ms": asked_again_ms(flows[0])})
+    if form == "html" and (progress := SHELF.coming(flows[0], _with_record(asked), asked.cursor, pulse)):
+        return _coming(request, flows[0], progress)
+    reading = read(flows[0], asked, pulse)
     if form == "json":
         return json_answer(reading.as_json(settings.URL) | {"others": _others(flows[1:])})
     if form == "csv":
         return _csv(reading)
     if form in ("txt", "md"):
         return text_answer(text.write(reading, flows[1:], form, reader_zone(request)), form)
-    context = page.context(request, reading, flows[1:], pulse)
+    context = page.context(request, reading, flows[1:])
     part = request.headers.get("HX-Target") == "timeline"
     return page_answer(request, "flow/timeline.html" if part else "flow/flow.html", context)
+
+
+def _coming(request: HttpRequest, flow: FlowSummary, progress: Progress) -> HttpResponse:
+    """A page that says how far the flow is, and asks again by itself."""
+    context = {
+        "flow": flow,
+        "progress": progress,
+        "percent": round(progress.share * 100),
+        "since_s": int(time.monotonic() - progress.began),
+        "again_href": request.get_full_path(),
+    }
+    part = request.headers.get("HX-Target") == "timeline"
+    response = page_answer(request, "flow/coming.html" if part else "flow/coming_page.html", context)
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 def _csv(reading: Reading) -> StreamingHttpResponse:
@@ -92,15 +109,15 @@ def trace(request: HttpRequest, trace_id: str) -> HttpResponse:
     return HttpResponseRedirect(f"{path}?{query}" if query else path)
 
 
-def read(flow: FlowSummary, asked: Asked) -> Reading:
+def read(flow: FlowSummary, asked: Asked, pulse: Pulse) -> Reading:
     """The window of the flow that was asked for."""
     with collector_held():
-        return _read(flow, asked)
+        return _read(flow, asked, pulse)
 
 
-def _read(flow: FlowSummary, asked: Asked) -> Reading:
-    snapshot = asked.cursor.snapshot if asked.cursor else current_snapshot()
-    story = read_story(flow, snapshot, _with_record(asked))
+def _read(flow: FlowSummary, asked: Asked, pulse: Pulse) -> Reading:
+    kept = SHELF.story(flow, _with_record(asked), asked.cursor, pulse)
+    story = kept.story
     hits = read_hits(story.forest, asked.find) if asked.find else None
     told = plan(story.forest, _open_to_record(story.forest, asked), asked.sieve, hits)
     ordered = sorted_nodes(told, asked.sort.lstrip("-"), asked.sort.startswith("-"))
@@ -110,8 +127,8 @@ def _read(flow: FlowSummary, asked: Asked) -> Reading:
     rows = read_rows(told, story, nodes)
     if asked.critical:
         add_path(rows, nodes, story.forest)
-    following = Cursor(snapshot, rows[-1].id).text() if rows and last < len(told) else None
-    return Reading(flow, asked, story, told, ordered, rows, first, following)
+    following = Cursor(kept.snapshot, rows[-1].id).text() if rows and last < len(told) else None
+    return Reading(flow, asked, story, told, ordered, rows, first, following, kept.pulse)
 
 
 def _first(told: Plan, asked: Asked) -> int:

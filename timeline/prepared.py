@@ -1,0 +1,220 @@
+"""Large flows, read once and kept for the next window; the largest are read beside the request, which shows how far it is.
+
+A story holds while the flow's pulse is the same. What is kept is bounded: by bytes over all flows, and by the time nobody
+asked for it. `timeline.queries.story` reads, `timeline.views.flow` asks here.
+"""
+
+import ctypes
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+from django.db import connection
+
+from timeline.asked import Cursor
+from timeline.layout.forest import Forest
+from timeline.layout.plan import Fold
+from timeline.queries.pulse import Pulse
+from timeline.queries.skeleton import current_snapshot
+from timeline.queries.story import Story, read_story
+from timeline.quiet import collector_held
+from timeline.summaries import FlowSummary
+
+KEPT_FROM = 5_000  # rows; less is read faster than it is worth keeping
+BESIDE_FROM = 150_000  # records: what takes longer than a reader waits without being told
+PATIENCE_S = 1.0  # a page waits so long before it shows progress
+MOST_BYTES = 384 * 2**20  # of all that is kept
+KEPT_S = 600.0
+AT_ONCE = 2  # flows that are read beside requests; others wait their turn
+
+Key = tuple[str, bytes, bool, bool]
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Kept:
+    """A story as of a snapshot. Of a heavy flow it holds the chapters that were asked for only."""
+
+    story: Story
+    snapshot: str
+    pulse: str
+    chapters: frozenset[str]
+    size: int  # bytes
+    used: float
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a flow is on its way: what is being done, and about how much of the whole is done."""
+
+    records: int
+    stage: str = "waiting for another large flow"
+    share: float = 0.0
+    began: float = field(default_factory=time.monotonic)
+    failed: Exception | None = None
+    done: threading.Event = field(default_factory=threading.Event)
+
+    def tell(self, stage: str, share: float) -> None:
+        self.stage, self.share = stage, share
+
+
+class Shelf:
+    """Everything that is kept, for all threads of a process."""
+
+    def __init__(self, most_bytes: int = MOST_BYTES, kept_s: float = KEPT_S) -> None:
+        self._most_bytes, self._kept_s = most_bytes, kept_s
+        self._lock = threading.Lock()
+        self._kept: dict[Key, Kept] = {}
+        self._coming: dict[tuple[Key, frozenset[str]], Progress] = {}
+        self._turn = threading.Semaphore(AT_ONCE)
+
+    @property
+    def size(self) -> int:
+        """Bytes that are held now."""
+        return sum(kept.size for kept in self._kept.values())
+
+    def story(self, flow: FlowSummary, fold: Fold, cursor: Cursor | None, pulse: Pulse) -> Kept:
+        """The story, kept or read now. Of the largest flows it may be the one before the latest records came."""
+        found = self._find(flow, fold, cursor, pulse)
+        if found is not None:
+            return found
+        snapshot = cursor.snapshot if cursor else current_snapshot()
+        kept = _kept(read_story(flow, snapshot, fold), snapshot, pulse, fold)
+        if cursor is None:
+            self._keep(flow, fold, kept)
+        return kept
+
+    def coming(
+        self,
+        flow: FlowSummary,
+        fold: Fold,
+        cursor: Cursor | None,
+        pulse: Pulse,
+        patience_s: float = PATIENCE_S,
+    ) -> Progress | None:
+        """None where a story can be had now; else how far it is. Reading begins with the first who asks."""
+        if pulse.records < BESIDE_FROM or cursor:
+            return None
+        found = self._find(flow, fold, cursor, pulse)
+        if found is not None and found.pulse == pulse.text:
+            return None
+        progress = self._begun(flow, fold, pulse)
+        if found is not None:
+            return None  # what was read before is shown until the new one is there
+        if progress.done.wait(patience_s) and progress.failed is not None:
+            raise progress.failed
+        return None if progress.done.is_set() else progress
+
+    def _begun(self, flow: FlowSummary, fold: Fold, pulse: Pulse) -> Progress:
+        """One thread a flow, however many ask and whatever comes meanwhile."""
+        key = (_key(flow, fold), _chapters(fold))
+        with self._lock:
+            progress = self._coming.get(key)
+            if progress is None:
+                progress = self._coming[key] = Progress(pulse.records)
+                reading = (flow, fold, pulse, progress, lambda: self._coming.pop(key, None))
+                threading.Thread(target=self._read, args=reading, name="preparing", daemon=True).start()
+        return progress
+
+    def _read(
+        self, flow: FlowSummary, fold: Fold, pulse: Pulse, progress: Progress, over: Callable[[], object]
+    ) -> None:
+        try:
+            with self._turn, collector_held():
+                snapshot = current_snapshot()
+                story = read_story(flow, snapshot, fold, progress.tell)
+                self._keep(flow, fold, _kept(story, snapshot, pulse, fold))
+        except Exception as problem:
+            log.exception("a flow could not be prepared")
+            progress.failed = problem
+        finally:
+            connection.close()
+            _give_back()
+            progress.done.set()
+            with self._lock:
+                over()
+
+    def _find(self, flow: FlowSummary, fold: Fold, cursor: Cursor | None, pulse: Pulse) -> Kept | None:
+        with self._lock:
+            self._sweep()
+            kept = self._kept.get(_key(flow, fold))
+            if kept is None or (kept.story.heavy and kept.chapters != _chapters(fold)):
+                return None
+            # A cursor goes on in what its page was of; anybody else wants what there is now.
+            now = kept.pulse == pulse.text or pulse.records >= BESIDE_FROM
+            if not (kept.snapshot == cursor.snapshot if cursor else now):
+                return None
+            kept.used = time.monotonic()
+            return kept
+
+    def _keep(self, flow: FlowSummary, fold: Fold, kept: Kept) -> None:
+        if len(kept.story.forest) < KEPT_FROM or kept.size > self._most_bytes:
+            return
+        with self._lock:
+            self._kept.pop(_key(flow, fold), None)
+            self._sweep(kept.size)
+            self._kept[_key(flow, fold)] = kept
+        # Memory is given back though nobody asks any more.
+        timer = threading.Timer(self._kept_s + 1, self._swept)
+        timer.daemon = True
+        timer.start()
+
+    def _swept(self) -> None:
+        with self._lock:
+            self._sweep()
+
+    def _sweep(self, more: int = 0) -> None:
+        """Drop what nobody asked for in a while, then the least recently used until there is room for `more` bytes."""
+        now = time.monotonic()
+        for key, kept in list(self._kept.items()):
+            if now - kept.used > self._kept_s:
+                del self._kept[key]
+        for key, _ in sorted(self._kept.items(), key=lambda item: item[1].used):
+            if self.size + more <= self._most_bytes:
+                return
+            del self._kept[key]
+
+
+def _kept(story: Story, snapshot: str, pulse: Pulse, fold: Fold) -> Kept:
+    return Kept(story, snapshot, pulse.text, _chapters(fold), size_of(story), time.monotonic())
+
+
+def _key(flow: FlowSummary, fold: Fold) -> Key:
+    return flow.kind, flow.identity, fold.expand, fold.raw_clocks
+
+
+def _chapters(fold: Fold) -> frozenset[str]:
+    return frozenset(row for row in fold.opened if row.startswith("c-")) | {
+        f"-{row}" for row in fold.folded if row.startswith("c-")
+    }
+
+
+def size_of(story: Story) -> int:
+    """Bytes of the arrays a story holds; what else it holds is small beside them, or a few words a row."""
+    seen: dict[int, int] = {}
+    for array in _arrays(story.forest):
+        owner = array if array.base is None else array.base
+        seen[id(owner)] = getattr(owner, "nbytes", array.nbytes)
+    return sum(seen.values()) + 300 * (len(story.forest.groups) + len(story.forest.chapters))
+
+
+def _arrays(forest: Forest) -> Iterator[np.ndarray]:
+    for holder in (forest, forest.tables, forest.kin, forest.order):
+        for one in fields(holder):
+            value = getattr(holder, one.name)
+            if isinstance(value, np.ndarray):
+                yield value
+
+
+def _give_back() -> None:
+    """Free pages go back to the system: the C library keeps what it was given in pieces below its threshold."""
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (AttributeError, OSError):
+        return  # another C library
+
+
+SHELF = Shelf()
