@@ -106,3 +106,42 @@ def test_a_request_takes_what_its_root_takes(client: Client, store: Store) -> No
     call = shop.span("charge", 0, 100, kind=3)
     store.put(batch(call, billing.span("POST /charge", 2_410, 80, parent=call, kind=2)))
     assert "charge at shop took 100 ms" in page(client, path=f"/flow/request/trace/{T1.hex()}")
+
+
+def begun(name: str, start: float, real: Any, parent: Any = None) -> Any:
+    """What says that a span has begun: with an id of its own, below the span it speaks of."""
+    under = parent.span_id.hex() if parent else "0" * 16
+    told = {"logfire.span_type": "pending_span", "logfire.pending_parent_id": under}
+    return shop.span(name, start, 0, id=f"begun {name}", parent=real.span_id, attributes={**ORDER, **told})
+
+
+def test_work_that_goes_on_is_open_and_holds_what_is_below_it(client: Client, store: Store) -> None:
+    root = shop.span("checkout", 0, 900, id="root", attributes=ORDER)
+    pack = shop.span("pack", 100, 300, id="pack", parent=root, attributes=ORDER)
+    label = shop.span("label", 120, 20, parent=pack, attributes=ORDER)
+    store.put(batch(begun("checkout", 0, root), begun("pack", 100, pack, root), label))
+    found = told(client)["rows"]
+    assert outline(found[1:]) == ["  span checkout", "    span pack", "      span label"]
+    assert [(row["status"], row["duration"]) for row in found[1:]] == [
+        ("open", None),
+        ("open", None),
+        ("unset", "20000000"),
+    ]
+    text = page(client)
+    assert text.count('class="goes"') == 2 and "so far" in text
+    assert "open" in client.get(PATH, {"format": "txt"}).content.decode()
+    store.put(batch(root, pack))
+    found = told(client)["rows"]
+    assert outline(found[1:]) == ["  span checkout", "    span pack", "      span label"]
+    assert [row["duration"] for row in found[1:]] == ["900000000", "300000000", "20000000"]
+    assert found[1]["marks"] == ["told again as it began"]
+    assert 'class="goes"' not in page(client)
+    assert len(told(client, "&expand=all")["rows"]) == 6  # nothing received is left out
+
+
+def test_the_same_whatever_came_first(client: Client, store: Store) -> None:
+    root = shop.span("checkout", 0, 900, id="root", attributes=ORDER)
+    store.put(batch(root))
+    store.put(batch(begun("checkout", 0, root)))
+    assert outline(told(client)["rows"]) == ["chapter checkout", "  span checkout"]
+    assert told(client)["trust"]["orphans"] == 0

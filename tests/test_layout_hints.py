@@ -35,10 +35,10 @@ S = 1_000_000_000
         ({"celery.state": "RETRY", "celery.retries": 1}, Hint(2, outcome="RETRY")),
         (
             {"logfire.span_type": "pending_span", "logfire.pending_parent_id": "00000000000000ff"},
-            Hint(pending_for=255),
+            Hint(pending_under=255),
         ),
-        ({"logfire.span_type": "pending_span"}, Hint(pending_for=-1)),
-        ({"logfire.span_type": "pending_span", "logfire.pending_parent_id": "odd"}, Hint(pending_for=-1)),
+        ({"logfire.span_type": "pending_span"}, Hint(pending_under=-1)),
+        ({"logfire.span_type": "pending_span", "logfire.pending_parent_id": "odd"}, Hint(pending_under=-1)),
         ({"enqueued_at": (NOW - 5 * S) / 1e9}, Hint(waiting_ns=NOW - 5 * S)),
         ({"enqueued_at": (NOW - 5 * S) // 1_000_000}, Hint(waiting_ns=NOW - 5 * S)),
         ({"enqueued_at": str((NOW - 5 * S) // S)}, Hint(waiting_ns=NOW - 5 * S)),

@@ -92,7 +92,7 @@ def test_a_small_flow_is_read_anew(store: Store) -> None:
 
 
 def test_a_cursor_goes_on_as_of_its_page(keeping: Store, client: Client) -> None:
-    first = client.get(PATH, {"format": "json", "limit": 60, "expand": "all"}).json()
+    first = client.get(PATH, {"format": "json", "limit": "60", "expand": "all"}).json()
     put(keeping, 100, 150)
     assert client.get(PATH, {"format": "json", "expand": "all"}).json()["total_rows"] == 150
     rest = client.get(PATH, {"format": "json", "expand": "all", "cursor": str(first["next"])}).json()

@@ -72,7 +72,8 @@ class Painter:
     def draw(self, row: Row) -> Drawn:
         lasts = row.row in LASTING
         at = row.drawn
-        shape = bar(self.axis, at, row.drawn_end - at) if lasts else (point(self.axis, at), "")
+        ends = self.axis.end if row.status == "open" and row.row == "span" else row.drawn_end
+        shape = bar(self.axis, at, ends - at) if lasts else (point(self.axis, at), "")
         label, label_css = _label(row)
         name, note = _words(row)
         drawn = Drawn(
@@ -148,6 +149,8 @@ class Painter:
         return self._base + quote(row.record or row.id, safe="-._~")
 
     def _told(self, row: Row, lasts: bool) -> str:
+        if lasts and row.duration is None:
+            return f"{moments.took(max(0, self.now_ns - row.start))} so far"
         if lasts:
             return moments.took(row.duration if row.self_ns is None else row.self_ns)
         if row.start <= 0:

@@ -112,6 +112,8 @@ def _beside(drawn: Drawn) -> str:
 
 def _bar(drawn: Drawn, failed: bool) -> str:
     """A bar, or the tries of a group one by one on the line that joins them."""
+    if drawn.row.status == "open":
+        return f'<rect class="goes" x="{drawn.left}" width="{drawn.width}" y="9" height="8" rx="2"/>'
     if not drawn.parts:
         css = (
             "failed"

@@ -165,6 +165,9 @@ def _span_row(plan: Plan, story: Story, node: int, details: Details) -> Row:
     )  # fmt: skip
     if forest.kin.ranks[at]:
         row.href += f"?version={int(forest.kin.ranks[at])}"
+    if at in forest.kin.stand_ins.values():
+        # It tells a beginning only: the span itself comes when it ends.
+        row.status, row.duration = "open", None
     return row
 
 
@@ -175,6 +178,9 @@ def _span_marks(forest: Forest, at: int) -> list[str]:
     if kin.cut[at]:
         itself = one["parent_id"] == one["span_id"]
         marks.append("names itself as its parent" if itself else "its parents go in a circle, cut here")
+    told = sum(1 for one in kin.begun.values() if one == at)
+    if told:
+        marks.append("told again as it began")
     versions = kin.versions.get(at, 0)
     if versions:
         marks.append(f"{versions + 1} versions")

@@ -19,6 +19,7 @@ from timeline.layout.overview import Bin, overview
 from timeline.layout.sieve import MATCH
 from timeline.layout.ticks import ticks
 from timeline.reading import Reading
+from tracing.clock import now_ns
 
 SINCE_START_NS = 60_000_000_000
 HALF_SECOND_NS = 500_000_000
@@ -60,6 +61,8 @@ def shared_axis(reading: Reading) -> Axis:
         # What happened at one moment stands in the middle of a second.
         start, end = start - HALF_SECOND_NS, start + HALF_SECOND_NS
     start = sieve.start if sieve.start is not None else start
+    if reading.story.forest.open_nodes:
+        end = max(end, now_ns())  # what goes on is drawn to now
     end = sieve.end if sieve.end is not None else end
     return folded(start, max(end, start + 1_000), starts, ends, reading.asked.gaps)
 

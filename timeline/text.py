@@ -80,6 +80,7 @@ def _lines(row: Row, zone: tzinfo, year: int | None) -> Iterator[str]:
     """A row's line, and under it what a failure or a warning says that did not fit."""
     at_ns = row.received_ns or row.start
     took = moments.took(row.duration) if row.duration is not None else "received" if row.received_ns else ""
+    took = "open" if row.status == "open" and row.duration is None else took
     failed = " ✕" if row.status == "error" else ""
     indent = "  " * min(row.depth, 12)
     name = f"{indent}{SIGNS[row.row]} {_said(row)}"

@@ -93,6 +93,11 @@ class Forest:
     def spans(self) -> Table:
         return self.tables.spans
 
+    @property
+    def open_nodes(self) -> list[int]:
+        """Spans that have begun and not come: work that goes on, as far as is known."""
+        return [self.bases[SPAN] + row for row in self.kin.stand_ins.values()]
+
     def row_of(self, node: int) -> int:
         """A node's row in its own table."""
         return node - self.bases[int(self.kinds[node])]
@@ -141,13 +146,15 @@ class Forest:
 def grow(tables: Tables, chapters: Sequence[Chapter]) -> Forest:
     """The forest of a flow's records. Every trace has its chapter; chapters of traceless logs name theirs."""
     tables = settled(tables)
-    kin = find_kin(tables.spans)
+    pending = {row: hint.pending_under for row, hint in tables.hints.items() if hint.pending_under}
+    kin = find_kin(tables.spans, pending)
     counts = [len(chapters), len(tables.spans), len(tables.events), len(tables.logs), len(tables.moves), 0]
     bases = tuple(int(base) for base in np.cumsum([0, *counts[:-1]]))
     kinds = np.repeat(np.arange(len(counts), dtype=np.uint8), counts)
     roots = _Roots(tables, chapters)
     spans, events, logs = tables.spans, tables.events, tables.logs
     echoes = {bases[LOG] + log: bases[EVENT] + event for log, event in _echoes(tables, kin).items()}
+    echoes |= {bases[SPAN] + row: bases[SPAN] + came for row, came in kin.begun.items()}
     of_logs = kin.find(logs["trace"], logs["span_id"])
     loose = (of_logs == TOP) if len(logs) else np.zeros(0, np.bool_)
     of_spans = np.where(kin.parents == TOP, roots.of(spans["trace"]), kin.parents + bases[SPAN])

@@ -26,7 +26,8 @@ class Hint(NamedTuple):
     delivery: str = ""  # "a message id", "a Kafka offset" …, then a line break and what names it
     outcome: str = ""
     waiting_ns: int | None = None  # since when it waited for its start, Unix nanoseconds
-    pending_for: int = 0  # it says that the span of this id has begun; 0 for an ordinary span
+    # It only says that its parent has begun; that one's own parent has this id, -1 where it is a root. 0 for ordinary spans.
+    pending_under: int = 0
 
     @property
     def failed(self) -> bool:

@@ -3,7 +3,9 @@
 Numbers are rows of a settled table of spans. `forest` hangs everything else under what is decided here.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +26,9 @@ class Kin:
     _ids: NDArray[np.uint64]  # of shown spans, each once, ascending
     _keys: Keys  # of shown spans, ascending
     _heads: Ints
+    # What stands in for a span that has begun and not come: by trace and id. And rows that tell the beginning of one that came.
+    stand_ins: dict[tuple[int, int], int] = field(default_factory=dict)
+    begun: dict[int, int] = field(default_factory=dict)
 
     def find(self, traces: NDArray[np.int32], span_ids: NDArray[np.uint64]) -> Ints:
         """The shown span under each of these ids, or TOP."""
@@ -33,10 +38,15 @@ class Kin:
         # Within one trace an id's place is its key, and needs no second search.
         single = self._keys[-1] == len(self._ids) - 1
         at = np.minimum(keys if single else np.searchsorted(self._keys, keys), len(self._keys) - 1)
-        return np.where((self._keys[at] == keys) & (keys >= 0), self._heads[at], TOP).astype(np.int32)
+        found = np.where((self._keys[at] == keys) & (keys >= 0), self._heads[at], TOP).astype(np.int32)
+        if self.stand_ins:
+            for missing in np.flatnonzero(found == TOP).tolist():
+                found[missing] = self.stand_ins.get((int(traces[missing]), int(span_ids[missing])), TOP)
+        return found
 
 
-def find_kin(spans: Table) -> Kin:
+def find_kin(spans: Table, pending: Mapping[int, int] = MappingProxyType({})) -> Kin:
+    """`pending` are rows that only say that their parent has begun, with the id of that one's own parent (-1 for a root)."""
     ids, places = _each_once(spans["span_id"])
     keys = places + spans["trace"].astype(np.int64) * len(ids)
     # Of several records under one id the one with the latest end is shown, the others fold under it.
@@ -53,15 +63,33 @@ def find_kin(spans: Table) -> Kin:
         ordered[last],
         order[last],
     )
+    _place_pending(kin, spans, pending)
     named = spans["parent_id"] != NO_SPAN
     kin.parents = np.where(named, kin.find(spans["trace"], spans["parent_id"]), TOP).astype(np.int32)
     older = kin.ranks > 0
     kin.orphans = named & (kin.parents == TOP) & ~older
+    for row in kin.stand_ins.values():
+        under = np.array([max(0, pending[row])], np.uint64)
+        kin.parents[row] = kin.find(spans["trace"][[row]], under)[0] if under[0] else TOP
+        kin.orphans[row] = bool(under[0]) and kin.parents[row] == TOP
     heads = kin.find(spans["trace"][older], spans["span_id"][older])
     kin.parents[older] = heads
     kin.versions = dict(zip(*(part.tolist() for part in np.unique(heads, return_counts=True)), strict=True))
     _cut_circles(kin)
     return kin
+
+
+def _place_pending(kin: Kin, spans: Table, pending: Mapping[int, int]) -> None:
+    """Whoever tells a beginning stands in for its parent until that one comes, and then is told again by it."""
+    for row in sorted(pending):
+        trace, real = int(spans[row]["trace"]), int(spans[row]["parent_id"])
+        if real == NO_SPAN or kin.ranks[row]:
+            continue
+        came = int(kin.find(spans["trace"][[row]], spans["parent_id"][[row]])[0])
+        if came == TOP:
+            kin.stand_ins[trace, real] = row
+        elif came != row and row not in kin.stand_ins.values() and came not in kin.stand_ins.values():
+            kin.begun[row] = came
 
 
 def _each_once(values: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], Keys]:
