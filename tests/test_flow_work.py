@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from tests.builders import T1, T2, Service, batch
+from tests.builders import T1, T2, T3, Service, batch
 from tracing.storing import Store
 
 PATH = "/flow/entity/order/1"
@@ -145,3 +145,38 @@ def test_the_same_whatever_came_first(client: Client, store: Store) -> None:
     store.put(batch(begun("checkout", 0, root)))
     assert outline(told(client)["rows"]) == ["chapter checkout", "  span checkout"]
     assert told(client)["trust"]["orphans"] == 0
+
+
+def test_a_request_is_drawn_beside_the_one_it_links_with(client: Client, store: Store) -> None:
+    send = shop.span("orders publish", 0, 5, kind=4, id="send")
+    take = billing.span("orders process", 3_000, 10, trace=T2, kind=5, links=[send], status=2)
+    store.put(batch(send, take))
+    own, other = f"/flow/request/trace/{T1.hex()}", f"/flow/request/trace/{T2.hex()}"
+    text = page(client, path=own)
+    assert ">→ orders process</a>" in text and "draw it beside" in text
+    assert ">← orders publish</a>" in page(client, path=other)
+    both = told(client, f"&open=c-{T2.hex()}", own)
+    assert outline(both["rows"]) == [
+        "chapter orders publish",
+        "  span orders publish",
+        "chapter orders process",
+        "  span orders process",
+    ]
+    assert both["rows"][2]["text"] == "← linked from orders publish"
+    assert both["rows"][3]["waited"] == "2995000000"
+    assert both["flow"]["errors"] == 0  # what is drawn beside it is not its own
+    text = page(client, f"open=c-{T2.hex()}", own)
+    assert "drawn beside ✕" in text and "First error" not in text and "took 5 ms" in text
+    assert f"record=s-{T2.hex()}" in text  # the link leads to the row below
+    assert outline(told(client, f"&open=c-{'0' * 32}", own)["rows"]) == ["span orders publish"]
+
+
+def test_links_of_an_order_go_to_its_chapters(client: Client, store: Store) -> None:
+    send = shop.span("orders publish", 0, 5, kind=4, id="send", attributes=ORDER)
+    sends = [shop.span(f"publish {n}", n, 5, kind=4, id=f"x{n}", trace=T3) for n in range(5)]
+    take = billing.span("orders process", 3_000, 10, trace=T2, kind=5, attributes=ORDER, links=[send, *sends])
+    store.put(batch(send, take, *sends))
+    text = page(client)
+    assert f"record=s-{T1.hex()}" in text
+    assert "and 4 more" in text
+    assert f'/flow/request/trace/{T3.hex()}"' in text

@@ -15,6 +15,7 @@ from timeline.asked import sent_path
 from timeline.filters import NARROWING, chips, menus, notes, search
 from timeline.layout.forest import CHAPTER
 from timeline.layout.ids import row_id
+from timeline.linking import add_links, beside
 from timeline.painting import Painter, distinct_hues
 from timeline.queries.related import LINKS_SOUGHT, Neighbour, Neighbours, read_linked, read_neighbours
 from timeline.reading import Reading
@@ -33,6 +34,7 @@ def context(request: HttpRequest, reading: Reading, others: Sequence[FlowSummary
     hues = distinct_hues(services)
     painter = Painter(reading, path, axis, zone, now, hues, origin(reading))
     record = reading.asked.record
+    add_links(reading, path)
     # Never the reading itself: a template's context is a circle, and would keep the whole flow until the collector comes.
     return {
         "total": reading.total,
@@ -44,7 +46,7 @@ def context(request: HttpRequest, reading: Reading, others: Sequence[FlowSummary
         "flow": reading.flow,
         "others": others,
         "neighbours": _neighbours(reading),
-        "linked": _linked(reading),
+        "linked": _linked(reading, path),
         **_head(reading, path, zone, now),
         **_ways(reading, path),
         "menus": menus(reading, path, hues),
@@ -193,8 +195,13 @@ def _neighbours(reading: Reading) -> list[Neighbours]:
     return read_neighbours(flow.identity, traces)
 
 
-def _linked(reading: Reading) -> list[Neighbour]:
+def _linked(reading: Reading, path: str) -> list[tuple[Neighbour, str, bool]]:
+    """Each request this one links with, the address that draws it beside this one or takes it away, whether it is drawn."""
     flow = reading.flow
     if flow.kind != "request" or flow.spans > LINKS_SOUGHT:
         return []
-    return read_linked(flow.identity, flow.days)
+    drawn = {chapter.trace_id for chapter in reading.story.forest.chapters}
+    return [
+        (near, beside(reading, path, near.trace_id), near.trace_id in drawn)
+        for near in read_linked(flow.identity, flow.days)
+    ]

@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Kept:
-    """A story as of a snapshot. Of a heavy flow it holds the chapters that were asked for only."""
+    """A story as of a snapshot. Of a heavy flow, and of requests beside one, it holds the chapters asked for only."""
 
     story: Story
     snapshot: str
@@ -141,7 +141,9 @@ class Shelf:
         with self._lock:
             self._sweep()
             kept = self._kept.get(_key(flow, fold))
-            if kept is None or (kept.story.heavy and kept.chapters != _chapters(fold)):
+            if kept is None or (
+                (kept.story.heavy or flow.kind == "request") and kept.chapters != _chapters(fold)
+            ):
                 return None
             # A cursor goes on in what its page was of; anybody else wants what there is now.
             now = kept.pulse == pulse.text or pulse.records >= BESIDE_FROM

@@ -48,7 +48,8 @@ class Reading:
         if self.flow.kind != "request" or not self.flow.has_root:
             return None
         kin, spans = self.story.forest.kin, self.story.forest.spans
-        roots = np.flatnonzero((kin.parents == TOP) & ~kin.orphans & ~kin.cut & (kin.ranks == 0))
+        own = (spans["trace"] == 0) & (kin.parents == TOP)
+        roots = np.flatnonzero(own & ~kin.orphans & ~kin.cut & (kin.ranks == 0))
         return max(0, int(spans["end"][roots[0]] - spans["start"][roots[0]])) if len(roots) else None
 
     @cached_property
@@ -57,7 +58,16 @@ class Reading:
         forest = self.story.forest
         failing = forest.failed & forest.shown & ~forest.context
         failing[list(forest.echoes)] = False
+        if self.flow.kind == "request" and len(forest.chapters) > 1:
+            failing &= ~self._beside
         return failing
+
+    @property
+    def _beside(self) -> Mask:
+        """What is of other requests that are drawn beside this one."""
+        others = np.zeros(len(self.story.forest), np.bool_)
+        others[1 : len(self.story.forest.chapters)] = True
+        return self.story.forest.any_above(others)
 
     @cached_property
     def hits(self) -> Ints:

@@ -66,6 +66,10 @@ def _tags_after(drawn: Drawn) -> str:
     if row.status == "error" and drawn.width:
         said = f"✕ {_cut(row.text)}" if row.text and row.row == "span" else "✕"
         tags.append(tag("err" if len(said) > 1 else "err sole", said))
+    tags += [
+        f'<a class="tag tie" href="{escape(one.href)}" title="{escape(one.title)}">{escape(_cut(one.text))}</a>'
+        for one in row.links
+    ]
     tags += [_mark(drawn, mark) for mark in row.marks if row.row not in GROUPS]
     if row.hits and row.open is False:
         tags.append(tag("find", f"{row.hits:,} found"))

@@ -25,6 +25,14 @@ class Part(NamedTuple):
     failed: bool
 
 
+class Tied(NamedTuple):
+    """A span link as it stands in a row: an arrow and the other end's name, and where it leads."""
+
+    text: str
+    href: str
+    title: str
+
+
 @dataclass(slots=True)
 class Row:
     """One row. `service` is empty where unknown, `start` 0 where no time was told: null in JSON."""
@@ -59,6 +67,7 @@ class Row:
     parts: list[Part] = field(default_factory=list)  # the tries of a group
     path: list[tuple[int, int]] = field(default_factory=list)  # its stretches of the critical path
     why: str = ""  # what a group was inferred from
+    links: list["Tied"] = field(default_factory=list)  # where its span links lead
     hits: int = 0  # how many finds it stands for: itself, and what is folded away in it
     self_ns: int | None = None  # how long it worked while nothing below it did; None where nobody asked
 

@@ -32,7 +32,7 @@ def cut_down(forest: Forest, mentioned: Mentioned) -> tuple[Forest, int]:
     context = forest.any_inside(belonging | logs) & ~belonging & is_span
     shown = belonging | context | logs | (forest.kinds == CHAPTER) | (forest.kinds == MOVE)
     forest.shown, forest.context = shown, context
-    _date(forest)
+    date_chapters(forest)
     starts = np.array([chapter.start for chapter in forest.chapters], np.int64)
     forest.times[: len(starts)] = starts
     ordered = replace(forest, order=arrange(forest.parents, forest.times))
@@ -78,7 +78,7 @@ def _mask(forest: Forest, rows: Ints, kind: int) -> Mask:
     return found
 
 
-def _date(forest: Forest) -> None:
+def date_chapters(forest: Forest) -> None:
     """Date and count each chapter by its records; one whose records are gone keeps what it was told."""
     roots = forest.order.places[: len(forest.chapters)]
     chapters = [forest.chapters[number] for number in np.argsort(roots).tolist()]

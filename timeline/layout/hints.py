@@ -105,6 +105,7 @@ def _pending(attributes: Mapping[str, Any]) -> int:
     if attributes.get("logfire.span_type") != "pending_span":
         return 0
     try:
-        return int(str(attributes.get("logfire.pending_parent_id") or "0"), 16) or -1
+        told = int(str(attributes.get("logfire.pending_parent_id") or "0"), 16)
     except ValueError:
         return -1
+    return told if 0 < told < 2**64 else -1

@@ -69,7 +69,8 @@ def find_kin(spans: Table, pending: Mapping[int, int] = MappingProxyType({})) ->
     older = kin.ranks > 0
     kin.orphans = named & (kin.parents == TOP) & ~older
     for row in kin.stand_ins.values():
-        under = np.array([max(0, pending[row])], np.uint64)
+        above = pending[row]
+        under = np.array([above if 0 < above < 2**64 else NO_SPAN], np.uint64)
         kin.parents[row] = kin.find(spans["trace"][[row]], under)[0] if under[0] else TOP
         kin.orphans[row] = bool(under[0]) and kin.parents[row] == TOP
     heads = kin.find(spans["trace"][older], spans["span_id"][older])

@@ -55,6 +55,7 @@ LINKED = """
 class Neighbour:
     title: str
     url: str
+    trace_id: bytes = b""  # of a request
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ def read_linked(trace_id: bytes, days: Sequence[int]) -> list[Neighbour]:
         Neighbour(
             f"{signs[way]} {name or 'trace ' + bytes(other).hex()[:8]}",
             flow_url("request", "trace", bytes(other).hex()),
+            bytes(other),
         )
         for way, other, name, _ in rows
     ]

@@ -11,10 +11,10 @@ from itertools import accumulate
 
 import numpy as np
 
-from timeline.layout.belonging import Mentioned, cut_down
+from timeline.layout.belonging import Mentioned, cut_down, date_chapters
 from timeline.layout.forest import Chapter, Forest, grow, with_groups
 from timeline.layout.groups import find_groups
-from timeline.layout.ids import chapter_id
+from timeline.layout.ids import TRACE_CHAPTER, chapter_id
 from timeline.layout.moves import transitions
 from timeline.layout.plan import Fold
 from timeline.layout.tables import LOG, Move, Tables, no_rows
@@ -34,6 +34,7 @@ from timeline.queries.skeleton import (
 from timeline.summaries import FlowSummary
 
 HEAVY = 200_000  # spans and logs in a flow's traces beyond which only opened chapters are read
+TRACES_BESIDE, MOST_BESIDE = 20, 50_000  # other requests drawn beside one, and spans of each
 MOST = 2_000_000  # spans of one answer; beyond it the earliest are shown and the page says so
 
 
@@ -67,14 +68,29 @@ def read_story(flow: FlowSummary, snapshot: str, fold: Fold, tell: Tell = _nobod
 def _request(flow: FlowSummary, snapshot: str, fold: Fold, tell: Tell) -> Story:
     trace_id = flow.identity
     limit = MOST if flow.spans > MOST else 0
-    tables = _read([trace_id], flow.days, snapshot, limit=limit, logs=bool(flow.logs))
-    chapter = Chapter(chapter_id(trace_id, 0, ""), trace_id, has_row=False)
+    beside = _beside(trace_id, fold)
+    told = read.read_traces([trace_id, *beside]) if beside else {}
+    traces = [trace_id, *(one for one in beside if one in told and told[one].spans <= MOST_BESIDE)]
+    days = sorted({*flow.days, *(day for one in traces[1:] for day in told[one].days)})
+    tables = _read(traces, days, snapshot, limit=limit, logs=bool(flow.logs) or len(traces) > 1)
+    several = len(traces) > 1
     tell("putting them in order", 0.55)
-    forest = grow(tables, [chapter])
+    forest = grow(tables, [Chapter(chapter_id(one, 0, ""), one, has_row=several) for one in traces])
+    if several:
+        date_chapters(forest)
     tell("looking for tries and repeats", 0.85)
     grouped = _grouped(forest, fold)
     tell("comparing clocks", 0.95)
-    return Story(_timed(grouped, find_links(forest), fold), truncated=bool(limit))
+    links = find_links(forest)
+    story = Story(_timed(grouped, links, fold), traces=told, truncated=bool(limit))
+    story.links = linked_chapters(forest, links) if several else {}
+    return story
+
+
+def _beside(trace_id: bytes, fold: Fold) -> list[bytes]:
+    """Other requests that the address opens beside this one: those it links with, as a rule."""
+    named = sorted(match[1] for row in fold.opened if (match := TRACE_CHAPTER.fullmatch(row)))
+    return [one for one in map(bytes.fromhex, named) if one != trace_id][:TRACES_BESIDE]
 
 
 def _grouped(forest: Forest, fold: Fold) -> Forest:

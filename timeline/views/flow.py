@@ -119,7 +119,7 @@ def _read(flow: FlowSummary, asked: Asked, pulse: Pulse) -> Reading:
     kept = SHELF.story(flow, _with_record(asked), asked.cursor, pulse)
     story = kept.story
     hits = read_hits(story.forest, asked.find) if asked.find else None
-    told = plan(story.forest, _open_to_record(story.forest, asked), asked.sieve, hits)
+    told = plan(story.forest, _opened(flow, story.forest, asked), asked.sieve, hits)
     ordered = sorted_nodes(told, asked.sort.lstrip("-"), asked.sort.startswith("-"))
     first = min(asked.at or 1, max(1, len(told))) - 1 if asked.sort else _first(told, asked)
     last = min(first + asked.limit, len(told))
@@ -157,6 +157,15 @@ def _open_to_record(forest: Forest, asked: Asked) -> Fold:
     node = find_node(forest, asked.record) if asked.record else None
     above = [] if node is None else [row_id(forest, one) for one in forest.ancestors(node)]
     return replace(asked.fold, opened=asked.fold.opened | set(above)) if above else asked.fold
+
+
+def _opened(flow: FlowSummary, forest: Forest, asked: Asked) -> Fold:
+    """The fold as the rows have it: a request is open whatever is drawn beside it."""
+    fold = _open_to_record(forest, asked)
+    own = forest.chapters[0].id if forest.chapters else ""
+    if flow.kind != "request" or own in fold.folded:
+        return fold
+    return replace(fold, opened=fold.opened | {own})
 
 
 def _others(flows: Sequence[FlowSummary]) -> list[dict[str, str]]:
