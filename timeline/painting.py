@@ -9,12 +9,15 @@ from datetime import UTC, tzinfo
 from urllib.parse import quote
 
 from timeline import moments
+from timeline.bodies import further_lines
 from timeline.drawing import bar, percent, point
 from timeline.layout.axis import Axis
 from timeline.reading import Reading
 from timeline.rows import Row
+from timeline.saying import first_line
 from timeline.templatetags.threadline import HUES, hue
 
+SHORT_LINE = 28  # characters that a name's column shows in any case
 DEEPEST = 12  # levels that are indented; deeper rows say their depth
 OPEN, SHUT = "▾", "▸"
 GROUPS = ("retries", "repeats")
@@ -101,6 +104,11 @@ class Painter:
         return drawn
 
     def _add_fold(self, drawn: Drawn) -> None:
+        self._add_ways(drawn)
+        self._add_note(drawn)
+
+    def _add_ways(self, drawn: Drawn) -> None:
+        """The links that fold and unfold."""
         row, asked = drawn.row, self.reading.asked
         self._folds = self._folds or asked.without_folds(self.path)
         if row.open is not None:
@@ -110,15 +118,29 @@ class Painter:
                 drawn.href = drawn.toggle
         if row.extra_open is not None:
             drawn.extra_href = asked.extra_toggled(self._folds, row.id, row.extra_open)
+
+    def _add_note(self, drawn: Drawn) -> None:
+        """What stands in the plot beside the row's shape."""
+        row = drawn.row
         if row.row == "chapter":
             drawn.at = moments.short(row.start, self.zone, self.now_ns)
             if row.open is False and row.count:
                 drawn.at += f" · {row.count:,} record{'' if row.count == 1 else 's'}"
             drawn.beside = row.text or ""
+        elif row.row == "log":
+            drawn.beside = self._line(row)
         elif row.row in GROUPS and self._has_room(row):
             drawn.beside, drawn.note = drawn.note, ""
         if drawn.beside:
             drawn.note_at, drawn.note_dx, drawn.note_anchor = self._note(row)
+
+    def _line(self, row: Row) -> str:
+        """The line of a log again where the plot has room for all of it, and how many lines follow."""
+        text = row.text or ""
+        line = " ".join(first_line(text).split())
+        more = further_lines(text)
+        after = f" +{more} line{'' if more == 1 else 's'}" if more else ""
+        return line + after if len(line) > SHORT_LINE or after or line != row.name else ""
 
     def _has_room(self, row: Row) -> bool:
         """Whether a note fits beside a bar: half of the plot."""

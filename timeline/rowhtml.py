@@ -101,11 +101,33 @@ def _service(drawn: Drawn) -> str:
 def _shape(drawn: Drawn) -> str:
     failed = drawn.row.status == "error"
     if not drawn.width:
-        return f'<circle class="ev{" failed" if failed else ""}" cx="{drawn.left}" cy="13" r="4"/>'
+        return _point(drawn) + _beside(drawn)
     if drawn.row.row != "chapter":
         return _waiting(drawn) + _bar(drawn, failed) + _path(drawn) + _beside(drawn)
     shape = f'<rect class="chap" x="{drawn.left}" width="{drawn.width}" y="10" height="6" rx="3"/>'
     return shape + _beside(drawn)
+
+
+# Shapes around a point, by what a log says of its weight: a speck, a ring, a triangle, a square, a cross.
+_LEVELS = (
+    (
+        21,
+        '<path class="ev failed" d="M-5 -3 L-3 -5 L0 -2 L3 -5 L5 -3 L2 0 L5 3 L3 5 L0 2 L-3 5 L-5 3 L-2 0 Z"/>',
+    ),
+    (17, '<rect class="ev failed" x="-4.5" y="-4.5" width="9" height="9"/>'),
+    (13, '<path class="ev warns" d="M0 -5.5 L5.5 4.5 L-5.5 4.5 Z"/>'),
+    (9, '<circle class="ev ring" r="3.5"/>'),
+    (1, '<circle class="ev speck" r="2"/>'),
+)
+
+
+def _point(drawn: Drawn) -> str:
+    row = drawn.row
+    shape = next((shape for least, shape in _LEVELS if row.row == "log" and row.level >= least), "")
+    if shape:
+        return f'<svg x="{drawn.left}" y="13" overflow="visible">{shape}</svg>'
+    failed = " failed" if row.status == "error" else ""
+    return f'<circle class="ev{failed}" cx="{drawn.left}" cy="13" r="4"/>'
 
 
 def _beside(drawn: Drawn) -> str:

@@ -58,6 +58,7 @@ class Row:
     extra_open: bool | None = None  # the same for other versions, and for a log that tells an event again
     dim: bool = False
     severity: str = ""
+    level: int = 0  # a log's severity number, 0 where none was told
     received_ns: int | None = None  # our clock, for what has no time of its own
     href: str = ""  # of the record's own page
     record: str = ""  # id of the row whose record this one shows, where that is another

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from timeline.bodies import readable
 from timeline.layout.forest import CHAPTER, EVENT, GROUP, LOG, MOVE, ROW_WORDS, SPAN, Forest, Group
 from timeline.layout.ids import row_id
 from timeline.layout.order import TOP
@@ -212,14 +213,16 @@ def _event_row(plan: Plan, story: Story, node: int, details: Details) -> Row:
 def _log_row(plan: Plan, story: Story, node: int, details: Details) -> Row:
     forest, at = plan.forest, plan.forest.row_of(node)
     log, told = forest.tables.logs[at], details.log(at)
+    body = readable(told.body)
     row = Row(
         "log", "", None, 0,
         forest.tables.traces[log["trace"]].hex() if log["trace"] != NO_TRACE else None,
         f"{int(log['span_id']):016x}" if log["span_id"] != NO_SPAN else None, told.service,
-        told.event_name or first_line(told.body) or "log", int(told.exact.get("time", log["time"])),
+        told.event_name or first_line(body) or "log", int(told.exact.get("time", log["time"])),
         status="error" if log["severity"] >= FAILED_SEVERITY else "unset",
-        text=told.body or None,
+        text=body or None,
         severity=severity_word(int(log["severity"]), told.severity_text),
+        level=int(log["severity"]),
         href=f"/record/log/{int(log['high']):016x}{int(log['low']):016x}",
     )  # fmt: skip
     if forest.loose[node] and row.trace_id:

@@ -102,13 +102,20 @@ def _offset_ns(axis: Axis, zone: tzinfo) -> int:
 
 
 def _gaps(axis: Axis) -> list[tuple[str, str, str, str, int]]:
-    """Folded stretches: left edge, width, middle, how long they are, and 1 where narrow screens have no room for that."""
-    found, before = [], -100.0
+    """Folded stretches: left edge, width, middle, how long they are, and how much room it takes to say that.
+
+    0 is everywhere, 1 on wide screens only, 2 nowhere.
+    """
+    found, before, last = [], -100.0, -100.0
     for part in axis.segments:
         if part.idle:
             middle = part.left + part.width / 2
-            rank = int(middle - before < 34 or middle > 88)
-            before = before if rank else middle
+            narrow = middle - before < 34 or middle > 88
+            before = before if narrow else middle
             told = moments.took(part.end - part.start)
+            # A label takes about a percent a character where the plot is wide.
+            crowded = middle - last < 1.1 * len(told) or middle > 95
+            last = last if crowded else middle
+            rank = 2 if crowded else int(narrow)
             found.append((percent(part.left), percent(part.width), percent(middle), told, rank))
     return found

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse
 
-from timeline import grouping, moments, signs
+from timeline import bodies, grouping, moments, signs
 from timeline.addresses import flow_url, record_url
 from timeline.answers import NotFound, asked_format, json_answer, page_answer, text_answer
 from timeline.asked import sent_path
@@ -149,7 +149,8 @@ def _event(event: dict[str, Any], start: int) -> dict[str, Any]:
 
 
 def _log_context(shown: LogRecord) -> dict[str, Any]:
-    body = grouping.shortened(grouping.as_text(shown.body), MOST_BODY)
+    body = grouping.shortened(bodies.readable(grouping.as_text(shown.body)), MOST_BODY)
+    laid_out = bodies.laid_out(shown.body)
     return {
         "kind": "log",
         "record": shown,
@@ -157,7 +158,9 @@ def _log_context(shown: LogRecord) -> dict[str, Any]:
         "sort": severity_word(shown.severity, shown.severity_text) or "log",
         "failed": shown.severity >= 17,
         "sign": signs.ERROR,
-        "body": body,
+        "body": laid_out or body,
+        "body_lines": (laid_out or body).count("\n") + 1,
+        "is_json": laid_out is not None,
         "groups": _linked(
             grouping.groups({k: v for k, v in shown.attributes.items() if k != "exception.stacktrace"})
         ),

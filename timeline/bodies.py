@@ -1,0 +1,43 @@
+"""Bodies of logs as people read them: without a terminal's colours, JSON laid out, the first line and how many follow (pure).
+
+What was sent stays as it was sent in a record's JSON; this is for rows and drawers.
+"""
+
+import re
+from typing import Any
+
+import orjson
+
+from tracing.values import json_bytes
+
+# Escape sequences: colours and cursors (CSI), titles and links (OSC), and the few of two characters.
+ANSI = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])|\x9b[0-?]*[ -/]*[@-~]"
+)
+# Other controls draw nothing or boxes; tabs and line breaks are layout.
+CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+LARGEST_JSON = 200_000  # characters; larger is shown as it came
+
+
+def readable(text: str) -> str:
+    """Text without what only a terminal understands; line breaks are all alike."""
+    return CONTROLS.sub("", ANSI.sub("", text).replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def further_lines(text: str) -> int:
+    """How many lines with something in them follow the first."""
+    return max(0, sum(1 for line in text.strip().split("\n") if line.strip()) - 1)
+
+
+def laid_out(body: Any) -> str | None:
+    """A body that is JSON, or holds nothing but JSON, over several lines; None for other text."""
+    if isinstance(body, str):
+        if not body.strip().startswith(("{", "[")) or len(body) > LARGEST_JSON:
+            return None
+        try:
+            body = orjson.loads(body)
+        except ValueError:
+            return None
+    if not isinstance(body, dict | list) or not body:
+        return None
+    return json_bytes(body, indented=True).decode()
