@@ -23,6 +23,8 @@ VIEWS = {
     "nothing left": f"{ORDER}?service=nobody",
     "tries": f"/flow/request/trace/{T3.hex()}",
     "table": f"{ORDER}?view=table&sort=-took",
+    "compare": f"/compare?a={ORDER}&b=/flow/request/trace/{T3.hex()}",
+    "nothing to compare yet": "/compare",
     "flows": "/flows",
     "senders": "/settings/senders",
     "rules": "/settings/rules",

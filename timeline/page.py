@@ -96,6 +96,7 @@ def _ways(reading: Reading, path: str) -> dict[str, Any]:
         "last_place": reading.first + len(reading.rows),
         **_windows(reading, path),
         "next_error_href": _later_error(reading, path),
+        "compare_href": "/compare?" + urlencode({"a": reading.flow.path}),
         "is_table": asked.table,
         "table_href": asked.address(path, ("cursor", "sort"), view="" if asked.table else "table"),
         "csv_href": asked.address(path, ("record", "cursor", "at"), format="csv"),

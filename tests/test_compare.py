@@ -1,0 +1,87 @@
+"""Two flows at one address: aligned by step, what differs marked, as a page and as JSON."""
+
+import re
+
+import pytest
+from django.test import Client
+
+from tests.builders import T1, T2, Service, batch, event
+from tracing.storing import Store
+
+shop, billing = Service("shop"), Service("billing")
+A, B = f"/flow/request/trace/{T1.hex()}", f"/flow/request/trace/{T2.hex()}"
+
+
+@pytest.fixture
+def both(store: Store) -> None:
+    """The second charges twice, the first time in vain, and mails; its database is slow."""
+    for trace, slow in ((T1, 1), (T2, 4)):
+        root = shop.span("checkout", 0, 300 * slow, trace=trace)
+        query = shop.span("SELECT stock", 10, 50 * slow, trace=trace, parent=root)
+        charges = [
+            billing.span("charge", 100 + n, 20, trace=trace, parent=root, id=f"c{n}", status=2 if slow > 1 and not n else 0)
+            for n in range(1 if slow == 1 else 2)
+        ]  # fmt: skip
+        mail = (
+            [shop.span("mail", 200, 5, trace=trace, parent=root, events=[event("sent", 201)])]
+            if slow > 1
+            else []
+        )
+        store.put(batch(root, query, *charges, *mail))
+
+
+@pytest.mark.usefixtures("both")
+def test_steps_are_aligned_and_measured(client: Client) -> None:
+    told = client.get("/compare", {"a": A, "b": T2.hex(), "format": "json"}).json()
+    assert (told["a"]["key"], told["b"]["key"], told["cut"]) == (T1.hex(), T2.hex(), False)
+
+    def said(step: dict[str, object]) -> tuple[object, ...]:
+        sides = [side["name"] if isinstance(side := step[name], dict) else None for name in ("a", "b")]
+        return step["depth"], *sides, step["longer"], step["differs"]
+
+    assert [said(step) for step in told["steps"]] == [
+        (0, "checkout", "checkout", "900000000", True),
+        (1, "SELECT stock", "SELECT stock", "150000000", True),
+        (1, "charge", "charge", "0", True),  # one failed
+        (1, None, "charge", None, True),
+        (1, None, "mail", None, True),
+        (2, None, "sent", None, True),
+    ]
+
+
+@pytest.mark.usefixtures("both")
+def test_the_page_says_what_differs(client: Client) -> None:
+    text = client.get("/compare", {"a": A, "b": B}).content.decode()
+    said = " ".join(re.sub(r"<[^>]+>", " ", text).split())
+    assert "6 of 6 steps differ; the second took +900 ms" in said
+    assert "span SELECT stock shop +10 ms 50 ms +10 ms 200 ms +150 ms × 4.0" in said
+    assert "span mail shop only there – +200 ms 5 ms" in said
+    same = client.get("/compare", {"a": A, "b": A}).content.decode()
+    assert "No step differs" in same
+    largest = client.get("/compare", {"a": A, "b": B, "sort": "difference"}).content.decode()
+    assert largest.index("SELECT stock") < largest.index(">mail") if ">mail" in largest else True
+
+
+@pytest.mark.usefixtures("both")
+@pytest.mark.parametrize(
+    ("query", "status", "sentence"),
+    [
+        ({}, 200, "Two flows side by side"),
+        ({"a": A}, 200, "second"),
+        ({"a": A, "b": "order 999"}, 404, "names no flow"),
+        ({"a": A, "b": B, "sort": "name"}, 400, "sort"),
+        ({"a": A, "b": B, "format": "txt"}, 400, "page or as json"),
+        ({"a": A, "format": "json"}, 400, "name both"),
+    ],
+)
+def test_what_cannot_be_compared_is_said(
+    client: Client, query: dict[str, str], status: int, sentence: str
+) -> None:
+    answer = client.get("/compare", query)
+    assert answer.status_code == status
+    assert sentence in answer.content.decode()
+
+
+@pytest.mark.usefixtures("both")
+def test_a_flow_leads_to_its_comparison(client: Client) -> None:
+    assert "/compare?a=%2Fflow%2Frequest%2Ftrace%2F" in client.get(A).content.decode()
