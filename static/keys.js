@@ -197,7 +197,18 @@ function giveBack() {
   held = null;
 }
 
+// In the drawer: a value is copied as it is shown, without the signs beside it.
+function copyValue(event) {
+  const button = event.target.closest?.("[data-copy]");
+  if (!button) return;
+  copy(button.parentElement.firstChild.textContent.trim()).then(() => {
+    button.focus({ preventScroll: true });
+    say("Copied");
+  });
+}
+
 function dress() {
+  document.querySelectorAll("#record [data-copy][hidden]").forEach((button) => (button.hidden = false));
   const show = (name, act) => {
     const button = timeline()?.querySelector(name);
     if (!button || !button.hidden) return;
@@ -220,6 +231,8 @@ function goToOpened() {
 }
 
 document.addEventListener("keydown", press);
+document.addEventListener("click", copyValue);
+document.addEventListener("htmx:afterSwap", dress);
 document.addEventListener("focusin", () => {
   const row = focused();
   if (row) lastId = row.id;

@@ -246,3 +246,16 @@ def test_an_open_record_stays_open_as_it_is_read(reader: Page, store: Store) -> 
     expect(reader.locator(".row", has_text="told last")).to_have_count(1, timeout=4_000)
     expect(reader.locator("#record details[open]")).to_have_count(1)
     expect(reader.locator(".row.open")).to_contain_text("charge card")
+
+
+def test_a_value_of_a_record_is_copied_and_found_in_the_flow(reader: Page) -> None:
+    reader.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    press(reader, "e", "Enter")
+    reader.locator("#record dd", has_text="4711").first.hover()  # the signs beside a value show then
+    reader.locator("#record").get_by_label("Copy order.id").click()
+    expect(reader.locator("#said")).to_have_text("Copied")
+    assert reader.evaluate("navigator.clipboard.readText()") == "4711"
+    reader.locator("#record dd", has_text="p-9").first.hover()
+    reader.locator("#record").get_by_label("Find the same payment.id in this flow").click()
+    expect(reader.locator(".seek")).to_contain_text("1 match")
+    expect(reader).to_have_url(re.compile("find=p-9"))

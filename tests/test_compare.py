@@ -50,14 +50,18 @@ def test_steps_are_aligned_and_measured(client: Client) -> None:
 
 
 @pytest.mark.usefixtures("both")
-def test_the_page_says_what_differs(client: Client) -> None:
+def test_the_page_says_what_differs(client: Client, store: Store) -> None:
     text = client.get("/compare", {"a": A, "b": B}).content.decode()
     said = " ".join(re.sub(r"<[^>]+>", " ", text).split())
-    assert "6 of 6 steps differ; the second took +900 ms" in said
+    assert "6 of 6 steps differ; the second took 900 ms longer" in said
     assert "span SELECT stock shop +10 ms 50 ms +10 ms 200 ms +150 ms × 4.0" in said
     assert "span mail shop only there – +200 ms 5 ms" in said
     same = client.get("/compare", {"a": A, "b": A}).content.decode()
     assert "No step differs" in same
+    numbered = [shop.log(f"took order {n} from shelf", 50, trace=trace) for n, trace in ((17, T1), (18, T2))]
+    store.put(batch(*numbered))
+    assert "took order" in client.get("/compare", {"a": A, "b": B}).content.decode()
+    assert "6 of 7 steps differ" in client.get("/compare", {"a": A, "b": B}).content.decode()
     largest = client.get("/compare", {"a": A, "b": B, "sort": "difference"}).content.decode()
     assert largest.index("SELECT stock") < largest.index(">mail") if ">mail" in largest else True
 

@@ -1,6 +1,7 @@
 """`/record/…`: one span or log with everything it carries, its versions, its links both ways, beside the rows or alone."""
 
 import json
+import re
 from base64 import b64encode
 from dataclasses import replace
 from typing import Any
@@ -232,3 +233,14 @@ def test_the_drawer_shows_all_that_is_stored(client: Client, odd_span: Span, odd
         assert f"<dt>{name}</dt><dd>{text}</dd>" in page
     assert ("none that can be read" in page) == (kind == "span")
     assert (f"its name as sent, bytes in base64: {RAW_NAME}" in page) == (kind == "span")
+
+
+def test_versions_are_compared(client: Client, store: Store) -> None:
+    shop = Service("shop")
+    first = shop.span("pay", 0, 10, id="v", status=2, attributes={"amount": 3, "try": 1})
+    last = shop.span("pay", 0, 20, id="v", attributes={"amount": 3, "card": "visa"})
+    store.put(batch(first, last))
+    text = client.get(f"/record/{last.trace_id.hex()}/{last.span_id.hex()}").content.decode()
+    said = " ".join(re.sub(r"<[^>]+>", " ", text).split())
+    assert "differs in 4" in said
+    assert re.search(r"status unset error end \d+ \d+ card visa – try – 1", said)

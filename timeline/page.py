@@ -21,9 +21,10 @@ from timeline.queries.related import LINKS_SOUGHT, Neighbour, Neighbours, read_l
 from timeline.reading import Reading
 from timeline.rowhtml import rows_html
 from timeline.sheet import origin, shared_axis, sheet
+from timeline.slow import mark_slow
 from timeline.summaries import FlowSummary
 from timeline.templatetags.threadline import reader_zone
-from timeline.views.record import record_context
+from timeline.views.record import find_base, record_context
 from tracing.clock import now_ns
 
 
@@ -35,6 +36,7 @@ def context(request: HttpRequest, reading: Reading, others: Sequence[FlowSummary
     painter = Painter(reading, path, axis, zone, now, hues, origin(reading))
     record = reading.asked.record
     add_links(reading, path)
+    mark_slow(reading)
     # Never the reading itself: a template's context is a circle, and would keep the whole flow until the collector comes.
     return {
         "total": reading.total,
@@ -54,6 +56,7 @@ def context(request: HttpRequest, reading: Reading, others: Sequence[FlowSummary
         **_drawn(reading, painter, path, zone),
         "shown": len(reading.rows),
         "record": record_context(request, record) if record else None,
+        "find_base": find_base(request),
     }
 
 

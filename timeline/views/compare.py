@@ -3,6 +3,7 @@
 `a` and `b` are whatever the find box understands: addresses, keys, trace ids. `layout.compare` aligns, `views.flow` reads.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,7 @@ from timeline.templatetags.threadline import reader_zone
 from timeline.views.flow import read
 
 SORTS = ("", "difference")
+NUMBERS = re.compile(r"\b[0-9a-f]{8,}\b|\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def compare(request: HttpRequest) -> HttpResponse:
         "sides": [first, second],
         "pairs": [_drawn(pair, flat=bool(sort)) for pair in pairs],
         "differing": sum(pair.differs for pair in pairs),
-        "longer": _signed((second.flow.duration_ns or 0) - (first.flow.duration_ns or 0)),
+        "longer": _words((second.flow.duration_ns or 0) - (first.flow.duration_ns or 0)),
         "sort": sort,
         "swap_href": _href(texts["b"], texts["a"], sort),
         "sort_href": _href(texts["a"], texts["b"], "" if sort else "difference"),
@@ -89,13 +91,13 @@ def _side(request: HttpRequest, name: str, text: str) -> Side:
 
 
 def _steps(reading: Reading) -> list[Step]:
-    """The rows as a tree of steps. An order's chapters are called alike whatever the trace is."""
+    """The rows as a tree of steps; numbers and ids in a name are those of its own flow, and make no difference."""
     began = min((row.drawn for row in reading.rows if row.drawn > 0), default=0)
     tops: list[Step] = []
     by_id: dict[str, Step] = {}
     for row in reading.rows:
         step = Step(
-            (row.row, row.service, row.name if row.row != "log" else row.name[:60]),
+            (row.row, row.service, NUMBERS.sub("#", row.name)),
             row.drawn - began if row.drawn > 0 else None,
             row.duration,
             row.status == "error",
@@ -151,6 +153,10 @@ def _css(pair: Pair) -> str:
 
 def _signed(ns: int) -> str:
     return f"{'+' if ns > 0 else '−' if ns < 0 else '±'}{moments.took(abs(ns))}"
+
+
+def _words(ns: int) -> str:
+    return f"{moments.took(abs(ns))} {'longer' if ns > 0 else 'less'}" if ns else "as long"
 
 
 def _href(first: str, second: str, sort: str) -> str:

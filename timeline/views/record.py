@@ -55,7 +55,17 @@ def record_part(request: HttpRequest, row_id: str) -> HttpResponse:
     query.pop("record", None)
     path = sent_path(request)
     close = f"{path}?{query.urlencode()}" if query else path
-    return page_answer(request, "record/drawer.html", {"told": context, "close": close})
+    return page_answer(
+        request, "record/drawer.html", {"told": context, "close": close, "find_base": find_base(request)}
+    )
+
+
+def find_base(request: HttpRequest) -> str:
+    """The address of the flow a record is opened in, up to what is looked for in it."""
+    query = request.GET.copy()
+    for name in ("record", "find", "cursor", "at"):
+        query.pop(name, None)
+    return f"{sent_path(request)}?{query.urlencode()}{'&' if query else ''}find="
 
 
 def record_context(request: HttpRequest, row_id: str) -> dict[str, Any] | None:
@@ -122,7 +132,13 @@ def _span_context(versions: list[SpanRecord], rank: int) -> dict[str, Any]:
         "outward": outward,
         "inward": inward,
         "versions": [
-            {"rank": place, "record": version, "href": f"{own}?version={place}", "shown": place == rank}
+            {
+                "rank": place,
+                "record": version,
+                "href": f"{own}?version={place}",
+                "shown": place == rank,
+                "differences": differences(shown, version),
+            }
             for place, version in enumerate(versions, 1)
         ],
         "trace_href": flow_url("request", "trace", shown.trace_id),
@@ -130,6 +146,38 @@ def _span_context(versions: list[SpanRecord], rank: int) -> dict[str, Any]:
         "own_href": own if rank == 1 else f"{own}?version={rank}",
         **_carried(shown),
     }
+
+
+def differences(shown: SpanRecord, other: SpanRecord) -> list[tuple[str, str, str]]:
+    """Where two records under the same ids differ: what, how it is in the one shown, how in the other."""
+    one, two = shown.as_json(), other.as_json()
+    found = [
+        (name.replace("_", " "), _compared(one[name]), _compared(two[name]))
+        for name in (
+            "name",
+            "kind",
+            "status",
+            "status_message",
+            "start",
+            "end",
+            "parent_span_id",
+            "events",
+            "links",
+        )
+        if one.get(name) != two.get(name)
+    ]
+    ours, theirs = shown.attributes, other.attributes
+    for name in sorted(ours.keys() | theirs.keys()):
+        if name not in ours or name not in theirs or ours[name] != theirs[name]:
+            sides = (grouping.as_text(side[name]) if name in side else "–" for side in (ours, theirs))
+            found.append((name, *map(grouping.shortened, sides)))  # type: ignore[arg-type]
+    return found
+
+
+def _compared(value: Any) -> str:
+    if isinstance(value, list):
+        return f"{len(value)} of them"
+    return grouping.shortened("–" if value is None else str(value))
 
 
 def _event(event: dict[str, Any], start: int) -> dict[str, Any]:
