@@ -1,10 +1,16 @@
 """Arrays packed by hand come back from PostgreSQL as the values they were."""
 
+import os
+import subprocess
+import sys
+from urllib.parse import urlencode
+
 import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.product import ROOT
 from tracing import arrays
 
 TEXT = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"))
@@ -44,3 +50,23 @@ def test_no_rows_are_empty_columns(conninfo: str) -> None:
             "SELECT %b::bytea[], %b::text[], %b::bigint[]", arrays.columns("btq", [])
         ).fetchone()
     assert found == ([], [], [])
+
+
+def test_arrays_can_be_sent_whatever_connects_first(conninfo: str) -> None:
+    """A process asks whether its database is there before it has loaded what sends arrays."""
+    code = (
+        "import django; django.setup()\n"
+        "from django.db import connection\n"
+        "connection.cursor().execute('SELECT 1')\n"
+        "from timeline.queries.bound import fetched\n"
+        "from tracing.arrays import array\n"
+        "print(fetched('SELECT %(a)b::bytea[]', {'a': array('b', [b'x'])}))"
+    )
+    told = psycopg.conninfo.conninfo_to_dict(conninfo)
+    query = urlencode({name: value for name, value in told.items() if name != "dbname"})
+    address = f"postgresql:///{told['dbname']}?{query}"
+    environ = {**os.environ, "DJANGO_SETTINGS_MODULE": "tracing.settings", "DATABASE_URL": address}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60
+    )
+    assert (done.stdout, done.returncode) == ("[([b'x'],)]\n", 0), done.stderr[-500:]
