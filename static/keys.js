@@ -227,12 +227,19 @@ function goToOpened() {
   const row = timeline()?.querySelector(".row.open");
   if (!row) return;
   const box = row.getBoundingClientRect();
-  if (box.top < 60 || box.bottom > window.innerHeight) row.scrollIntoView({ block: "center" });
+  const record = document.getElementById("record");
+  // On a narrow screen the record lies over the lower rows; the row it is of stays above it.
+  const over = record?.firstElementChild && getComputedStyle(record).position === "fixed";
+  const floor = over ? record.getBoundingClientRect().top : window.innerHeight;
+  if (box.top < 60 || box.bottom > floor) window.scrollBy({ top: box.top - floor / 2, behavior: "instant" });
 }
 
 document.addEventListener("keydown", press);
 document.addEventListener("click", copyValue);
-document.addEventListener("htmx:afterSwap", dress);
+document.addEventListener("htmx:afterSwap", (event) => {
+  dress();
+  if (event.detail.target?.id === "record") goToOpened();
+});
 document.addEventListener("focusin", () => {
   const row = focused();
   if (row) lastId = row.id;

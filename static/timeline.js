@@ -21,13 +21,5 @@ function close(event) {
   else drawer()?.querySelector("a.shut")?.click();
 }
 
-function showDrawer(event) {
-  // On a narrow screen the record stands below the rows: go there, where motion is allowed.
-  if (event.detail.target?.id !== "record" || !drawer().firstElementChild) return;
-  const below = drawer().getBoundingClientRect().top > window.innerHeight;
-  if (below) drawer().scrollIntoView({ block: "start" });
-}
-
 document.addEventListener("click", follow, true);
 document.addEventListener("keydown", close);
-document.addEventListener("htmx:afterSwap", showDrawer);

@@ -84,6 +84,20 @@ def test_nothing_is_wider_than_the_screen_and_no_labels_collide(reader: Page, wi
             assert apart, (one, other)
 
 
+def test_on_a_phone_the_record_lies_over_the_rows_and_its_row_stays_seen(reader: Page) -> None:
+    reader.set_viewport_size({"width": 390, "height": 700})
+    reader.locator(".row.log a.name").last.click()
+    expect(reader.locator("#record h2")).to_be_in_viewport()
+    sheet = reader.locator("#record").bounding_box()
+    row = reader.locator(".row.open").bounding_box()
+    assert sheet is not None and row is not None
+    assert 0 < row["y"] < row["y"] + row["height"] <= sheet["y"]
+    reader.reload()
+    expect(reader.locator("#record h2")).to_be_in_viewport()
+    row = reader.locator(".row.open").bounding_box()
+    assert row is not None and 0 < row["y"] + row["height"] <= sheet["y"]
+
+
 def test_without_scripts_every_link_is_a_page(browser: Browser, served: str, store: Store) -> None:
     store.put(batch(*order_4711()))
     context = browser.new_context(java_script_enabled=False)

@@ -127,6 +127,8 @@ class Painter:
             if row.open is False and row.count:
                 drawn.at += f" · {row.count:,} record{'' if row.count == 1 else 's'}"
             drawn.beside = row.text or ""
+        elif row.usual_ns is not None:
+            drawn.beside = f"usually {moments.took(row.usual_ns)}"
         elif row.row == "log":
             drawn.beside = self._line(row)
         elif row.row in GROUPS and self._has_room(row):
@@ -194,6 +196,8 @@ class Painter:
             told += (
                 f", drawn {moments.took(abs(shift))} {'later' if shift > 0 else 'earlier'}: its clock differs"
             )
+        if row.usual_ns is not None:
+            told += f"; its operation usually takes {moments.took(row.usual_ns)}"
         if row.why:
             told += f"; taken for tries of one thing: {row.why}"
         if row.self_ns is not None:

@@ -9,7 +9,6 @@ from html import escape
 
 from django.utils.safestring import SafeString
 
-from timeline.moments import took
 from timeline.painting import GROUPS, Drawn
 
 MARK_LENGTH = 44  # characters of a message beside a name
@@ -72,7 +71,7 @@ def _tags_after(drawn: Drawn) -> str:
         for one in row.links
     ]
     if row.usual_ns is not None:
-        tags.append(tag("warn", f"slow, usually {took(row.usual_ns)}"))
+        tags.append(tag("warn sole", "slow"))
     tags += [_mark(drawn, mark) for mark in row.marks if row.row not in GROUPS]
     if row.hits and row.open is False:
         tags.append(tag("find", f"{row.hits:,} found"))
