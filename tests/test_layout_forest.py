@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from tests.forests import OneEvent as event
 from tests.forests import OneLog as log
 from tests.forests import OneSpan as span
-from tests.forests import label, move, rows, told_by, whole
+from tests.forests import label, move, number, rows, told_by, whole
 from timeline.layout.forest import Forest
+from timeline.layout.hints import Hint
 from timeline.layout.ids import find_node, is_row_id
 from timeline.layout.plan import Fold, plan
 
@@ -50,6 +51,50 @@ def test_rows(name: str) -> None:
     spans, expected = CASES[name]
     for order in list(permutations(spans))[:24]:
         assert rows(plan(whole(order))) == expected
+
+
+LEVELS = 200
+PENDING: dict[str, tuple[list[span], dict[str, int], list[str]]] = {
+    "it stands in for what has not come": (
+        [span("r", 0, 90), span("p", 1, 1, "s"), span("c", 2, 3, "s")],
+        {"p": number("r")},
+        ["r", "  p", "    c"],
+    ),
+    "as a root": ([span("p", 1, 1, "s"), span("c", 2, 3, "s")], {"p": -1}, ["p", "  c"]),
+    "below one that stands in too": (
+        [span("p", 0, 0, "s"), span("q", 1, 1, "t"), span("c", 2, 3, "t")],
+        {"p": -1, "q": number("s")},
+        ["p", "  q", "    c"],
+    ),
+    "below one that never came": ([span("p", 1, 1, "s")], {"p": number("x")}, ["p"]),
+    "folded once it has come": (
+        [span("s", 0, 9), span("p", 0, 0, "s"), span("c", 2, 3, "s")],
+        {"p": -1},
+        ["s", "  c"],
+    ),
+    "of nobody": ([span("p", 1, 1)], {"p": -1}, ["p"]),
+    "of itself": ([span("p", 1, 1, "p")], {"p": -1}, ["p"]),
+    "under itself": ([span("p", 1, 1, "s")], {"p": number("p")}, ["p"]),
+    "in a circle": (
+        [span("p", 1, 1, "s"), span("q", 2, 2, "t")],
+        {"p": number("t"), "q": number("s")},
+        ["p", "  q"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PENDING)
+def test_what_only_tells_a_beginning(name: str) -> None:
+    spans, pending, expected = PENDING[name]
+    forest = whole(spans, hints={name: Hint(pending_under=under) for name, under in pending.items()})
+    assert rows(plan(forest)) == expected
+    assert len(plan(forest, Fold(expand=True))) == len(spans)
+
+
+def test_deep_trees_are_as_deep() -> None:
+    spans = [span(f"s{n}", n, 999 - n, f"s{n - 1}" if n else "") for n in range(LEVELS)]
+    told = plan(whole(list(reversed(spans))))
+    assert [told.depth(node) for node in told.nodes.tolist()] == list(range(LEVELS))
 
 
 def test_marks() -> None:

@@ -35,7 +35,8 @@ def sheet(reading: Reading, axis: Axis, path: str, zone: tzinfo, hues: dict[str,
         ),
         "axis_start": moments.full(axis.start, zone),
         "ticks": [
-            (percent(tick.at), tick.label, tick.rank)
+            # The last label would run out of the plot.
+            (percent(tick.at), tick.label, tick.rank if tick.at < 95 else 2)
             for tick in ticks(axis, _offset_ns(axis, zone), origin(reading))
         ],
         "gaps": _gaps(axis),
