@@ -1,6 +1,7 @@
 // The keys of a flow's page, and the sheet that tells them. Every key does what a link on the page does.
 
 import { address, go, isTyping, rows, say, segments, timeline } from "./flowpage.js";
+import { clickNow } from "./timeline.js";
 
 let lastId = "";
 
@@ -66,7 +67,7 @@ function unfold(row) {
 
 function open(row) {
   if (isChapter(row) || row.matches(".retries, .repeats")) go(row.querySelector("a.twist")?.href);
-  else row.querySelector("a.name")?.click();
+  else clickNow(row.querySelector("a.name"));
 }
 
 function stretchOf(row) {

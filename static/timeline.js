@@ -14,11 +14,18 @@ function follow(event) {
   if (link) markOpened(link.matches(".shut") ? null : link);
 }
 
+// What has just come is made htmx's own a moment later; a key may be faster, and would load a page.
+export function clickNow(link) {
+  if (!link) return;
+  window.htmx.process(link.closest("#record, .row") ?? link);
+  link.click();
+}
+
 function close(event) {
   if (event.key !== "Escape" || event.target.closest?.("input, textarea, select")) return;
   const menu = document.querySelector("details.menu[open]");
   if (menu) menu.open = false;
-  else drawer()?.querySelector("a.shut")?.click();
+  else clickNow(drawer()?.querySelector("a.shut"));
 }
 
 document.addEventListener("click", follow, true);

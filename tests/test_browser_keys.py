@@ -201,7 +201,7 @@ def test_the_next_error_of_another_window_is_gone_to(page: Page, served: str, st
     page.goto(f"{served}/flow/request/trace/{trace.hex()}")
     press(page, "e")
     expect(page.locator(".row.open")).to_contain_text("step 900")
-    assert page.evaluate("document.querySelector('.row.open').getBoundingClientRect().top < innerHeight")
+    expect(page.locator(".row.open")).to_be_in_viewport()
 
 
 def test_what_is_stored_arrives_without_moving_what_is_read(reader: Page, store: Store) -> None:

@@ -3,8 +3,10 @@
 import json
 import random
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from django.conf import settings as settings_of_project
 from django.db import connection
 from django.test import Client
 from hypothesis import HealthCheck, given, settings
@@ -61,22 +63,33 @@ def _query(path: str) -> dict[str, str]:
 
 @settings(max_examples=6, deadline=None, suppress_health_check=FIXTURES_ARE_EMPTIED_BY_HAND)
 @given(seed=st.integers(0, 10**6))
-def test_the_json_of_all_flows_is_the_same(store: Store, client: Client, seed: int) -> None:
-    empty_tables()
-    store.put(batch(*pool()))
+def test_the_json_of_all_flows_is_the_same(conninfo: str, client: Client, seed: int) -> None:
+    with fresh(conninfo) as store:
+        store.put(batch(*pool()))
     expected = everything(client)
     assert len(expected) > 8
     for path, (_, whole) in expected.items():
         assert len({row["id"] for row in whole["rows"]}) == whole["total_rows"] == len(whole["rows"]), path
-    empty_tables()
     chance = random.Random(seed)
     records = pool() + chance.sample(pool(), 5)
     chance.shuffle(records)
-    while records:
-        size = chance.randint(1, 12)
-        store.put(batch(*records[:size]))
-        del records[:size]
+    with fresh(conninfo) as store:
+        while records:
+            size = chance.randint(1, 12)
+            store.put(batch(*records[:size]))
+            del records[:size]
     assert list(differences(expected, everything(client))) == []
+
+
+@contextmanager
+def fresh(conninfo: str) -> Iterator[Store]:
+    """Empty tables, and a store that remembers nothing of what they held."""
+    empty_tables()
+    store = Store(conninfo, settings_of_project.ENVIRONMENT)
+    try:
+        yield store
+    finally:
+        store.close()
 
 
 def test_every_page_of_odd_records_draws(store: Store, client: Client) -> None:
