@@ -1,6 +1,7 @@
 """Large flows: read once, kept within bounds, renewed with what comes, and shown as progress while they are read."""
 
 import re
+import threading
 import time
 
 import pytest
@@ -81,6 +82,27 @@ def test_what_nobody_asks_for_is_let_go() -> None:
     take(shelf)
     assert shelf.size
     time.sleep(1.3)
+    assert shelf.size == 0
+
+
+@pytest.mark.usefixtures("beside")
+def test_one_larger_than_all_the_room_is_kept_alone() -> None:
+    shelf = Shelf(most_bytes=10)
+    first = take(shelf)
+    assert take(shelf) is first
+    other = shelf.story(flow(), Fold(expand=True), None, read_pulse(flow()))
+    assert shelf.size == other.size
+    assert take(shelf) is not first
+
+
+def test_one_timer_looks_after_all(keeping: Store) -> None:
+    before = threading.active_count()
+    shelf = Shelf(kept_s=0.3)
+    for n in range(100, 105):
+        put(keeping, n, n + 1)
+        take(shelf)
+    assert threading.active_count() <= before + 1
+    time.sleep(1.8)
     assert shelf.size == 0
 
 

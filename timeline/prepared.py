@@ -43,6 +43,7 @@ class Kept:
     pulse: str
     chapters: frozenset[str]
     size: int  # bytes
+    records: int  # of its traces, as its pulse told
     used: float
 
 
@@ -70,6 +71,7 @@ class Shelf:
         self._kept: dict[Key, Kept] = {}
         self._coming: dict[tuple[Key, frozenset[str]], Progress] = {}
         self._turn = threading.Semaphore(AT_ONCE)
+        self._timer: threading.Timer | None = None
 
     @property
     def size(self) -> int:
@@ -153,20 +155,28 @@ class Shelf:
             return kept
 
     def _keep(self, flow: FlowSummary, fold: Fold, kept: Kept) -> None:
-        if len(kept.story.forest) < KEPT_FROM or kept.size > self._most_bytes:
+        beside = kept.records >= BESIDE_FROM
+        if len(kept.story.forest) < KEPT_FROM or (kept.size > self._most_bytes and not beside):
             return
         with self._lock:
             self._kept.pop(_key(flow, fold), None)
             self._sweep(kept.size)
             self._kept[_key(flow, fold)] = kept
-        # Memory is given back though nobody asks any more.
-        timer = threading.Timer(self._kept_s + 1, self._swept)
-        timer.daemon = True
-        timer.start()
+            self._look_again()
+
+    def _look_again(self) -> None:
+        """Memory is given back though nobody asks any more: one timer while anything is kept."""
+        if self._timer is None and self._kept:
+            self._timer = threading.Timer(self._kept_s + 1, self._swept)
+            self._timer.daemon = True
+            self._timer.start()
 
     def _swept(self) -> None:
         with self._lock:
+            self._timer = None
             self._sweep()
+            self._look_again()
+        _give_back()
 
     def _sweep(self, more: int = 0) -> None:
         """Drop what nobody asked for in a while, then the least recently used until there is room for `more` bytes."""
@@ -175,13 +185,14 @@ class Shelf:
             if now - kept.used > self._kept_s:
                 del self._kept[key]
         for key, _ in sorted(self._kept.items(), key=lambda item: item[1].used):
-            if self.size + more <= self._most_bytes:
+            # One that is larger than all the room is kept alone: it would be read for each of its windows.
+            if self.size + more <= self._most_bytes or (not more and len(self._kept) == 1):
                 return
             del self._kept[key]
 
 
 def _kept(story: Story, snapshot: str, pulse: Pulse, fold: Fold) -> Kept:
-    return Kept(story, snapshot, pulse.text, _chapters(fold), size_of(story), time.monotonic())
+    return Kept(story, snapshot, pulse.text, _chapters(fold), size_of(story), pulse.records, time.monotonic())
 
 
 def _key(flow: FlowSummary, fold: Fold) -> Key:
