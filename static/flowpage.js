@@ -5,6 +5,7 @@ export const grid = () => timeline()?.querySelector("[role=treegrid]");
 export const rows = () => [...(timeline()?.querySelectorAll(".row") ?? [])];
 
 // Keys come faster than pages: while one is on its way, the last one asked for waits.
+const LONGEST_MS = 15000;
 let going = "";
 let next = "";
 
@@ -21,10 +22,15 @@ export function go(href) {
   link.hidden = true;
   timeline().append(link);
   window.htmx.process(link);
+  // An answer that never comes must not hold the keys for good.
+  arrived.timer = setTimeout(arrived, LONGEST_MS);
   link.click();
 }
 
+export const isGoing = () => going !== "";
+
 function arrived() {
+  clearTimeout(arrived.timer);
   const href = next;
   going = next = "";
   go(href);

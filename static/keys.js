@@ -31,13 +31,15 @@ const level = (row) => Number(row.getAttribute("aria-level") ?? row.dataset.leve
 const opened = (row) => row.getAttribute("aria-expanded") ?? row.dataset.open;
 const isChapter = (row) => row.classList.contains("chapter");
 // An open chapter fails because of rows below it: those are what is looked for.
-const isError = (row) => row.classList.contains("bad") && !(isChapter(row) && opened(row) === "true");
+const isError = (row) => row.matches(".bad, .holds") && !(isChapter(row) && opened(row) === "true");
+
+const isWhole = () => Number(timeline().querySelector(".pages")?.dataset.first ?? 1) === 1;
 
 function nextError(by) {
   if (step(by, isError)) return;
   const link = by > 0 && timeline().querySelector("[data-next-error]");
   if (link) go(link.href);
-  else say(by > 0 ? "No further error below" : "No error above");
+  else say(by > 0 ? "No further error below" : `No error above${isWhole() ? "" : " among the rows that are here"}`);
 }
 
 const leftOf = (row) => {
@@ -82,6 +84,7 @@ function show(from, to) {
 
 function zoomTo(row) {
   const [from, to] = stretchOf(row);
+  if (from <= 0n) return say("This row has no time of its own");
   const rim = (to - from) / 20n + 1000n;
   show(from - rim, to + rim);
 }
@@ -136,7 +139,11 @@ const seek = (way) => {
 const onRow = (act) => () => {
   const row = current();
   if (row) act(row);
+  else say("Go to a row first: j, k or a click");
 };
+
+// The table twin has no axis to zoom or to find idle stretches on.
+const onAxis = (act) => () => (segments().length ? act() : say("This key belongs to the timeline: press t"));
 
 const KEYS = {
   j: () => step(1),
@@ -145,11 +152,11 @@ const KEYS = {
   "[": () => step(-1, isChapter) || say("No chapter above"),
   e: () => nextError(1),
   E: () => nextError(-1),
-  g: nextGap,
-  z: onRow(zoomTo),
+  g: onAxis(nextGap),
+  z: onAxis(onRow(zoomTo)),
   0: () => go(address({ from: null, to: null, cursor: null, at: null })),
-  "+": () => zoomBy(2),
-  "-": () => zoomBy(0.5),
+  "+": onAxis(() => zoomBy(2)),
+  "-": onAxis(() => zoomBy(0.5)),
   f: () => timeline().querySelector("#seek")?.select(),
   n: () => seek("next"),
   N: () => seek("previous"),
@@ -173,7 +180,8 @@ function press(event) {
   const inRow = focused();
   if (inRow && !(event.key === "Enter" && document.activeElement !== inRow)) act ??= KEYS_OF_ROW[event.key];
   // Once a row was gone to, the arrows fold it wherever the focus went since.
-  if (!inRow && /^Arrow(Left|Right)$/.test(event.key) && current()) act ??= KEYS_OF_ROW[event.key];
+  const nowhere = document.activeElement === document.body || document.activeElement?.id === "main";
+  if (nowhere && /^Arrow(Left|Right)$/.test(event.key) && current()) act ??= KEYS_OF_ROW[event.key];
   if (!act) return;
   event.preventDefault();
   act();
@@ -208,6 +216,30 @@ function copyValue(event) {
   });
 }
 
+// A find box is left by Enter, to the first match, and by Esc; then the keys are keys again.
+let sought = false;
+
+function leaveBox(event) {
+  if (event.key !== "Escape" || !event.target.matches?.("#seek, #find")) return;
+  event.target.blur();
+  event.stopPropagation();
+}
+
+function toFirstMatch() {
+  if (!sought) return;
+  sought = false;
+  document.activeElement?.blur?.();
+  focusRow(timeline()?.querySelector(".row.hit"));
+}
+
+// The row is the target, not its name alone; its links stay links, and text can be marked.
+function clickRow(event) {
+  const row = event.target.closest?.("#timeline .row");
+  if (!row || event.target.closest("a, button") || !document.getSelection().isCollapsed) return;
+  row.tabIndex = -1;
+  row.focus({ preventScroll: true });
+}
+
 function dress() {
   document.querySelectorAll("#record [data-copy][hidden]").forEach((button) => (button.hidden = false));
   const show = (name, act) => {
@@ -236,7 +268,10 @@ function goToOpened() {
 }
 
 document.addEventListener("keydown", press);
+document.addEventListener("keydown", leaveBox, true);
+document.addEventListener("submit", (event) => (sought ||= event.target.matches(".seek")), true);
 document.addEventListener("click", copyValue);
+document.addEventListener("click", clickRow);
 document.addEventListener("htmx:afterSwap", (event) => {
   dress();
   if (event.detail.target?.id === "record") goToOpened();
@@ -250,6 +285,7 @@ document.addEventListener("htmx:afterSettle", (event) => {
   if (event.detail.target?.id !== "timeline" && event.detail.elt?.id !== "timeline") return;
   giveBack();
   dress();
+  toFirstMatch();
   if (event.detail.requestConfig?.path?.includes("record=")) goToOpened();
 });
 dress();

@@ -22,7 +22,7 @@ export function clickNow(link) {
 }
 
 function close(event) {
-  if (event.key !== "Escape" || event.target.closest?.("input, textarea, select")) return;
+  if (document.getElementById("keys")?.open || event.key !== "Escape" || event.target.closest?.("input, textarea, select")) return;
   const menu = document.querySelector("details.menu[open]");
   if (menu) menu.open = false;
   else clickNow(drawer()?.querySelector("a.shut"));

@@ -24,6 +24,8 @@ async function bring(way) {
     const told = await fetched(link.href);
     // Somebody went elsewhere meanwhile.
     if (told && link.isConnected) join(way, told);
+  } catch {
+    // The server is away: the next scroll tries again.
   } finally {
     busy = false;
     link.removeAttribute("aria-busy");
@@ -57,22 +59,32 @@ function drop(way) {
 function tell(way, told) {
   const here = bar();
   const count = rows().length;
-  const total = Number(here.dataset.total);
+  const total = Number(told?.dataset.total ?? here.dataset.total);
   let first = Number(here.dataset.first);
   let last = Number(here.dataset.last);
   if (way === "next") {
     last = told ? Number(told.dataset.last) : total;
+    renewError(here, told);
     first = last - count + 1;
   } else {
     first = told ? Number(told.dataset.first) : 1;
     last = first + count - 1;
   }
-  Object.assign(here.dataset, { first, last });
+  Object.assign(here.dataset, { first, last, total });
   here.querySelector("span").textContent = `rows ${first.toLocaleString("en")}–${last.toLocaleString("en")} of ${total.toLocaleString("en")}`;
   const counted = timeline().querySelector(".axis [role=columnheader] .soft");
   if (counted) counted.textContent = `${total.toLocaleString("en")} rows, ${first.toLocaleString("en")}–${last.toLocaleString("en")} shown`;
   point(here, "next", last < total ? address({ at: String(last + 1), cursor: null, record: null }) : "");
-  point(here, "previous", first > 1 ? address({ at: String(Math.max(1, first - 500)), cursor: null, record: null }) : "");
+  point(here, "previous", first > 1 ? address({ at: String(Math.max(1, first - Number(here.dataset.limit))), cursor: null, record: null }) : "");
+}
+
+// The next error is the one below all rows that are here.
+function renewError(here, told) {
+  here.querySelector("[data-next-error]")?.remove();
+  const fresh = told?.querySelector("[data-next-error]");
+  if (!fresh) return;
+  here.append(fresh);
+  window.htmx.process(fresh);
 }
 
 function point(here, way, href) {
@@ -98,12 +110,16 @@ function follow() {
   history.replaceState(history.state, "", address({ at: at > 1 ? String(at) : null, cursor: null }));
 }
 
+let before = window.scrollY;
+
 function scrolled() {
   const all = rows();
+  const upwards = window.scrollY < before;
+  before = window.scrollY;
   if (!all.length || !bar()) return;
   const height = window.innerHeight;
-  if (all.at(-1).getBoundingClientRect().bottom < height * 2) bring("next");
-  else if (all[0].getBoundingClientRect().top > -height && window.scrollY > 0) bring("previous");
+  if (!upwards && all.at(-1).getBoundingClientRect().bottom < height * 2) bring("next");
+  if (upwards && all[0].getBoundingClientRect().top > -height) bring("previous");
   clearTimeout(settle);
   settle = setTimeout(follow, 200);
 }
@@ -113,5 +129,18 @@ function turned(event) {
   if (event.deltaY < 0 && window.scrollY === 0) bring("previous");
 }
 
+// The address says which row is first: that one is shown, wherever the browser had scrolled to in other rows.
+function begin() {
+  if (!new URL(location.href).searchParams.has("at")) return;
+  history.scrollRestoration = "manual";
+  const axis = document.querySelector(".axis, .twin thead");
+  const first = rows()[0];
+  if (!first || document.querySelector(".row.open")) return;
+  window.scrollTo({ top: first.getBoundingClientRect().top + window.scrollY - (axis?.offsetHeight ?? 0), behavior: "instant" });
+}
+
 document.addEventListener("scroll", scrolled, { passive: true });
 document.addEventListener("wheel", turned, { passive: true });
+// A record that opens or closes changes the address, not the row that is first.
+document.addEventListener("htmx:pushedIntoHistory", () => setTimeout(follow));
+begin();

@@ -61,6 +61,7 @@ document.addEventListener("pointerup", (event) => {
 });
 
 document.addEventListener("pointercancel", end);
+document.addEventListener("keydown", (event) => event.key === "Escape" && drag && (event.stopPropagation(), end()), true);
 // A link inside an SVG would be dragged as an object.
 document.addEventListener("dragstart", (event) => {
   if (event.target.closest?.("[data-zoom]")) event.preventDefault();

@@ -1,5 +1,7 @@
 """Bodies of logs for people: terminal sequences gone, JSON laid out, lines counted."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,6 +43,23 @@ def test_further_lines(text: str, expected: int) -> None:
     assert further_lines(text) == expected
 
 
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**60), 2**60)
+    | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(st.lists(JSON, min_size=1, max_size=3))
+def test_laying_out_changes_nothing_but_blanks(value: list[object]) -> None:
+    told = laid_out(json.dumps(value))
+    assert told is not None
+    assert json.loads(told) == value
+
+
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
@@ -51,6 +70,11 @@ def test_further_lines(text: str, expected: int) -> None:
         ({"a": 1}, '{\n  "a": 1\n}'),
         (' {"a":[1]}\n', '{\n  "a": [\n    1\n  ]\n}'),
         ([1], "[\n  1\n]"),
+        ('{"a":{},"b":[],"c":"x, {y}: \\"z\\""}', '{\n  "a": {},\n  "b": [],\n  "c": "x, {y}: \\"z\\""\n}'),
+        (
+            '{"id": 123456789012345678901, "price": 10.10, "a": 1, "a": 2}',
+            '{\n  "id": 123456789012345678901,\n  "price": 10.10,\n  "a": 1,\n  "a": 2\n}',
+        ),
         ("[" * 300_000, None),
     ],
 )

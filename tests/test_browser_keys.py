@@ -113,7 +113,7 @@ def test_find_in_flow(reader: Page) -> None:
     reader.keyboard.type("card")
     reader.keyboard.press("Enter")
     expect(reader.locator(".seek")).to_contain_text("3 matches")
-    reader.locator("h1").click()
+    expect_focus(reader, "charge card")  # the first match; the box is left
     press(reader, "n")
     expect(reader.locator(".seek")).to_contain_text("1 of 3 matches")
     press(reader, "n")
@@ -146,6 +146,8 @@ def test_help_and_the_other_find_box(reader: Page) -> None:
     expect(reader.locator("#find")).to_be_focused()
     reader.keyboard.type("jez?")
     assert reader.locator("#find").input_value() == "jez?"
+    press(reader, "Escape")
+    assert press(reader, "j") == "POST /orders"  # the box was left, and keys are keys again
 
 
 def test_rows_as_a_table(reader: Page) -> None:
@@ -259,3 +261,62 @@ def test_a_value_of_a_record_is_copied_and_found_in_the_flow(reader: Page) -> No
     reader.locator("#record").get_by_label("Find the same payment.id in this flow").click()
     expect(reader.locator(".seek")).to_contain_text("1 match")
     expect(reader).to_have_url(re.compile("find=p-9"))
+
+
+def test_unfolding_moves_nothing_that_was_above(reader: Page) -> None:
+    reader.set_viewport_size({"width": 1200, "height": 420})
+    reader.evaluate("scrollTo(0, 300)")
+    link = reader.get_by_role("link", name="fold consume order.paid").first
+    before = link.bounding_box()
+    link.click()
+    expect(reader.get_by_role("link", name="unfold consume order.paid")).to_have_count(1)
+    after = reader.get_by_role("link", name="unfold consume order.paid").bounding_box()
+    assert before is not None and after is not None
+    assert abs(before["y"] - after["y"]) < 2
+
+
+def test_an_idle_stretch_unfolds_on_a_click_and_folds_again(reader: Page) -> None:
+    assert reader.locator(".axis .zig").count() > 1
+    before = reader.locator(".axis .zig").count()
+    reader.locator(".axis a").first.click()
+    expect(reader.locator(".axis .zig")).to_have_count(before - 1)
+    expect(reader).to_have_url(re.compile(r"gaps=\d{19}"))
+    reader.get_by_role("link", name="idle time unfolded").click()
+    expect(reader.locator(".axis .zig")).to_have_count(before)
+
+
+def test_a_click_on_a_row_goes_to_it(reader: Page) -> None:
+    row = reader.locator(".row", has_text="validate")
+    row.locator("svg").click()
+    assert focused(reader) == "validate"
+    press(reader, "z")
+    expect(reader).to_have_url(re.compile("from="))
+
+
+def test_folded_failures_are_gone_to(reader: Page) -> None:
+    press(reader, "j", "ArrowLeft")
+    expect(reader.locator(".row")).to_have_count(10)
+    press(reader, "k", "e")
+    expect_focus(reader, "POST /orders")
+
+
+def test_keys_of_the_axis_say_so_in_the_table(reader: Page) -> None:
+    press(reader, "t")
+    expect(reader.get_by_role("table")).to_be_visible()
+    press(reader, "j", "z")
+    expect(reader.locator("#said")).to_contain_text("belongs to the timeline")
+    assert reader.said == []  # type: ignore[attr-defined]
+
+
+def test_the_focus_on_a_filter_and_the_place_in_a_record_outlast_an_update(
+    reader: Page, store: Store
+) -> None:
+    reader.set_viewport_size({"width": 1400, "height": 300})
+    press(reader, "e", "Enter")
+    expect(reader.locator("#record")).to_contain_text("CardDeclined")
+    reader.evaluate("document.getElementById('record').scrollTop = 90")
+    reader.get_by_role("link", name=re.compile("^logs")).focus()
+    store.put(batch(Service("shop").log("told last", 20_000_000, attributes={"order.id": "4711"})))
+    expect(reader.locator(".row", has_text="told last")).to_have_count(1, timeout=4_000)
+    assert reader.evaluate("document.getElementById('record').scrollTop") == 90
+    assert reader.evaluate("document.activeElement.textContent").startswith("logs")

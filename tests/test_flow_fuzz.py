@@ -17,14 +17,16 @@ texts = st.one_of(
     st.sampled_from([
         "", "0", "-1", "1", "500", "99999999999999999999", "errors", "logs", "all", "shop", "json", "txt", "md", ROW, ROW + ".2",
         f"c-{T1.hex()}", "c-20775-shop", "t-shop-1", "l-" + "0" * 32, f"e-{T1.hex()}-{'0' * 16}-999999999", "production",
-        "1795000000000000000", "2026-11-18", "\x00", "%00", "\ud800".encode("utf-8", "replace").decode(),
+        "hits", "server", "error", "warn", "table", "csv", "-took", "status", "orphans", "skew", "versions", "raw", "card",
+        "1795000000000000000", "2026-11-18", "١:٢:", "\x00", "%00", "\ud800".encode("utf-8", "replace").decode(),
     ]),
 )  # fmt: skip
 names = st.sampled_from(
-    "format only service from to limit cursor fold open expand record env version clock".split()
+    "format only service from to limit cursor fold open expand record env version clock"
+    " find sort view kind status level trust critical at gaps pulse".split()
 )
 cursors = st.lists(
-    st.one_of(texts, st.integers(-(2**70), 2**70), st.none(), st.sampled_from(["1:9:", "5:9:6,7"])),
+    st.one_of(texts, st.integers(-(2**70), 2**70), st.none(), st.sampled_from(["1:9:", "5:9:6,7", "١:٢:"])),
     max_size=4,
 ).map(lambda told: base64.urlsafe_b64encode(json.dumps(told).encode()).decode().rstrip("="))
 queries = st.dictionaries(names, texts, max_size=5)

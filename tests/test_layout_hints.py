@@ -46,6 +46,10 @@ S = 1_000_000_000
             {"created_at": "2026-11-18T11:06:35Z", "enqueued_at": "2026-11-18T11:06:39"},
             Hint(waiting_ns=NOW - 5 * S),
         ),
+        (
+            {"queue.time_ms": "NaN", "queue.time": "inf", "queue.wait_ms": 1e308, "created_at": float("nan")},
+            NOTHING,
+        ),
         ({"queue.time_ms": 1_500}, Hint(waiting_ns=NOW - 1_500_000_000)),
         ({"enqueued_at": (NOW + 5 * S) / 1e9}, NOTHING),
         ({"created_at": "yesterday", "enqueued_at": True, "queue.time_ms": None}, NOTHING),

@@ -127,6 +127,7 @@ def test_a_cursor_goes_on_as_of_its_page(keeping: Store, client: Client) -> None
 def beside(monkeypatch: pytest.MonkeyPatch, keeping: Store) -> Store:
     """Everything is so large that it is read beside the request, and nobody waits for it."""
     monkeypatch.setattr(prepared, "BESIDE_FROM", 1)
+    monkeypatch.setattr(prepared, "AGAIN_S", 0)
     monkeypatch.setattr(prepared, "SHELF", Shelf())
     monkeypatch.setattr("timeline.views.flow.SHELF", prepared.SHELF)
     return keeping
@@ -162,8 +163,37 @@ def test_a_failure_beside_reaches_who_asked(monkeypatch: pytest.MonkeyPatch) -> 
         raise LookupError("as a database that went away")
 
     monkeypatch.setattr(prepared, "read_story", broken)
+    shelf = Shelf()
     with pytest.raises(LookupError):
-        Shelf().coming(flow(), Fold(), None, read_pulse(flow()), patience_s=10)
+        shelf.coming(flow(), Fold(), None, read_pulse(flow()), patience_s=10)
+    # It failed after whoever asked had gone: the next one is told, and the one after that tries anew.
+    progress = shelf.coming(flow(), Fold(), None, read_pulse(flow()), patience_s=0)
+    if progress is not None:
+        progress.done.wait(10)
+        with pytest.raises(LookupError):
+            shelf.coming(flow(), Fold(), None, read_pulse(flow()), patience_s=0)
+
+
+@pytest.mark.usefixtures("beside")
+def test_what_was_read_beside_is_kept_however_few_rows_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A heavy flow reads its open chapters only: few rows, of many records."""
+    monkeypatch.setattr(prepared, "KEPT_FROM", 10**6)
+    shelf = Shelf()
+    assert shelf.coming(flow(), Fold(), None, read_pulse(flow()), patience_s=10) is None
+    assert shelf.coming(flow(), Fold(), None, read_pulse(flow()), patience_s=0) is None
+    assert take(shelf) is take(shelf)
+
+
+def test_an_open_record_and_other_requests_beside_it(keeping: Store) -> None:
+    shelf = Shelf()
+    first = take(shelf)
+    pulse = read_pulse(flow())
+    own = Fold(opened=frozenset({f"c-{T1.hex()}"}))
+    assert shelf.story(flow(), own, None, pulse) is first  # a record of its own is open
+    beside = Fold(opened=frozenset({f"c-{'1' * 32}"}))
+    other = shelf.story(flow(), beside, None, pulse)
+    assert other is not first
+    assert take(shelf) is first and shelf.story(flow(), beside, None, pulse) is other
 
 
 @pytest.mark.browser

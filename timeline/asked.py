@@ -28,7 +28,7 @@ from tracing.records import MAX_NS
 
 MAX_EXCEPTIONS = 200  # folded or opened rows in one address
 MAX_SERVICES = 50
-SNAPSHOT = re.compile(r"(\d{1,18}):(\d{1,18}):((?:\d{1,18})(?:,\d{1,18})*)?")
+SNAPSHOT = re.compile(r"(\d{1,18}):(\d{1,18}):((?:\d{1,18})(?:,\d{1,18})*)?", re.ASCII)
 MOST_SOUGHT = 200  # characters of what is looked for in a flow
 
 
@@ -171,9 +171,16 @@ def read_asked(query: QueryDict, zone: tzinfo) -> Asked:
         bool(told["critical"]),
         told["find"],
         bool(told["view"]),
-        told["sort"] if told["view"] or query.get("format") == "csv" else "",
+        _sort(told, query),
         query,
     )
+
+
+def _sort(told: dict[str, Any], query: QueryDict) -> str:
+    """Tables sort, as a page and as CSV; what is paged by cursor keeps the order of the story."""
+    form = query.get("format") or "html"
+    sorts = form == "csv" or (form == "html" and told["view"])
+    return str(told["sort"]) if sorts else ""
 
 
 def _sieve(told: dict[str, Any], services: frozenset[str], start: int | None, end: int | None) -> Sieve:
@@ -207,7 +214,7 @@ def _row_ids(query: QueryDict, field: str) -> frozenset[str]:
 
 def _gaps(query: QueryDict) -> frozenset[int]:
     told = [part for text in query.getlist("gaps") for part in text.split(",") if part]
-    if len(told) > MAX_EXCEPTIONS or not all(re.fullmatch(r"\d{1,19}", part) for part in told):
+    if len(told) > MAX_EXCEPTIONS or not all(re.fullmatch(r"[0-9]{1,19}", part) for part in told):
         raise BadFilter("gaps", "Idle stretches are named by the nanosecond at which they begin.")
     return frozenset(map(int, told))
 

@@ -30,14 +30,37 @@ def further_lines(text: str) -> int:
 
 
 def laid_out(body: Any) -> str | None:
-    """A body that is JSON, or holds nothing but JSON, over several lines; None for other text."""
-    if isinstance(body, str):
-        if not body.strip().startswith(("{", "[")) or len(body) > LARGEST_JSON:
-            return None
-        try:
-            body = orjson.loads(body)
-        except ValueError:
-            return None
-    if not isinstance(body, dict | list) or not body:
+    """A body that is JSON, or holds nothing but JSON, over several lines; None for other text.
+
+    A text is laid out as it came: a number too long for a float, a name that stands twice are evidence.
+    """
+    if isinstance(body, dict | list):
+        return json_bytes(body, indented=True).decode() if body else None
+    if not isinstance(body, str) or not body.strip().startswith(("{", "[")) or len(body) > LARGEST_JSON:
         return None
-    return json_bytes(body, indented=True).decode()
+    try:
+        told = orjson.loads(body)
+    except ValueError:
+        return None
+    return _indented(body) if told else None
+
+
+# A text in quotes, a sign of structure, or a run of anything else but blanks.
+TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+
+
+def _indented(text: str) -> str:
+    """Sound JSON with line breaks and indents; its tokens stay as they are."""
+    parts: list[str] = []
+    depth = 0
+    tokens = TOKEN.findall(text)
+    for place, token in enumerate(tokens):
+        before = tokens[place - 1] if place else ""
+        if token in "}]":
+            depth -= 1
+        if before and (before in "{[," or token in "}]") and before + token not in ("{}", "[]"):
+            parts.append("\n" + "  " * depth)
+        if token in "{[":
+            depth += 1
+        parts.append(": " if token == ":" else token)
+    return "".join(parts)

@@ -12,9 +12,10 @@ import numpy as np
 from timeline.asked import Asked
 from timeline.layout.forest import LOG, MOVE, SPAN, Mask
 from timeline.layout.ids import find_node, row_id
-from timeline.layout.sieve import KINDS, LEVELS, STATUSES, services_of
+from timeline.layout.sieve import KINDS, LEVELS, STATUSES, known, services_of
 from timeline.reading import Reading
 from timeline.sentences import Note, counted
+from timeline.templatetags.threadline import hue
 
 # What an address says that leaves rows out, and which page of them it shows.
 NARROWING = ("only", "service", "kind", "status", "level", "trust", "from", "to", "cursor", "at")
@@ -101,7 +102,7 @@ def _menu(
                 asked.address(path, (field, "cursor", "at"), **({} if word in chosen else {field: word})),
                 word in chosen,
                 count,
-                hues.get(word, "") if hues else "",
+                (hues.get(word) or hue(word)) if hues else "",
             )
             for word, count in counts.items()
         ],
@@ -128,7 +129,7 @@ def _of_services(reading: Reading) -> dict[str, int]:
 def _of_spans(reading: Reading, column: str, words: Sequence[str]) -> dict[str, int]:
     forest = reading.story.forest
     own = _own(reading)[forest.bases[SPAN] : forest.bases[SPAN] + len(forest.spans)]
-    values = np.clip(forest.spans[column][own], 0, len(words) - 1)
+    values = known(forest.spans[column][own], words)
     return {
         word: int(n) for word, n in zip(words, np.bincount(values, minlength=len(words)), strict=True) if n
     }

@@ -38,6 +38,7 @@ class Attribute:
     name: str
     text: str
     redacted: bool
+    scalar: bool = True  # one value, which can be looked for as it is written
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,9 @@ def groups(attributes: Mapping[str, Any]) -> list[tuple[str, list[Attribute]]]:
 
 
 def attribute(name: str, value: Any) -> Attribute:
-    return Attribute(name, shortened(as_text(value)), value == "[redacted]")
+    return Attribute(
+        name, shortened(as_text(value)), value == "[redacted]", not isinstance(value, list | dict)
+    )
 
 
 def shortened(text: str, most: int = MOST_TEXT) -> str:

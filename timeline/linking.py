@@ -11,6 +11,7 @@ from timeline.addresses import flow_url
 from timeline.layout.forest import SPAN
 from timeline.queries.chapters import Trace, read_traces
 from timeline.queries.links import Tie, read_ties
+from timeline.queries.story import MOST_BESIDE
 from timeline.reading import Reading
 from timeline.rows import Row, Tied
 
@@ -53,7 +54,7 @@ def _tied(
         if tie.trace_id.hex() == row.trace_id:
             yield Tied(f"{arrow} in here", _record(reading, path, tie), "a span of the same trace")
             continue
-        href, title = _way(reading, path, tie, name, came=trace is not None)
+        href, title = _way(reading, path, tie, name, trace.spans if trace else 0)
         yield Tied(f"{arrow} {name}", href, title)
     if len(ties) > SHOWN:
         yield Tied(
@@ -61,13 +62,13 @@ def _tied(
         )
 
 
-def _way(reading: Reading, path: str, tie: Tie, name: str, *, came: bool) -> tuple[str, str]:
+def _way(reading: Reading, path: str, tie: Tie, name: str, spans: int) -> tuple[str, str]:
     here = any(chapter.trace_id == tie.trace_id for chapter in reading.story.forest.chapters)
     if here:
         return _record(reading, path, tie), f"go to {name}"
-    if not came:
+    if not spans:
         return flow_url("request", "trace", tie.trace_id.hex()), "nothing of it has come yet"
-    if reading.flow.kind == "request":
+    if reading.flow.kind == "request" and spans <= MOST_BESIDE:
         return beside(reading, path, tie.trace_id), f"draw {name} beside this request"
     return flow_url("request", "trace", tie.trace_id.hex()), f"{name}, a request of its own"
 

@@ -42,7 +42,7 @@ def context(request: HttpRequest, reading: Reading, others: Sequence[FlowSummary
         "total": reading.total,
         # A page reached by a cursor stays as of its snapshot, and does not ask what is new.
         "pulse": "" if reading.asked.cursor else reading.pulse,
-        "pulse_href": path + "?" + urlencode({**_environment(reading), "pulse": "1"}),
+        "pulse_href": path + "?" + urlencode({**_environment(reading), **_beside(reading), "pulse": "1"}),
         "critical": reading.asked.critical,
         "limit": reading.asked.limit,
         "flow": reading.flow,
@@ -134,16 +134,28 @@ def _next(reading: Reading, path: str) -> str:
 
 def _later_error(reading: Reading, path: str) -> str:
     """The first failure below the rows that are here."""
+    forest, failing = reading.story.forest, reading.failing
     nodes = reading.nodes[reading.first + len(reading.rows) :]
-    found = nodes[reading.failing[nodes]]
+    # What is folded may hold one too.
+    holds = failing | (forest.any_inside(failing) & reading.plan.closed)
+    found = nodes[holds[nodes]]
     if not len(found):
         return ""
-    return reading.asked.address(path, ("cursor", "at"), record=row_id(reading.story.forest, int(found[0])))
+    place, size = int(forest.order.places[found[0]]), int(forest.order.sizes[found[0]])
+    inside = forest.order.nodes[place : place + size]
+    first = inside[failing[inside]][0]
+    return reading.asked.address(path, ("cursor", "at"), record=row_id(forest, int(first)))
 
 
 def _environment(reading: Reading) -> dict[str, str]:
     named = reading.asked.query.get("env")
     return {"env": named} if named else {}
+
+
+def _beside(reading: Reading) -> dict[str, str]:
+    """What the pulse needs to know of the folds: which other requests are drawn beside this one."""
+    rows = sorted(row for row in reading.asked.fold.opened if row.startswith("c-"))
+    return {"open": ",".join(rows)} if rows and reading.flow.kind == "request" else {}
 
 
 def _error_href(reading: Reading, path: str) -> str:

@@ -91,7 +91,7 @@ class Painter:
             wait=bar(self.axis, row.waits_from, at - row.waits_from) if row.waits_from else ("", ""),
             parts=[(*bar(self.axis, start, end - start), failed) for start, end, failed in row.parts],
             path=[bar(self.axis, start, end - start) for start, end in row.path],
-            stretch=f"{(row.waits_from or at) - self.axis.start},{row.drawn_end - self.axis.start}",
+            stretch=f"{(row.waits_from or at) - self.axis.start},{ends - self.axis.start}",
             told=self._told(row, lasts),
             when=self._when(row),
             label=label,
@@ -162,6 +162,8 @@ class Painter:
             css += " dim"
         if row.hits:
             css += " hit"
+        if row.holds_failure:
+            css += " holds"
         return css + " bad" if row.status == "error" else css
 
     def _record_href(self, row: Row) -> str:

@@ -8,7 +8,8 @@ import ctypes
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field, fields
 
 import numpy as np
@@ -28,9 +29,10 @@ BESIDE_FROM = 150_000  # records: what takes longer than a reader waits without 
 PATIENCE_S = 1.0  # a page waits so long before it shows progress
 MOST_BYTES = 384 * 2**20  # of all that is kept
 KEPT_S = 600.0
+AGAIN_S = 10.0  # a large flow that moves is read anew no more often
 AT_ONCE = 2  # flows that are read beside requests; others wait their turn
 
-Key = tuple[str, bytes, bool, bool]
+Key = tuple[str, bytes, bool, bool, frozenset[str]]
 log = logging.getLogger(__name__)
 
 
@@ -41,10 +43,10 @@ class Kept:
     story: Story
     snapshot: str
     pulse: str
-    chapters: frozenset[str]
     size: int  # bytes
     records: int  # of its traces, as its pulse told
     used: float
+    read_at: float
 
 
 @dataclass(slots=True)
@@ -69,7 +71,7 @@ class Shelf:
         self._most_bytes, self._kept_s = most_bytes, kept_s
         self._lock = threading.Lock()
         self._kept: dict[Key, Kept] = {}
-        self._coming: dict[tuple[Key, frozenset[str]], Progress] = {}
+        self._coming: dict[Key, Progress] = {}
         self._turn = threading.Semaphore(AT_ONCE)
         self._timer: threading.Timer | None = None
 
@@ -83,8 +85,10 @@ class Shelf:
         found = self._find(flow, fold, cursor, pulse)
         if found is not None:
             return found
-        snapshot = cursor.snapshot if cursor else current_snapshot()
-        kept = _kept(read_story(flow, snapshot, fold), snapshot, pulse, fold)
+        # However many ask for large flows at once, few are in memory at once.
+        with self._turn if pulse.records >= BESIDE_FROM else nullcontext():
+            snapshot = cursor.snapshot if cursor else current_snapshot()
+            kept = _kept(read_story(flow, snapshot, fold), snapshot, pulse)
         if cursor is None:
             self._keep(flow, fold, kept)
         return kept
@@ -101,51 +105,51 @@ class Shelf:
         if pulse.records < BESIDE_FROM or cursor:
             return None
         found = self._find(flow, fold, cursor, pulse)
-        if found is not None and found.pulse == pulse.text:
+        if found is not None and (found.pulse == pulse.text or time.monotonic() - found.read_at < AGAIN_S):
             return None
         progress = self._begun(flow, fold, pulse)
         if found is not None:
             return None  # what was read before is shown until the new one is there
         if progress.done.wait(patience_s) and progress.failed is not None:
+            # Whoever is told takes it away, and the next one tries anew.
+            with self._lock:
+                self._coming.pop(_key(flow, fold), None)
             raise progress.failed
         return None if progress.done.is_set() else progress
 
     def _begun(self, flow: FlowSummary, fold: Fold, pulse: Pulse) -> Progress:
         """One thread a flow, however many ask and whatever comes meanwhile."""
-        key = (_key(flow, fold), _chapters(fold))
+        key = _key(flow, fold)
         with self._lock:
             progress = self._coming.get(key)
             if progress is None:
                 progress = self._coming[key] = Progress(pulse.records)
-                reading = (flow, fold, pulse, progress, lambda: self._coming.pop(key, None))
+                reading = (flow, fold, pulse, progress)
                 threading.Thread(target=self._read, args=reading, name="preparing", daemon=True).start()
         return progress
 
-    def _read(
-        self, flow: FlowSummary, fold: Fold, pulse: Pulse, progress: Progress, over: Callable[[], object]
-    ) -> None:
+    def _read(self, flow: FlowSummary, fold: Fold, pulse: Pulse, progress: Progress) -> None:
         try:
             with self._turn, collector_held():
                 snapshot = current_snapshot()
                 story = read_story(flow, snapshot, fold, progress.tell)
-                self._keep(flow, fold, _kept(story, snapshot, pulse, fold))
+                self._keep(flow, fold, _kept(story, snapshot, pulse))
         except Exception as problem:
             log.exception("a flow could not be prepared")
             progress.failed = problem
         finally:
             connection.close()
             _give_back()
-            progress.done.set()
             with self._lock:
-                over()
+                if progress.failed is None:
+                    self._coming.pop(_key(flow, fold), None)
+            progress.done.set()
 
     def _find(self, flow: FlowSummary, fold: Fold, cursor: Cursor | None, pulse: Pulse) -> Kept | None:
         with self._lock:
             self._sweep()
-            kept = self._kept.get(_key(flow, fold))
-            if kept is None or (
-                (kept.story.heavy or flow.kind == "request") and kept.chapters != _chapters(fold)
-            ):
+            kept = self._kept.get(_key(flow, fold)) or self._kept.get(_any_chapters(flow, fold))
+            if kept is None:
                 return None
             # A cursor goes on in what its page was of; anybody else wants what there is now.
             now = kept.pulse == pulse.text or pulse.records >= BESIDE_FROM
@@ -156,12 +160,14 @@ class Shelf:
 
     def _keep(self, flow: FlowSummary, fold: Fold, kept: Kept) -> None:
         beside = kept.records >= BESIDE_FROM
-        if len(kept.story.forest) < KEPT_FROM or (kept.size > self._most_bytes and not beside):
+        if not beside and (len(kept.story.forest) < KEPT_FROM or kept.size > self._most_bytes):
             return
+        whole = flow.kind != "request" and not kept.story.heavy
+        key = _any_chapters(flow, fold) if whole else _key(flow, fold)
         with self._lock:
-            self._kept.pop(_key(flow, fold), None)
+            self._kept.pop(key, None)
             self._sweep(kept.size)
-            self._kept[_key(flow, fold)] = kept
+            self._kept[key] = kept
             self._look_again()
 
     def _look_again(self) -> None:
@@ -191,27 +197,46 @@ class Shelf:
             del self._kept[key]
 
 
-def _kept(story: Story, snapshot: str, pulse: Pulse, fold: Fold) -> Kept:
-    return Kept(story, snapshot, pulse.text, _chapters(fold), size_of(story), pulse.records, time.monotonic())
+def _kept(story: Story, snapshot: str, pulse: Pulse) -> Kept:
+    now = time.monotonic()
+    return Kept(story, snapshot, pulse.text, size_of(story), pulse.records, now, now)
 
 
 def _key(flow: FlowSummary, fold: Fold) -> Key:
-    return flow.kind, flow.identity, fold.expand, fold.raw_clocks
+    """What decides what is read: of a request the ones beside it, of a heavy flow the chapters that are asked for."""
+    own = f"c-{flow.identity.hex()}"
+    chapters = {row for row in fold.opened if row.startswith("c-") and row != own}
+    if flow.kind != "request":
+        chapters |= {f"-{row}" for row in fold.folded if row.startswith("c-")}
+    return flow.kind, flow.identity, fold.expand, fold.raw_clocks, frozenset(chapters)
 
 
-def _chapters(fold: Fold) -> frozenset[str]:
-    return frozenset(row for row in fold.opened if row.startswith("c-")) | {
-        f"-{row}" for row in fold.folded if row.startswith("c-")
-    }
+def _any_chapters(flow: FlowSummary, fold: Fold) -> Key:
+    """A story that holds all chapters of its flow is of any fold of them; a request has no such story."""
+    return (
+        flow.kind,
+        flow.identity,
+        fold.expand,
+        fold.raw_clocks,
+        frozenset({"" if flow.kind == "request" else "*"}),
+    )
 
 
 def size_of(story: Story) -> int:
-    """Bytes of the arrays a story holds; what else it holds is small beside them, or a few words a row."""
+    """Bytes of the arrays a story holds, and about those of its objects."""
     seen: dict[int, int] = {}
     for array in _arrays(story.forest):
         owner = array if array.base is None else array.base
         seen[id(owner)] = getattr(owner, "nbytes", array.nbytes)
-    return sum(seen.values()) + 300 * (len(story.forest.groups) + len(story.forest.chapters))
+    forest, tables = story.forest, story.forest.tables
+    objects = (
+        len(forest.groups)
+        + len(forest.chapters)
+        + len(forest.echoes)
+        + len(tables.hints)
+        + len(tables.exceptions)
+    )
+    return sum(seen.values()) + 300 * objects
 
 
 def _arrays(forest: Forest) -> Iterator[np.ndarray]:

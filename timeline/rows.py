@@ -57,6 +57,7 @@ class Row:
     open: bool | None = None  # whether it is unfolded; None where nothing is inside
     extra_open: bool | None = None  # the same for other versions, and for a log that tells an event again
     dim: bool = False
+    holds_failure: bool = False  # something that failed is folded away in it
     severity: str = ""
     level: int = 0  # a log's severity number, 0 where none was told
     received_ns: int | None = None  # our clock, for what has no time of its own

@@ -30,7 +30,13 @@ OBSERVED, NO_TIME = 1, 2  # where a log's time comes from, when not from its sen
 def read_rows(plan: Plan, story: Story, nodes: Sequence[int]) -> list[Row]:
     """The rows of these nodes, with everything they say."""
     details = read_details(plan.forest, story, nodes)
-    return [_row(plan, story, node, details) for node in nodes]
+    rows = [_row(plan, story, node, details) for node in nodes]
+    if plan.closed[nodes].any():
+        forest = plan.forest
+        holds = forest.any_inside(forest.failed & forest.shown & ~forest.context) & plan.closed
+        for node, row in zip(nodes, rows, strict=True):
+            row.holds_failure = bool(holds[node])
+    return rows
 
 
 def _row(plan: Plan, story: Story, node: int, details: Details) -> Row:
@@ -166,7 +172,7 @@ def _span_row(plan: Plan, story: Story, node: int, details: Details) -> Row:
     )  # fmt: skip
     if forest.kin.ranks[at]:
         row.href += f"?version={int(forest.kin.ranks[at])}"
-    if at in forest.kin.stand_ins.values():
+    if at in forest.kin.standing:
         # It tells a beginning only: the span itself comes when it ends.
         row.status, row.duration = "open", None
     return row
@@ -179,8 +185,7 @@ def _span_marks(forest: Forest, at: int) -> list[str]:
     if kin.cut[at]:
         itself = one["parent_id"] == one["span_id"]
         marks.append("names itself as its parent" if itself else "its parents go in a circle, cut here")
-    told = sum(1 for one in kin.begun.values() if one == at)
-    if told:
+    if at in kin.begun_counts:
         marks.append("told again as it began")
     versions = kin.versions.get(at, 0)
     if versions:
@@ -200,7 +205,7 @@ def _event_row(plan: Plan, story: Story, node: int, details: Details) -> Row:
     holder = details.span(int(event["span"]))
     trace_id, span_id = _ids(forest, int(event["span"]))
     told = holder.event(int(event["ordinal"]))
-    again = sum(1 for one in forest.echoes.values() if one == node)
+    again = forest.echo_counts.get(node, 0)
     return Row(
         "event", "", None, 0, trace_id, span_id, holder.service, told.name, int(event["time"]),
         status="error" if told.name == "exception" else "unset",

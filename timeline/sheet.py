@@ -39,7 +39,8 @@ def sheet(reading: Reading, axis: Axis, path: str, zone: tzinfo, hues: dict[str,
             (percent(tick.at), tick.label, tick.rank if tick.at < 95 else 2)
             for tick in ticks(axis, _offset_ns(axis, zone), origin(reading))
         ],
-        "gaps": _gaps(axis),
+        "gaps": _gaps(axis, reading, path),
+        "gaps_href": reading.asked.address(path, ("gaps",)) if reading.asked.gaps else "",
         "lanes": draw_lanes(axis, lanes(reading.story.moves), hues),
         "bins": _overview(reading, axis, path),
     }
@@ -57,10 +58,14 @@ def shared_axis(reading: Reading) -> Axis:
     """The axis of everything that is kept by the filters; idle stretches fold unless the address opens them."""
     sieve = reading.asked.sieve
     starts, ends = _extents(reading)
+    if not len(starts):
+        own = reading.story.forest.shown & (reading.story.forest.kinds >= SPAN)
+        starts, ends = reading.story.forest.drawn[own], reading.story.forest.drawn_ends[own]
     start, end = domain(starts, ends)
     if end - start <= LEAST_NS:
         # What happened at one moment stands in the middle of a second.
         start, end = start - HALF_SECOND_NS, start + HALF_SECOND_NS
+        starts, ends = np.array([start]), np.array([end])
     start = sieve.start if sieve.start is not None else start
     if reading.story.forest.open_nodes:
         end = max(end, now_ns())  # what goes on is drawn to now
@@ -102,11 +107,12 @@ def _offset_ns(axis: Axis, zone: tzinfo) -> int:
     return int((shift or timedelta()).total_seconds()) * 1_000_000_000
 
 
-def _gaps(axis: Axis) -> list[tuple[str, str, str, str, int]]:
-    """Folded stretches: left edge, width, middle, how long they are, and how much room it takes to say that.
+def _gaps(axis: Axis, reading: Reading, path: str) -> list[tuple[str, str, str, str, int, str]]:
+    """Folded stretches: left edge, width, middle, how long they are, where there is room to say that, what unfolds them.
 
-    0 is everywhere, 1 on wide screens only, 2 nowhere.
+    Room: 0 is everywhere, 1 on wide screens only, 2 nowhere.
     """
+    opened = reading.asked.gaps
     found, before, last = [], -100.0, -100.0
     for part in axis.segments:
         if part.idle:
@@ -118,5 +124,6 @@ def _gaps(axis: Axis) -> list[tuple[str, str, str, str, int]]:
             crowded = middle - last < 1.1 * len(told) or middle > 95
             last = last if crowded else middle
             rank = 2 if crowded else int(narrow)
-            found.append((percent(part.left), percent(part.width), percent(middle), told, rank))
+            href = reading.asked.address(path, gaps=",".join(map(str, sorted({*opened, part.start}))))
+            found.append((percent(part.left), percent(part.width), percent(middle), told, rank, href))
     return found

@@ -5,6 +5,7 @@ number, a node: chapters first, then spans, events, logs, transitions and groups
 comparing numbers settles ties. `kin` decides parents, `order` places; `plan` folds and filters what stands here.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -73,6 +74,7 @@ class Forest:
     loose: Mask  # logs with no span, or one that never came
     echoes: dict[int, int] = field(default_factory=dict)  # a log telling an exception again -> the event
     groups: list[Group] = field(default_factory=list)
+    echo_counts: dict[int, int] = field(default_factory=dict)  # what is told again -> how many times
     # When they are drawn: as told, until `timing` corrects clocks.
     drawn: Times = field(default_factory=lambda: np.zeros(0, np.int64))
     drawn_ends: Times = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -82,6 +84,7 @@ class Forest:
     shifts: dict[int, Shift] = field(default_factory=dict)  # by service
 
     def __post_init__(self) -> None:
+        self.echo_counts = Counter(self.echoes.values())
         if len(self.drawn) != len(self.times):
             self.drawn, self.drawn_ends = self.times, self.ends
             self.waits = np.zeros(len(self.spans), np.int64)

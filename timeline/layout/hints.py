@@ -13,6 +13,7 @@ from tracing.facts import WAITING
 from tracing.records import is_plausible
 
 S = 1_000_000_000
+MOST = 1e30  # beyond it nothing is a moment or a wait; NaN is not within it either
 # How an engine says that a try failed, where the span's status does not (Celery leaves it unset).
 FAILED_OUTCOMES = frozenset(
     ("RETRY", "FAILURE", "REJECTED", "REVOKED", "FAILED", "UP_FOR_RETRY", "UPSTREAM_FAILED")
@@ -75,7 +76,7 @@ def _moment(name: str, value: Any, start_ns: int) -> int | None:
     """When an attribute says the waiting began: a moment in whatever unit it is plausible in, or milliseconds of waiting."""
     if isinstance(value, str):
         value = _number(value) if _number(value) is not None else _iso(value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -MOST < value < MOST:
         return None
     if name.endswith("_ms"):
         return start_ns - int(value * 1_000_000)

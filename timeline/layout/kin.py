@@ -3,6 +3,7 @@
 Numbers are rows of a settled table of spans. `forest` hangs everything else under what is decided here.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -29,6 +30,8 @@ class Kin:
     # What stands in for a span that has begun and not come: by trace and id. And rows that tell the beginning of one that came.
     stand_ins: dict[tuple[int, int], int] = field(default_factory=dict)
     begun: dict[int, int] = field(default_factory=dict)
+    begun_counts: dict[int, int] = field(default_factory=dict)
+    standing: frozenset[int] = frozenset()  # the rows of `stand_ins`
 
     def find(self, traces: NDArray[np.int32], span_ids: NDArray[np.uint64]) -> Ints:
         """The shown span under each of these ids, or TOP."""
@@ -82,6 +85,7 @@ def find_kin(spans: Table, pending: Mapping[int, int] = MappingProxyType({})) ->
 
 def _place_pending(kin: Kin, spans: Table, pending: Mapping[int, int]) -> None:
     """Whoever tells a beginning stands in for its parent until that one comes, and then is told again by it."""
+    standing: set[int] = set()
     for row in sorted(pending):
         trace, real = int(spans[row]["trace"]), int(spans[row]["parent_id"])
         if real == NO_SPAN or kin.ranks[row]:
@@ -89,8 +93,11 @@ def _place_pending(kin: Kin, spans: Table, pending: Mapping[int, int]) -> None:
         came = int(kin.find(spans["trace"][[row]], spans["parent_id"][[row]])[0])
         if came == TOP:
             kin.stand_ins[trace, real] = row
-        elif came != row and row not in kin.stand_ins.values() and came not in kin.stand_ins.values():
+            standing.add(row)
+        elif came != row and came not in standing:
             kin.begun[row] = came
+    kin.begun_counts = Counter(kin.begun.values())
+    kin.standing = frozenset(standing)
 
 
 def _each_once(values: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], Keys]:

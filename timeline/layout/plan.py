@@ -81,11 +81,13 @@ class Plan:
         """The first row that is a hit or has some folded away in it."""
         if self.hits is None:
             return None
-        return next((at for at, node in enumerate(self.nodes.tolist()) if self.hits_at(node)), None)
+        inside = self.forest.any_inside(self.hits)[self.nodes]
+        found = np.where(self.closed[self.nodes], inside, self.hits[self.nodes])
+        return int(found.argmax()) if found.any() else None
 
     def has_extras(self, node: int) -> bool:
         """Whether there are other versions of it, or logs that tell it again."""
-        return node in self.forest.echoes.values() or self.forest.row_of(node) in self._versions(node)
+        return node in self.forest.echo_counts or self.forest.row_of(node) in self._versions(node)
 
     def _versions(self, node: int) -> Container[int]:
         return self.forest.kin.versions if self.forest.kinds[node] == SPAN else ()

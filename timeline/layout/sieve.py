@@ -4,7 +4,7 @@
 here as the nodes it hit.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,7 +84,13 @@ def _asked(forest: Forest, sieve: Sieve) -> Iterator[Mask]:
         yield _of_logs(forest, forest.tables.logs["severity"] >= LEVELS[sieve.level])
     for column, wanted in (("kind", sieve.kinds), ("status", sieve.status)):
         if wanted:
-            yield _of_spans(forest, np.isin(forest.spans[column], list(wanted)))
+            words = KINDS if column == "kind" else STATUSES
+            yield _of_spans(forest, np.isin(known(forest.spans[column], words), list(wanted)))
+
+
+def known(values: NDArray[np.int32], words: Sequence[str]) -> NDArray[np.int32]:
+    """Numbers that OTLP has a word for; others are the first one's, which says nothing."""
+    return np.where((values < 0) | (values >= len(words)), 0, values)
 
 
 def services_of(forest: Forest) -> NDArray[np.int32]:

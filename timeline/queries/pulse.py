@@ -3,20 +3,22 @@
 Counts in rows that grow with each commit, so the answer costs two look-ups however large the flow is.
 """
 
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
 from django.db import connection
 
 from timeline.summaries import FlowSummary
-from tracing.clock import now_ns
 
 # Everything in the flow's traces counts: what descends from its records carries no key, and is shown.
 WITHIN = """
     SELECT count(*), sum(spans), sum(events), sum(logs) FROM request
     WHERE trace_id IN (SELECT trace_id FROM chapter WHERE flow_id = %s AND trace_id <> '')"""
-BUSY_NS = 15 * 60_000_000_000
-OFTEN_MS, SELDOM_MS = 1_000, 10_000
+AGAIN_MS = 1_000  # a page that is looked at asks again: what waits for its next step was quiet until now
+
+
+BESIDE = "SELECT sum(spans), sum(events), sum(logs) FROM request WHERE trace_id = ANY(%s)"
 
 
 class Pulse(NamedTuple):
@@ -26,12 +28,17 @@ class Pulse(NamedTuple):
     records: int
 
 
-def read_pulse(flow: FlowSummary) -> Pulse:
+def read_pulse(flow: FlowSummary, beside: Sequence[bytes] = ()) -> Pulse:
+    """`beside` are the traces of requests that are drawn beside this one."""
     told = (
         flow.spans, flow.events, flow.logs, flow.errors, flow.chapters, flow.state, flow.step, flow.last_ns,
         flow.root_span_id, flow.retained, flow.systems,
     )  # fmt: skip
     records = flow.spans + flow.events + flow.logs
+    if beside:
+        with connection.cursor() as cursor:
+            cursor.execute(BESIDE, [list(beside)])
+            told += tuple(cursor.fetchone())
     if flow.kind != "request":
         with connection.cursor() as cursor:
             cursor.execute(WITHIN, [flow.identity])
@@ -39,9 +46,3 @@ def read_pulse(flow: FlowSummary) -> Pulse:
         told += tuple(within)
         records = max(records, sum(count or 0 for count in within[1:]))
     return Pulse(blake2b(repr(told).encode(), digest_size=8).hexdigest(), int(records))
-
-
-def asked_again_ms(flow: FlowSummary) -> int:
-    """After how long a page asks again: often while the flow moves or its root is missing, else now and then."""
-    quiet_ns = now_ns() - flow.activity * 60_000_000_000
-    return OFTEN_MS if quiet_ns < BUSY_NS or flow.status == "open" else SELDOM_MS

@@ -68,7 +68,7 @@ def read_story(flow: FlowSummary, snapshot: str, fold: Fold, tell: Tell = _nobod
 def _request(flow: FlowSummary, snapshot: str, fold: Fold, tell: Tell) -> Story:
     trace_id = flow.identity
     limit = MOST if flow.spans > MOST else 0
-    beside = _beside(trace_id, fold)
+    beside = traces_beside(flow, fold)
     told = read.read_traces([trace_id, *beside]) if beside else {}
     traces = [trace_id, *(one for one in beside if one in told and told[one].spans <= MOST_BESIDE)]
     days = sorted({*flow.days, *(day for one in traces[1:] for day in told[one].days)})
@@ -87,10 +87,12 @@ def _request(flow: FlowSummary, snapshot: str, fold: Fold, tell: Tell) -> Story:
     return story
 
 
-def _beside(trace_id: bytes, fold: Fold) -> list[bytes]:
-    """Other requests that the address opens beside this one: those it links with, as a rule."""
+def traces_beside(flow: FlowSummary, fold: Fold) -> list[bytes]:
+    """Other requests that the address opens beside a request: those it links with, as a rule."""
+    if flow.kind != "request":
+        return []
     named = sorted(match[1] for row in fold.opened if (match := TRACE_CHAPTER.fullmatch(row)))
-    return [one for one in map(bytes.fromhex, named) if one != trace_id][:TRACES_BESIDE]
+    return [one for one in map(bytes.fromhex, named) if one != flow.identity][:TRACES_BESIDE]
 
 
 def _grouped(forest: Forest, fold: Fold) -> Forest:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 from django.conf import settings
 from django.http import (
     HttpRequest,
@@ -24,13 +25,16 @@ from timeline.addresses import absolute, flow_asked, flow_url
 from timeline.answers import BadFilter, NotFound, asked_format, encoded, json_answer, page_answer, text_answer
 from timeline.asked import Asked, Cursor, read_asked
 from timeline.layout.forest import Forest
-from timeline.layout.ids import EVENT_ID, SPAN_ID, find_node, row_id
+from timeline.layout.ids import EVENT_ID, LOG_ID, SPAN_ID, find_node, row_id
+from timeline.layout.order import Ints
 from timeline.layout.plan import Fold, Plan, plan
 from timeline.layout.sorting import sorted_nodes
 from timeline.paths import add_path
 from timeline.prepared import SHELF, Progress
 from timeline.queries.inside import read_hits
-from timeline.queries.pulse import Pulse, asked_again_ms, read_pulse
+from timeline.queries.pulse import AGAIN_MS, Pulse, read_pulse
+from timeline.queries.record import read_log
+from timeline.queries.story import traces_beside
 from timeline.quiet import collector_held
 from timeline.reading import Reading
 from timeline.saying import read_rows
@@ -58,9 +62,9 @@ def _answer(request: HttpRequest, kind: str, type: str, key: str) -> HttpRespons
     if not flows:
         raise NotFound(*_unknown(request, kind, type, key))
     # Before the records are read: what comes in between is asked for once too often rather than missed.
-    pulse = read_pulse(flows[0])
+    pulse = read_pulse(flows[0], traces_beside(flows[0], asked.fold))
     if "pulse" in request.GET:
-        return json_answer({"pulse": pulse.text, "again_ms": asked_again_ms(flows[0])})
+        return json_answer({"pulse": pulse.text, "again_ms": AGAIN_MS})
     if form == "html" and (progress := SHELF.coming(flows[0], _with_record(asked), asked.cursor, pulse)):
         return _coming(request, flows[0], progress)
     reading = read(flows[0], asked, pulse)
@@ -121,7 +125,7 @@ def _read(flow: FlowSummary, asked: Asked, pulse: Pulse) -> Reading:
     hits = read_hits(story.forest, asked.find) if asked.find else None
     told = plan(story.forest, _opened(flow, story.forest, asked), asked.sieve, hits)
     ordered = sorted_nodes(told, asked.sort.lstrip("-"), asked.sort.startswith("-"))
-    first = min(asked.at or 1, max(1, len(told))) - 1 if asked.sort else _first(told, asked)
+    first = _first_sorted(ordered, told, asked) if asked.sort else _first(told, asked)
     last = min(first + asked.limit, len(told))
     nodes = ordered[first:last].tolist()
     rows = read_rows(told, story, nodes)
@@ -144,12 +148,25 @@ def _first(told: Plan, asked: Asked) -> int:
     return 0 if open_at is None or open_at < asked.limit else open_at - asked.limit // 3
 
 
+def _first_sorted(ordered: Ints, told: Plan, asked: Asked) -> int:
+    """The window in another order: at a row's number, or the one that holds the open record."""
+    node = find_node(told.forest, asked.record) if asked.record and asked.at is None else None
+    at = (
+        int(np.flatnonzero(ordered == node)[0])
+        if node is not None and node in ordered
+        else (asked.at or 1) - 1
+    )
+    return min(at, max(1, len(told)) - 1) if node is None else at - at % asked.limit
+
+
 def _with_record(asked: Asked) -> Fold:
     """The fold, with the chapter of the open record read even where only opened chapters are."""
     match = SPAN_ID.fullmatch(asked.record) or EVENT_ID.fullmatch(asked.record)
-    if match is None:
-        return asked.fold
-    return replace(asked.fold, opened=asked.fold.opened | {f"c-{match[1]}"})
+    trace = match[1] if match else ""
+    if log := LOG_ID.fullmatch(asked.record):
+        told = read_log(bytes.fromhex(log[1]))
+        trace = (told.trace_id or "") if told else ""
+    return replace(asked.fold, opened=asked.fold.opened | {f"c-{trace}"}) if trace else asked.fold
 
 
 def _open_to_record(forest: Forest, asked: Asked) -> Fold:
