@@ -26,6 +26,7 @@ from timeline.templatetags.threadline import reader_zone
 from timeline.views.flow import read
 
 SORTS = ("", "difference")
+LEAST_SAID_NS = 1_000_000  # less is no difference to a person
 NUMBERS = re.compile(r"\b[0-9a-f]{8,}\b|\d+")
 
 
@@ -118,7 +119,7 @@ def _drawn(pair: Pair, *, flat: bool) -> dict[str, Any]:
         "row": row,
         "indent": "" if flat else f"d{min(pair.depth, 12)}",
         "sides": [_cell(pair.first), _cell(pair.second)],
-        "longer": _signed(longer) if longer else "",
+        "longer": _signed(longer) if longer and (pair.differs or abs(longer) >= LEAST_SAID_NS) else "",
         "times": _times(pair),
         "css": _css(pair),
         "note": "" if pair.first and pair.second else "only here" if pair.first else "only there",

@@ -56,8 +56,18 @@ def record_part(request: HttpRequest, row_id: str) -> HttpResponse:
     path = sent_path(request)
     close = f"{path}?{query.urlencode()}" if query else path
     return page_answer(
-        request, "record/drawer.html", {"told": context, "close": close, "find_base": find_base(request)}
+        request,
+        "record/drawer.html",
+        {"told": context, "close": close, "find_base": find_base(request), "row_base": row_base(request)},
     )
+
+
+def row_base(request: HttpRequest) -> str:
+    """The address of the flow a record is opened in, up to the row that is open."""
+    query = request.GET.copy()
+    for name in ("record", "cursor", "at"):
+        query.pop(name, None)
+    return f"{sent_path(request)}?{query.urlencode()}{'&' if query else ''}record="
 
 
 def find_base(request: HttpRequest) -> str:
