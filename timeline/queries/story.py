@@ -72,7 +72,9 @@ def _request(flow: FlowSummary, snapshot: str, fold: Fold, tell: Tell) -> Story:
     told = read.read_traces([trace_id, *beside]) if beside else {}
     traces = [trace_id, *(one for one in beside if one in told and told[one].spans <= MOST_BESIDE)]
     days = sorted({*flow.days, *(day for one in traces[1:] for day in told[one].days)})
-    tables = _read(traces, days, snapshot, limit=limit, logs=bool(flow.logs) or len(traces) > 1)
+    tables = _read(
+        traces, days, snapshot, limit=limit, logs=bool(flow.logs) or len(traces) > 1, expected=flow.spans
+    )
     several = len(traces) > 1
     tell("putting them in order", 0.55)
     forest = grow(tables, [Chapter(chapter_id(one, 0, ""), one, has_row=several) for one in traces])
@@ -111,11 +113,12 @@ def _read(
     *,
     limit: int = 0,
     logs: bool = True,
+    expected: int = 0,
 ) -> Tables:
     """Everything in some traces, transitions aside."""
     if not traces:
         return Tables([])
-    spans, events = read_spans(traces, days, snapshot, limit)
+    spans, events = read_spans(traces, days, snapshot, limit, expected)
     exceptions = read_exceptions(spans, traces, days, snapshot)
     mark_failures(events, spans, exceptions)
     found = read_logs(traces, days, snapshot) if logs else no_rows(LOG)
