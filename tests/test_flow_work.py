@@ -1,6 +1,7 @@
 """What a flow's page makes of tries, waits and clocks: from stored records to JSON, page and text."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -180,3 +181,23 @@ def test_links_of_an_order_go_to_its_chapters(client: Client, store: Store) -> N
     assert f"record=s-{T1.hex()}" in text
     assert "and 4 more" in text
     assert f'/flow/request/trace/{T3.hex()}"' in text
+
+
+@pytest.mark.parametrize(
+    ("state", "flags", "said"),
+    [
+        ("ot=th:c", 0, "its sender samples, 1 in 4 is kept"),
+        ("vendor=1,ot=rv:abc;th:8", 0, "its sender samples, 1 in 2 is kept"),
+        ("", 2, "its sender samples"),
+        ("ot=th:zz", 0, "its sender samples"),
+        ("ot=th:0", 1, ""),
+        ("", 0, ""),
+    ],
+)
+def test_a_sampled_request_says_so(client: Client, store: Store, state: str, flags: int, said: str) -> None:
+    root = replace(shop.span("checkout", 0, 900), trace_state=state, flags=flags)
+    store.put(batch(root))
+    text = client.get(f"/flow/request/trace/{T1.hex()}", {"format": "txt"}).content.decode()
+    assert ("sampl" in text) == bool(said)
+    assert said in text
+    assert said in page(client, path=f"/flow/request/trace/{T1.hex()}")

@@ -4,12 +4,14 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.forests import OneEvent as event
 from tests.forests import OneLog as log
 from tests.forests import OneSpan as span
 from tests.forests import label, node, rows, tables, told_by, whole
-from timeline.layout.forest import Chapter, Forest, Group, grow, with_groups
+from timeline.layout.forest import SPAN, Chapter, Forest, Group, grow, with_groups
 from timeline.layout.ids import chapter_id, find_node, is_row_id, row_id
 from timeline.layout.plan import WHOLE, Fold, plan
 from timeline.layout.sieve import Sieve
@@ -169,3 +171,31 @@ def test_windows_join_without_gap_or_overlap() -> None:
 def test_chapter_ids_are_row_ids(service: str) -> None:
     assert is_row_id(chapter_id(b"", 20_775, service))
     assert is_row_id(chapter_id(bytes(16), 0, ""))
+
+
+@given(
+    parents=st.lists(st.integers(-1, 11), min_size=1, max_size=12),
+    folded=st.sets(st.integers(0, 11)),
+    limit=st.integers(1, 5),
+)
+def test_any_fold_hides_what_is_inside_and_windows_join(
+    parents: list[int], folded: set[int], limit: int
+) -> None:
+    spans = [span(f"s{n}", n, n + 1, f"s{above}" if above >= 0 else "") for n, above in enumerate(parents)]
+    forest = whole(spans)
+    everything = plan(forest, Fold(expand=True)).nodes.tolist()
+    assert sorted(everything) == [forest.node_of(SPAN, row) for row in range(len(spans))]
+    chosen = {node for node in everything if forest.row_of(node) in folded}
+    told = plan(forest, Fold(expand=True, folded=frozenset(row_id(forest, node) for node in chosen)))
+    kept = [node for node in everything if not chosen.intersection(forest.ancestors(node))]
+    assert told.nodes.tolist() == kept
+    # Each window begins after the last row of the one before, found by its id as a cursor names it.
+    windows: list[int] = []
+    first = 0
+    while first < len(told):
+        window = told.nodes[first : first + limit].tolist()
+        windows += window
+        after = told.index_of(row_id(forest, window[-1]))
+        assert after is not None
+        first = after + 1
+    assert windows == kept

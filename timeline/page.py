@@ -79,7 +79,9 @@ def _head(reading: Reading, path: str, zone: tzinfo, now: int) -> dict[str, Any]
         "evidence": evidence,
         "first_error_href": _error_href(reading, path),
         "doubts": notes(reading, path, sentences.doubts(reading.trust, reading.flow)),
-        "remarks": notes(reading, path, sentences.remarks(reading.trust)),
+        "remarks": notes(
+            reading, path, [*sentences.remarks(reading.trust), *sentences.sampling(reading.sampling)]
+        ),
         "skews": notes(reading, path, sentences.skews(reading.trust, raw=reading.asked.fold.raw_clocks)),
         "clock_href": reading.asked.address(path, clock="" if reading.asked.fold.raw_clocks else "raw"),
         "raw_clocks": reading.asked.fold.raw_clocks,

@@ -15,6 +15,7 @@ from timeline.layout.ids import row_id
 from timeline.layout.order import TOP, Ints
 from timeline.layout.plan import Plan
 from timeline.queries.details import read_log_details, read_span_details
+from timeline.queries.sampling import Sampling, read_sampling
 from timeline.queries.story import Story
 from timeline.rows import Row, key_of
 from timeline.sentences import FirstError, Trust, trust
@@ -41,6 +42,10 @@ class Reading:
     @cached_property
     def trust(self) -> Trust:
         return trust(self.flow, self.story)
+
+    @cached_property
+    def sampling(self) -> Sampling:
+        return read_sampling(self.story.forest)
 
     @cached_property
     def root_ns(self) -> int | None:

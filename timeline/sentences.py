@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from timeline import moments, signs
 from timeline.layout.forest import EVENT, LOG, MOVE, SPAN, Forest
+from timeline.queries.sampling import Sampling
 from timeline.queries.story import Story
 from timeline.summaries import FlowSummary
 
@@ -115,6 +116,19 @@ def remarks(told: Trust) -> list[Note]:
         (told.late, "record came late", "records came late", ""),
         (told.resent, "record sent again", "records sent again", ""),
     )
+
+
+def sampling(told: Sampling) -> list[Note]:
+    """That its senders keep some traces only; what is missing may be one they did not keep."""
+    if not told.sampled:
+        return []
+    whose = (
+        "its sender samples"
+        if told.traces == 1
+        else f"{told.sampled:,} of {told.traces:,} requests are sampled"
+    )
+    share = f", 1 in {round(1 / told.share):,} is kept" if told.share else ""
+    return [Note(whose + share)]
 
 
 def skews(told: Trust, *, raw: bool) -> list[Note]:

@@ -71,7 +71,7 @@ def _head(reading: Reading, zone: tzinfo) -> Iterator[str]:
     yield " · ".join(f"{count:,} {one if count == 1 else many}" for count, one, many in counts if count)
     missing = [note.text for note in sentences.doubts(reading.trust, flow)]
     told = "missing: " + " · ".join(missing) if missing else "complete as far as known"
-    more = sentences.remarks(reading.trust)
+    more = sentences.remarks(reading.trust) + sentences.sampling(reading.sampling)
     more += sentences.skews(reading.trust, raw=reading.asked.fold.raw_clocks)
     yield " · ".join([told, *(note.text for note in more)])
 

@@ -6,6 +6,7 @@ here". Noting never delays or fails a request: what cannot be written now is add
 
 import atexit
 import logging
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -73,6 +74,16 @@ def is_sampled(trace_state: str, flags: int = 0) -> bool:
         if vendor == "ot":
             return any(part.startswith("th:") and part[3:].strip("0") for part in value.split(";"))
     return False
+
+
+def kept_share(trace_state: str) -> float | None:
+    """Which share of all traces a sampler of this threshold keeps, 0 to 1; None where no sound one is told."""
+    for member in trace_state.split(","):
+        vendor, _, value = member.strip().partition("=")
+        told = [part[3:] for part in value.split(";") if part.startswith("th:")] if vendor == "ot" else []
+        if told and re.fullmatch("[0-9a-f]{1,14}", told[0]):
+            return 1 - int(told[0].ljust(14, "0"), 16) / 2**56
+    return None
 
 
 def sdk_of(resource: Resource) -> str:

@@ -91,11 +91,11 @@ def read_ties(forest: Forest, rows: Sequence[int]) -> list[Tie]:
     """The links of these spans, both ways, whether the other end has come or not."""
     if not rows:
         return []
-    keys = {row: _key(forest, row) for row in rows}
+    keys = {row: key_of_row(forest, row) for row in rows}
     return [*_outward(forest, keys), *_inward(keys)][:MOST_TIES]
 
 
-def _key(forest: Forest, row: int) -> tuple[bytes, bytes, bytes]:
+def key_of_row(forest: Forest, row: int) -> tuple[bytes, bytes, bytes]:
     span = forest.spans[row]
     trace_id = forest.tables.traces[span["trace"]]
     return trace_id, int(span["span_id"]).to_bytes(8, "big"), int(span["digest"]).to_bytes(8, "big")
