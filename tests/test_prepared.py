@@ -106,6 +106,36 @@ def test_one_timer_looks_after_all(keeping: Store) -> None:
     assert shelf.size == 0
 
 
+def test_programs_get_what_there_is_now(
+    beside: Store, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page may show a large flow as it was a moment ago; JSON counts every record that is stored."""
+    monkeypatch.setattr(prepared, "AGAIN_S", 60)
+    assert "treegrid" in client.get(PATH).content.decode()
+    put(beside, 100, 110)
+    assert client.get(PATH, {"format": "json", "expand": "all"}).json()["total_rows"] == 110
+    assert "110 rows" in client.get(PATH, {"expand": "all"}).content.decode()
+
+
+def test_what_cannot_be_read_anew_is_shown_as_it_was(beside: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf = Shelf()
+    shelf.coming(flow(), Fold(), None, read_pulse(flow()), patience_s=10)
+    before = take(shelf)
+    put(beside, 100, 110)
+    with monkeypatch.context() as broken:
+        broken.setattr(prepared, "read_story", lambda *_: 1 / 0)
+        for _ in range(3):
+            assert shelf.coming(flow(), Fold(), None, read_pulse(flow())) is None
+            assert shelf.story(flow(), Fold(), None, read_pulse(flow()), latest=False) is before
+            time.sleep(0.05)
+    patience = time.monotonic() + 10
+    while shelf.coming(flow(), Fold(), None, read_pulse(flow())) is None and time.monotonic() < patience:
+        if shelf.story(flow(), Fold(), None, read_pulse(flow()), latest=False) is not before:
+            break
+        time.sleep(0.02)
+    assert len(shelf.story(flow(), Fold(), None, read_pulse(flow()), latest=False).story.forest) == 111
+
+
 def test_a_small_flow_is_read_anew(store: Store) -> None:
     put(store, 1, 100)
     shelf = Shelf()
@@ -129,7 +159,7 @@ def beside(monkeypatch: pytest.MonkeyPatch, keeping: Store) -> Store:
     monkeypatch.setattr(prepared, "BESIDE_FROM", 1)
     monkeypatch.setattr(prepared, "AGAIN_S", 0)
     monkeypatch.setattr(prepared, "SHELF", Shelf())
-    monkeypatch.setattr("timeline.views.flow.SHELF", prepared.SHELF)
+    monkeypatch.setattr("timeline.window.SHELF", prepared.SHELF)
     return keeping
 
 
@@ -152,9 +182,11 @@ def test_what_was_read_is_shown_while_the_new_is_read(beside: Store) -> None:
     put(beside, 100, 110)
     assert shelf.coming(flow(), Fold(), None, read_pulse(flow()), patience_s=0) is None
     patience = time.monotonic() + 10
-    while take(shelf) is before and time.monotonic() < patience:
+    pulse = read_pulse(flow())
+    assert shelf.story(flow(), Fold(), None, pulse, latest=False).pulse in (before.pulse, pulse.text)
+    while shelf.story(flow(), Fold(), None, pulse, latest=False) is before and time.monotonic() < patience:
         time.sleep(0.02)
-    assert len(take(shelf).story.forest) == 111
+    assert len(shelf.story(flow(), Fold(), None, pulse, latest=False).story.forest) == 111
 
 
 @pytest.mark.usefixtures("beside")
@@ -205,7 +237,7 @@ def test_a_page_of_progress_becomes_the_flow(
     text = client.get(PATH).content.decode()
     assert re.search(r"Preparing 100 records", text)
     assert "<progress" in text and "treegrid" not in text
-    monkeypatch.setattr("timeline.views.flow.SHELF", Shelf())
+    monkeypatch.setattr("timeline.window.SHELF", Shelf())
     page.goto(served + PATH)
     expect(page.get_by_role("treegrid")).to_be_visible()
     expect(page.locator(".row").first).to_contain_text("root")

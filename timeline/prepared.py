@@ -1,7 +1,7 @@
 """Large flows, read once and kept for the next window; the largest are read beside the request, which shows how far it is.
 
 A story holds while the flow's pulse is the same. What is kept is bounded: by bytes over all flows, and by the time nobody
-asked for it. `timeline.queries.story` reads, `timeline.views.flow` asks here.
+asked for it. `timeline.queries.story` reads, `timeline.window` asks here.
 """
 
 import ctypes
@@ -80,10 +80,13 @@ class Shelf:
         """Bytes that are held now."""
         return sum(kept.size for kept in self._kept.values())
 
-    def story(self, flow: FlowSummary, fold: Fold, cursor: Cursor | None, pulse: Pulse) -> Kept:
-        """The story, kept or read now. Of the largest flows it may be the one before the latest records came."""
-        found = self._find(flow, fold, cursor, pulse)
-        if found is not None:
+    def story(
+        self, flow: FlowSummary, fold: Fold, cursor: Cursor | None, pulse: Pulse, *, latest: bool = True
+    ) -> Kept:
+        """The story, kept or read now. Unless the latest is asked for, a large flow may be as before its latest records."""
+        found = self._find(flow, fold, cursor)
+        stale_will_do = not latest and pulse.records >= BESIDE_FROM
+        if found is not None and (cursor or found.pulse == pulse.text or stale_will_do):
             return found
         # However many ask for large flows at once, few are in memory at once.
         with self._turn if pulse.records >= BESIDE_FROM else nullcontext():
@@ -104,18 +107,20 @@ class Shelf:
         """None where a story can be had now; else how far it is. Reading begins with the first who asks."""
         if pulse.records < BESIDE_FROM or cursor:
             return None
-        found = self._find(flow, fold, cursor, pulse)
+        found = self._find(flow, fold, cursor)
         if found is not None and (found.pulse == pulse.text or time.monotonic() - found.read_at < AGAIN_S):
             return None
         progress = self._begun(flow, fold, pulse)
-        if found is not None:
-            return None  # what was read before is shown until the new one is there
-        if progress.done.wait(patience_s) and progress.failed is not None:
-            # Whoever is told takes it away, and the next one tries anew.
+        # What was read before is shown until the new one is there, or while it cannot be read.
+        if found is None:
+            progress.done.wait(patience_s)
+        if progress.failed is not None:
+            # Whoever hears of it takes it away, and the next one tries anew.
             with self._lock:
                 self._coming.pop(_key(flow, fold), None)
-            raise progress.failed
-        return None if progress.done.is_set() else progress
+            if found is None:
+                raise progress.failed
+        return None if found is not None or progress.done.is_set() else progress
 
     def _begun(self, flow: FlowSummary, fold: Fold, pulse: Pulse) -> Progress:
         """One thread a flow, however many ask and whatever comes meanwhile."""
@@ -145,15 +150,12 @@ class Shelf:
                     self._coming.pop(_key(flow, fold), None)
             progress.done.set()
 
-    def _find(self, flow: FlowSummary, fold: Fold, cursor: Cursor | None, pulse: Pulse) -> Kept | None:
+    def _find(self, flow: FlowSummary, fold: Fold, cursor: Cursor | None) -> Kept | None:
+        """What is kept of a flow; to a cursor only what its page was of."""
         with self._lock:
             self._sweep()
             kept = self._kept.get(_key(flow, fold)) or self._kept.get(_any_chapters(flow, fold))
-            if kept is None:
-                return None
-            # A cursor goes on in what its page was of; anybody else wants what there is now.
-            now = kept.pulse == pulse.text or pulse.records >= BESIDE_FROM
-            if not (kept.snapshot == cursor.snapshot if cursor else now):
+            if kept is None or (cursor and kept.snapshot != cursor.snapshot):
                 return None
             kept.used = time.monotonic()
             return kept

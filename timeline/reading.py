@@ -1,6 +1,6 @@
 """One window of one flow, read: what the page, the JSON and the text forms are made from.
 
-`timeline.views.flow` reads it, `timeline.page` and `timeline.text` draw it, `timeline.sentences` puts it into words.
+`timeline.window` reads it, `timeline.page` and `timeline.text` draw it, `timeline.sentences` puts it into words.
 """
 
 from dataclasses import dataclass

@@ -23,7 +23,7 @@ from timeline.reading import Reading
 from timeline.rows import Row
 from timeline.summaries import FlowSummary
 from timeline.templatetags.threadline import reader_zone
-from timeline.views.flow import read
+from timeline.window import read
 
 SORTS = ("", "difference")
 LEAST_SAID_NS = 1_000_000  # less is no difference to a person
