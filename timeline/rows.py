@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from timeline.layout.forest import CHAPTER, EVENT, GROUP, LOG, SPAN, Forest, log_id
 from timeline.layout.order import TOP
 from timeline.layout.plan import Plan
-from timeline.queries.details import SPAN_KEY, LogDetail, SpanDetail, read_log_details, read_span_details
+from timeline.queries.bykey import Key, keys
+from timeline.queries.details import LogDetail, SpanDetail, read_log_details, read_span_details
 from timeline.queries.story import Story
 from tracing.attempts import DECLARED
 from tracing.records import day_of
@@ -103,7 +104,7 @@ class Details:
     """What the records of a window say, by what they are."""
 
     forest: Forest
-    spans: dict[SPAN_KEY, SpanDetail]
+    spans: dict[Key, SpanDetail]
     logs: dict[bytes, LogDetail]
 
     def span(self, row: int) -> SpanDetail:
@@ -116,10 +117,8 @@ class Details:
         return self.logs.get(log_id(log)) or LogDetail("", int(log["severity"]), "", "", 0, 0, {}, "")
 
 
-def key_of(forest: Forest, row: int) -> SPAN_KEY:
-    span = forest.spans[row]
-    trace_id = forest.tables.traces[span["trace"]]
-    return trace_id, int(span["span_id"]).to_bytes(8, "big"), int(span["digest"]).to_bytes(8, "big")
+def key_of(forest: Forest, row: int) -> Key:
+    return next(keys(forest.spans[row : row + 1], forest.tables.traces))
 
 
 def read_details(forest: Forest, story: Story, nodes: Sequence[int]) -> Details:

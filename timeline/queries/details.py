@@ -9,12 +9,11 @@ from typing import Any, NamedTuple
 import orjson
 
 from timeline.queries.bound import fetched
+from timeline.queries.bykey import Key
 from tracing import arrays
 from tracing.values import json_bytes, plain
 
 MAX_TEXT = 4_000  # characters of a log's body or a message in a row; the record's page has all of it
-
-SPAN_KEY = tuple[bytes, bytes, bytes]  # trace id, span id, first 8 bytes of the digest
 
 # OFFSET 0 keeps this a lookup by primary key for each row of the window, whatever the planner knows of today's partition.
 SPANS = """
@@ -76,8 +75,8 @@ class LogDetail(NamedTuple):
 
 
 def read_span_details(
-    keys: Sequence[tuple[SPAN_KEY, bool]], days: Iterable[int], attempts: Iterable[str]
-) -> dict[SPAN_KEY, SpanDetail]:
+    keys: Sequence[tuple[Key, bool]], days: Iterable[int], attempts: Iterable[str]
+) -> dict[Key, SpanDetail]:
     """Details of these spans; with their events where the flag asks for them."""
     if not keys:
         return {}

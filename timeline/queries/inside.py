@@ -17,7 +17,7 @@ from timeline.queries.skeleton import SPAN_KEYS
 from tracing.records import DAY_NS
 from tracing.values import json_bytes, plain
 
-# Texts stand in columns as they were sent and in JSON escaped. OFFSET 0 as in `timeline.queries.details`.
+# Texts stand in columns as they were sent and in JSON escaped. OFFSET 0 as in `queries.bykey`.
 SPANS = """
     SELECT string_agg(key, ''::bytea) FILTER (WHERE itself), array_agg(key) FILTER (WHERE within),
            array_agg(events) FILTER (WHERE within)

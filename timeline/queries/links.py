@@ -5,7 +5,7 @@ are `queries.related`'s.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import orjson
@@ -14,10 +14,9 @@ from timeline.layout.forest import SPAN, Forest
 from timeline.layout.ids import chapter_id
 from timeline.layout.order import TOP
 from timeline.queries.bound import fetched
+from timeline.queries.bykey import keys, look_up
 from timeline.queries.chapters import read_links
-from tracing import arrays
 from tracing.facts import LINKS
-from tracing.records import day_of
 
 TRACES_LINKED = 2_000  # chapters among which links are looked up
 
@@ -71,16 +70,6 @@ class Tie(NamedTuple):
 
 
 MOST_TIES = 2_000  # of one window
-# These spans were read as of a snapshot already, and a record never changes; OFFSET 0 as in `timeline.queries.details`.
-OUTWARD = """
-    SELECT nth - 1, told.links
-    FROM unnest(%(traces)b::bytea[], %(ids)b::bytea[], %(digests)b::bytea[]) WITH ORDINALITY
-        AS wanted(trace_id, span_id, digest, nth)
-    CROSS JOIN LATERAL (
-        SELECT links FROM span WHERE span.trace_id = wanted.trace_id AND span.span_id = wanted.span_id
-            AND substr(span.digest, 1, 8) = wanted.digest AND day = ANY(%(days)s) OFFSET 0
-    ) AS told
-    WHERE told.links IS NOT NULL"""
 INWARD = """
     SELECT DISTINCT target_trace_id, target_span_id, trace_id, span_id FROM link
     WHERE target_trace_id = ANY(%(traces)s::bytea[]) AND target_span_id = ANY(%(ids)s::bytea[])
@@ -89,42 +78,33 @@ INWARD = """
 
 def read_ties(forest: Forest, rows: Sequence[int]) -> list[Tie]:
     """The links of these spans, both ways, whether the other end has come or not."""
-    if not rows:
-        return []
-    keys = {row: key_of_row(forest, row) for row in rows}
-    return [*_outward(forest, keys), *_inward(keys)][:MOST_TIES]
+    return [*_outward(forest, rows), *_inward(forest, rows)][:MOST_TIES] if rows else []
 
 
-def key_of_row(forest: Forest, row: int) -> tuple[bytes, bytes, bytes]:
-    span = forest.spans[row]
-    trace_id = forest.tables.traces[span["trace"]]
-    return trace_id, int(span["span_id"]).to_bytes(8, "big"), int(span["digest"]).to_bytes(8, "big")
-
-
-def _outward(forest: Forest, keys: dict[int, tuple[bytes, bytes, bytes]]) -> list[Tie]:
-    rows = [row for row in keys if int(forest.spans[row]["facts"]) & LINKS]
-    if not rows:
-        return []
-    packed = arrays.columns("bbb", (keys[row] for row in rows))
-    asked: dict[str, Any] = dict(zip(("traces", "ids", "digests"), packed, strict=True))
-    days = sorted({day_of(int(forest.spans[row]["start"])) for row in rows})
+def _outward(forest: Forest, rows: Sequence[int]) -> list[Tie]:
+    linking = [row for row in rows if int(forest.spans[row]["facts"]) & LINKS]
     return [
-        Tie(rows[nth], True, bytes.fromhex(one["trace_id"]), bytes.fromhex(one["span_id"]))
-        for nth, links in fetched(OUTWARD, asked | {"days": days})
-        for one in orjson.loads(links)
+        Tie(linking[nth], True, bytes.fromhex(one["trace_id"]), bytes.fromhex(one["span_id"]))
+        for nth, links in look_up("links", forest.spans[linking], forest.tables.traces)
+        for one in orjson.loads(links or "[]")
     ]
 
 
-def _inward(keys: dict[int, tuple[bytes, bytes, bytes]]) -> list[Tie]:
-    by_ids = {key[:2]: row for row, key in sorted(keys.items(), reverse=True)}
+def _inward(forest: Forest, rows: Sequence[int]) -> list[Tie]:
+    # Of several versions of a span the first row stands for all.
+    by_ids: dict[tuple[bytes, bytes], int] = {}
+    for row, (trace_id, span_id, _) in zip(
+        rows, keys(forest.spans[list(rows)], forest.tables.traces), strict=True
+    ):
+        by_ids.setdefault((trace_id, span_id), row)
     asked = {
         "traces": sorted({trace_id for trace_id, _ in by_ids}),
         "ids": sorted({span_id for _, span_id in by_ids}),
         "most": MOST_TIES,
     }
-    rows = sorted(tuple(map(bytes, row)) for row in fetched(INWARD, asked))
+    found = sorted(tuple(map(bytes, row)) for row in fetched(INWARD, asked))
     return [
         Tie(by_ids[trace_id, span_id], False, other, other_span)
-        for trace_id, span_id, other, other_span in rows
+        for trace_id, span_id, other, other_span in found
         if (trace_id, span_id) in by_ids
     ]

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+import orjson
 from django.db import connection
 from numpy.typing import NDArray
 
@@ -23,7 +24,7 @@ from timeline.layout.tables import (
     rows_of,
 )
 from timeline.queries.bound import fetched
-from tracing import arrays
+from timeline.queries.bykey import look_up
 from tracing.facts import EXCEPTION
 
 EIGHT_ZEROS, SIXTEEN_ZEROS = "'\\x0000000000000000'", "'\\x00000000000000000000000000000000'"
@@ -64,16 +65,10 @@ EVENTS = (
     "string_agg(int4send(place::integer) || span_id || substr(digest, 1, 8) || int4send(cardinality(event_times))"
     " || substr(array_send(event_times), 21), ''::bytea) FILTER (WHERE cardinality(event_times) > 0)"
 )
-# The exceptions that the events of some spans tell; OFFSET 0 as in `timeline.queries.details`. These spans were read as of
-# the snapshot already, and a record never changes.
+# The exceptions that a span's events tell: which event, and a hash of what it says.
 EXCEPTIONS = f"""
-    SELECT span.trace_id, span.span_id, substr(span.digest, 1, 8), nth - 1, {TYPE_AND_MESSAGE.format("(told -> 'attributes')")}
-    FROM unnest(%(of)b::bytea[], %(ids)b::bytea[], %(digests)b::bytea[]) AS wanted(trace_id, span_id, digest)
-    CROSS JOIN LATERAL (
-        SELECT * FROM span WHERE span.trace_id = wanted.trace_id AND span.span_id = wanted.span_id
-            AND substr(span.digest, 1, 8) = wanted.digest AND day = ANY(%(days)s) OFFSET 0
-    ) AS span, jsonb_array_elements(events) WITH ORDINALITY AS one(told, nth)
-    WHERE told ->> 'name' = 'exception'"""
+    (SELECT jsonb_agg(jsonb_build_array(place - 1, {TYPE_AND_MESSAGE.format("(told -> 'attributes')")}))
+    FROM jsonb_array_elements(events) WITH ORDINALITY AS one(told, place) WHERE told ->> 'name' = 'exception')"""
 VISIBLE = "pg_visible_in_snapshot(xid, %(snapshot)s::pg_snapshot)"
 # OFFSET 0 keeps this a look-up by trace for each of them, whatever the planner knows of today's partition.
 OF_TRACES = (
@@ -150,22 +145,14 @@ def read_logs_named(log_ids: Sequence[bytes], days: Sequence[int], snapshot: str
     return _table(_packed(_record(LOG_FIELDS), source, asked, 1)[0], LOG)
 
 
-def read_exceptions(spans: Table, traces: Sequence[bytes], days: Sequence[int], snapshot: str) -> list[Told]:
+def read_exceptions(spans: Table, traces: Sequence[bytes]) -> list[Told]:
     """Which events of these spans tell an exception, and which one. Only spans that have one are read."""
     telling = spans[(spans["facts"] & EXCEPTION) != 0]
-    if not len(telling):
-        return []
-    packed = arrays.columns(
-        "bbb",
-        (
-            (traces[trace], int(span_id).to_bytes(8, "big"), int(digest).to_bytes(8, "big"))
-            for trace, span_id, digest in telling[["trace", "span_id", "digest"]].tolist()
-        ),
-    )
-    asked: dict[str, Any] = dict(zip(("of", "ids", "digests"), packed, strict=True))
-    place = {trace_id: number for number, trace_id in enumerate(traces)}
-    rows = fetched(EXCEPTIONS, asked | {"days": list(days)})
-    return [Told(place[row[0]], _number(row[1]), _number(row[2]), row[3], row[4]) for row in rows]
+    return [
+        Told(int(telling[nth]["trace"]), int(telling[nth]["span_id"]), int(telling[nth]["digest"]), *told)
+        for nth, exceptions in look_up(EXCEPTIONS, telling, traces)
+        for told in orjson.loads(exceptions or "[]")
+    ]
 
 
 def mark_failures(events: Table, spans: Table, exceptions: Sequence[Told]) -> None:
@@ -192,10 +179,6 @@ def read_services(codes: Iterable[int]) -> dict[int, str]:
             [wanted],
         )
         return {row[0]: row[1] for row in sorted(cursor.fetchall(), reverse=True)}
-
-
-def _number(raw: Any) -> int:
-    return int.from_bytes(bytes(raw), "big")
 
 
 def _asked(traces: Sequence[bytes], days: Collection[int], snapshot: str) -> dict[str, Any]:

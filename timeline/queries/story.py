@@ -119,12 +119,12 @@ def _read(
     if not traces:
         return Tables([])
     spans, events = read_spans(traces, days, snapshot, limit, expected)
-    exceptions = read_exceptions(spans, traces, days, snapshot)
+    exceptions = read_exceptions(spans, traces)
     mark_failures(events, spans, exceptions)
     found = read_logs(traces, days, snapshot) if logs else no_rows(LOG)
     services = read_services(np.unique(np.concatenate((spans["service"], found["service"]))))
     return Tables(
-        traces, spans, events, found, (), exceptions, services, read_hints(spans, traces, days)
+        traces, spans, events, found, (), exceptions, services, read_hints(spans, traces)
     )  # fmt: skip
 
 
