@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from timeline.layout.forest import CHAPTER, EVENT, GROUP, LOG, SPAN, Chapter, Forest, grow, log_id
+from timeline.layout.forest import CHAPTER, EVENT, GROUP, LOG, SPAN, Chapter, Forest, log_id
+from timeline.layout.growing import grow
 from timeline.layout.hints import Hint
 from timeline.layout.plan import Plan
 from timeline.layout.tables import EVENT as EVENT_TABLE

@@ -8,7 +8,8 @@ from tests.forests import OneLog as log
 from tests.forests import OneSpan as span
 from tests.forests import label, node, rows, sid, tables
 from timeline.layout.belonging import Mentioned, cut_down
-from timeline.layout.forest import SPAN, Chapter, Forest, grow
+from timeline.layout.forest import SPAN, Chapter, Forest
+from timeline.layout.growing import grow
 from timeline.layout.kin import find_kin
 from timeline.layout.plan import plan
 from timeline.layout.tables import settled

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from tests.forests import OneSpan as span
 from tests.forests import label, node, rows, whole
-from timeline.layout.forest import Forest, with_groups
+from timeline.layout.forest import Forest
 from timeline.layout.groups import REPEATS, find_groups
+from timeline.layout.growing import with_groups
 from timeline.layout.hints import Hint
 from timeline.layout.ids import row_id
 from timeline.layout.plan import Fold, plan

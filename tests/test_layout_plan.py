@@ -11,7 +11,8 @@ from tests.forests import OneEvent as event
 from tests.forests import OneLog as log
 from tests.forests import OneSpan as span
 from tests.forests import label, node, rows, tables, told_by, whole
-from timeline.layout.forest import SPAN, Chapter, Forest, Group, grow, with_groups
+from timeline.layout.forest import SPAN, Chapter, Forest, Group
+from timeline.layout.growing import grow, with_groups
 from timeline.layout.ids import chapter_id, find_node, is_row_id, row_id
 from timeline.layout.plan import WHOLE, Fold, plan
 from timeline.layout.sieve import Sieve

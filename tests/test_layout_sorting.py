@@ -5,7 +5,8 @@ import pytest
 from tests.forests import OneLog as log
 from tests.forests import OneSpan as span
 from tests.forests import label, tables
-from timeline.layout.forest import Chapter, grow
+from timeline.layout.forest import Chapter
+from timeline.layout.growing import grow
 from timeline.layout.plan import Fold, plan
 from timeline.layout.sorting import FIELDS, sorted_nodes
 from timeline.layout.timing import timed

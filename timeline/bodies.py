@@ -1,4 +1,4 @@
-"""Bodies of logs as people read them: without a terminal's colours, JSON laid out, the first line and how many follow (pure).
+"""What logs say as people read it: level, first line, body without a terminal's colours, JSON laid out (pure).
 
 What was sent stays as it was sent in a record's JSON; this is for rows and drawers.
 """
@@ -16,12 +16,26 @@ ANSI = re.compile(
 )
 # Other controls draw nothing or boxes; tabs and line breaks are layout.
 CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+LONGEST_LINE = 200  # characters of a line that names a row
 LARGEST_JSON = 200_000  # characters; larger is shown as it came
 
 
 def readable(text: str) -> str:
     """Text without what only a terminal understands; line breaks are all alike."""
     return CONTROLS.sub("", ANSI.sub("", text).replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def severity_word(severity: int, text: str) -> str:
+    """The level as the sender wrote it, else by OTLP's ranges of four."""
+    if text:
+        return text[:12]
+    words = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
+    return words[(severity - 1) // 4] if 1 <= severity <= 24 else ""
+
+
+def first_line(body: str) -> str:
+    line = body.strip().split("\n", 1)[0]
+    return line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1] + "…"
 
 
 def further_lines(text: str) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from timeline.asked import Asked
-from timeline.layout.forest import LOG, MOVE, SPAN, Mask
+from timeline.layout.forest import LOG, MOVE, SPAN
 from timeline.layout.ids import find_node, row_id
 from timeline.layout.sieve import KINDS, LEVELS, STATUSES, known, services_of
 from timeline.reading import Reading
@@ -109,14 +109,9 @@ def _menu(
     )
 
 
-def _own(reading: Reading) -> Mask:
-    forest = reading.story.forest
-    return forest.shown & ~forest.context & (forest.kinds >= SPAN) & (forest.kinds <= MOVE)
-
-
 def _of_services(reading: Reading) -> dict[str, int]:
     forest = reading.story.forest
-    own = _own(reading)
+    own = forest.own
     codes, counts = np.unique(services_of(forest)[own & (forest.kinds < MOVE)], return_counts=True)
     told = zip(codes.tolist(), counts.tolist(), strict=True)
     found = {forest.tables.services[code]: count for code, count in told if code in forest.tables.services}
@@ -128,7 +123,7 @@ def _of_services(reading: Reading) -> dict[str, int]:
 
 def _of_spans(reading: Reading, column: str, words: Sequence[str]) -> dict[str, int]:
     forest = reading.story.forest
-    own = _own(reading)[forest.bases[SPAN] : forest.bases[SPAN] + len(forest.spans)]
+    own = forest.own[forest.bases[SPAN] : forest.bases[SPAN] + len(forest.spans)]
     values = known(forest.spans[column][own], words)
     return {
         word: int(n) for word, n in zip(words, np.bincount(values, minlength=len(words)), strict=True) if n
@@ -146,7 +141,7 @@ def _of_status(reading: Reading) -> dict[str, int]:
 def _of_levels(reading: Reading) -> dict[str, int]:
     """How many logs there are of each level and above; levels that add nothing to the next one are left out."""
     forest = reading.story.forest
-    own = _own(reading)[forest.bases[LOG] : forest.bases[LOG] + len(forest.tables.logs)]
+    own = forest.own[forest.bases[LOG] : forest.bases[LOG] + len(forest.tables.logs)]
     severities = forest.tables.logs["severity"][own]
     found, above = {}, 0
     for word, least in reversed(LEVELS.items()):

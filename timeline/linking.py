@@ -21,10 +21,9 @@ SHOWN = 2  # links of a row that are named; a batch has hundreds, and its record
 def add_links(reading: Reading, path: str) -> None:
     """Each row of a span gets its links, with names for the other ends."""
     forest = reading.story.forest
-    nodes = reading.nodes[reading.first : reading.first + len(reading.rows)].tolist()
     rows = {
         forest.row_of(node): row
-        for node, row in zip(nodes, reading.rows, strict=True)
+        for node, row in zip(reading.nodes_here, reading.rows, strict=True)
         if forest.kinds[node] == SPAN
     }
     ties = read_ties(forest, list(rows))

@@ -24,7 +24,7 @@ from timeline.sheet import origin, shared_axis, sheet
 from timeline.slow import mark_slow
 from timeline.summaries import FlowSummary
 from timeline.templatetags.threadline import reader_zone
-from timeline.views.record import find_base, record_context, row_base
+from timeline.views.record import opened_in, record_context
 from tracing.clock import now_ns
 
 
@@ -56,8 +56,7 @@ def context(request: HttpRequest, reading: Reading, others: Sequence[FlowSummary
         **_drawn(reading, painter, path, zone),
         "shown": len(reading.rows),
         "record": record_context(request, record) if record else None,
-        "find_base": find_base(request),
-        "row_base": row_base(request),
+        **opened_in(request),
     }
 
 

@@ -9,12 +9,11 @@ from datetime import UTC, tzinfo
 from urllib.parse import quote
 
 from timeline import moments
-from timeline.bodies import further_lines
+from timeline.bodies import first_line, further_lines
 from timeline.drawing import bar, percent, point
 from timeline.layout.axis import Axis
 from timeline.reading import Reading
 from timeline.rows import Row
-from timeline.saying import first_line
 from timeline.templatetags.threadline import HUES, hue
 
 SHORT_LINE = 28  # characters that a name's column shows in any case

@@ -36,6 +36,11 @@ class Reading:
     pulse: str  # of the moment before it was read, see `queries.pulse`
 
     @property
+    def nodes_here(self) -> list[int]:
+        """The nodes of the window's rows."""
+        return [int(node) for node in self.nodes[self.first : self.first + len(self.rows)]]
+
+    @property
     def total(self) -> int:
         return len(self.plan)
 

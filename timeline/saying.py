@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from timeline.bodies import readable
+from timeline.bodies import first_line, readable, severity_word
 from timeline.layout.forest import CHAPTER, EVENT, GROUP, LOG, MOVE, ROW_WORDS, SPAN, Forest, Group
 from timeline.layout.ids import row_id
 from timeline.layout.order import TOP
@@ -22,7 +22,6 @@ from timeline.rows import Details, Part, Row, naming_span, parent_id, read_detai
 from tracing.attempts import declared_attempt
 from tracing.records import is_plausible
 
-NAME_LENGTH = 200
 MOST_PARTS = 100  # members of a group that are drawn one by one
 OBSERVED, NO_TIME = 1, 2  # where a log's time comes from, when not from its sender's own clock
 
@@ -302,16 +301,3 @@ _MAKERS: dict[int, Maker] = {
     GROUP: _group_row,
 }
 assert len(_MAKERS) == len(ROW_WORDS)
-
-
-def severity_word(severity: int, text: str) -> str:
-    """The level as the sender wrote it, else by OTLP's ranges of four."""
-    if text:
-        return text[:12]
-    words = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
-    return words[(severity - 1) // 4] if 1 <= severity <= 24 else ""
-
-
-def first_line(body: str) -> str:
-    line = body.strip().split("\n", 1)[0]
-    return line if len(line) <= NAME_LENGTH else line[: NAME_LENGTH - 1] + "…"

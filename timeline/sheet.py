@@ -90,7 +90,7 @@ def _overview(reading: Reading, axis: Axis, path: str) -> list[DrawnBin]:
 def _extents(reading: Reading) -> tuple[Times, Times]:
     """What is busy when: belonging records that a filter keeps, and chapters whose records are not here."""
     forest, flags = reading.story.forest, reading.plan.flags
-    busy = forest.shown & ~forest.context & (forest.kinds >= SPAN) & (forest.kinds <= MOVE)
+    busy = forest.own
     if flags is not None:
         busy &= flags == MATCH
     bare = [chapter for chapter in forest.chapters if not chapter.was_read or not chapter.count]

@@ -16,8 +16,7 @@ def mark_slow(reading: Reading) -> None:
     if not usual:
         return
     forest = reading.story.forest
-    nodes = reading.nodes[reading.first : reading.first + len(reading.rows)].tolist()
-    for node, row in zip(nodes, reading.rows, strict=True):
+    for node, row in zip(reading.nodes_here, reading.rows, strict=True):
         if forest.kinds[node] == SPAN and row.duration is not None:
             told = usual.get(int(forest.spans[forest.row_of(node)]["operation"]))
             if told and is_slow(row.duration, told):

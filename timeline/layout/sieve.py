@@ -59,7 +59,7 @@ def keep(forest: Forest, sieve: Sieve, hits: Mask | None = None) -> Flags | None
 
 
 def _matches(forest: Forest, sieve: Sieve) -> Mask:
-    matches = forest.shown & ~forest.context & (forest.kinds >= SPAN) & (forest.kinds <= MOVE)
+    matches = forest.own
     for asked in (*_of_window(forest, sieve), *_asked(forest, sieve)):
         matches &= asked
     return matches

@@ -12,8 +12,9 @@ from itertools import accumulate
 import numpy as np
 
 from timeline.layout.belonging import Mentioned, cut_down, date_chapters
-from timeline.layout.forest import Chapter, Forest, grow, with_groups
+from timeline.layout.forest import Chapter, Forest
 from timeline.layout.groups import find_groups
+from timeline.layout.growing import grow, with_groups
 from timeline.layout.ids import TRACE_CHAPTER, chapter_id
 from timeline.layout.moves import transitions
 from timeline.layout.plan import Fold

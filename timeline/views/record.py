@@ -15,7 +15,6 @@ from timeline.answers import NotFound, asked_format, json_answer, page_answer, t
 from timeline.asked import sent_path
 from timeline.layout.ids import EVENT_ID, LOG_ID, SPAN_ID
 from timeline.queries.record import LogRecord, SpanRecord, read_linking, read_log, read_versions
-from timeline.saying import severity_word
 from tracing.values import is_storable, json_bytes
 
 TIMES = ("start", "end", "time", "observed")
@@ -58,24 +57,23 @@ def record_part(request: HttpRequest, row_id: str) -> HttpResponse:
     return page_answer(
         request,
         "record/drawer.html",
-        {"told": context, "close": close, "find_base": find_base(request), "row_base": row_base(request)},
+        {"told": context, "close": close, **opened_in(request)},
     )
 
 
-def row_base(request: HttpRequest) -> str:
-    """The address of the flow a record is opened in, up to the row that is open."""
-    query = request.GET.copy()
-    for name in ("record", "cursor", "at"):
-        query.pop(name, None)
-    return f"{sent_path(request)}?{query.urlencode()}{'&' if query else ''}record="
+def opened_in(request: HttpRequest) -> dict[str, str]:
+    """Addresses of the flow a record is opened in, up to what is looked for in it and up to the row that is open."""
+    return {
+        "find_base": _up_to(request, "find", "record", "find"),
+        "row_base": _up_to(request, "record", "record"),
+    }
 
 
-def find_base(request: HttpRequest) -> str:
-    """The address of the flow a record is opened in, up to what is looked for in it."""
+def _up_to(request: HttpRequest, name: str, *gone: str) -> str:
     query = request.GET.copy()
-    for name in ("record", "find", "cursor", "at"):
-        query.pop(name, None)
-    return f"{sent_path(request)}?{query.urlencode()}{'&' if query else ''}find="
+    for parameter in (*gone, "cursor", "at"):
+        query.pop(parameter, None)
+    return f"{sent_path(request)}?{query.urlencode()}{'&' if query else ''}{name}="
 
 
 def record_context(request: HttpRequest, row_id: str) -> dict[str, Any] | None:
@@ -213,7 +211,7 @@ def _log_context(shown: LogRecord) -> dict[str, Any]:
         "kind": "log",
         "record": shown,
         "title": shown.event_name or body.strip().split("\n", 1)[0][:200] or "log",
-        "sort": severity_word(shown.severity, shown.severity_text) or "log",
+        "sort": bodies.severity_word(shown.severity, shown.severity_text) or "log",
         "failed": shown.severity >= 17,
         "sign": signs.ERROR,
         "body": laid_out or body,
