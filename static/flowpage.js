@@ -4,6 +4,13 @@ export const timeline = () => document.getElementById("timeline");
 export const grid = () => timeline()?.querySelector("[role=treegrid]");
 export const rows = () => [...(timeline()?.querySelectorAll(".row") ?? [])];
 
+// The page's timeline at an address, as htmx would get it; null where the server has none.
+export async function fetched(href) {
+  const answer = await fetch(href, { headers: { "HX-Request": "true", "HX-Target": "timeline" } });
+  if (!answer.ok) return null;
+  return new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("timeline");
+}
+
 // Keys come faster than pages: while one is on its way, the last one asked for waits.
 const LONGEST_MS = 15000;
 let going = "";

@@ -9,12 +9,15 @@ const focused = () => document.activeElement?.closest?.("#timeline .row");
 const byId = (id) => (id ? rows().find((row) => row.id === id) : undefined);
 const current = () => focused() ?? byId(lastId) ?? timeline()?.querySelector(".row.open") ?? undefined;
 
-function focusRow(row) {
-  if (!row) return false;
+function focusInPlace(row) {
   row.tabIndex = -1;
   row.focus({ preventScroll: true });
+}
+
+function focusRow(row) {
+  if (!row) return false;
+  focusInPlace(row);
   row.scrollIntoView({ block: "nearest" });
-  lastId = row.id;
   return true;
 }
 
@@ -29,6 +32,7 @@ function step(by, fits = () => true) {
 // The table twin is no grid: its rows say how deep they are, and whether they are open, by data alone.
 const level = (row) => Number(row.getAttribute("aria-level") ?? row.dataset.level);
 const opened = (row) => row.getAttribute("aria-expanded") ?? row.dataset.open;
+const isGroup = (row) => row.matches(".retries, .repeats");
 const isChapter = (row) => row.classList.contains("chapter");
 // An open chapter fails because of rows below it: those are what is looked for.
 const isError = (row) => row.matches(".bad, .holds") && !(isChapter(row) && opened(row) === "true");
@@ -57,9 +61,7 @@ function nextGap() {
 
 function fold(row) {
   if (opened(row) === "true") go(row.querySelector("a.twist").href);
-  else {
-    step(-1, (one) => level(one) < level(row));
-  }
+  else step(-1, (one) => level(one) < level(row));
 }
 
 function unfold(row) {
@@ -68,7 +70,7 @@ function unfold(row) {
 }
 
 function open(row) {
-  if (isChapter(row) || row.matches(".retries, .repeats")) go(row.querySelector("a.twist")?.href);
+  if (isChapter(row) || isGroup(row)) go(row.querySelector("a.twist")?.href);
   else clickNow(row.querySelector("a.name"));
 }
 
@@ -116,7 +118,7 @@ async function copy(text) {
 async function copyLink() {
   const row = current();
   const link = new URL(location.href);
-  if (row && !isChapter(row) && !row.matches(".retries, .repeats")) link.searchParams.set("record", row.id);
+  if (row && !isChapter(row) && !isGroup(row)) link.searchParams.set("record", row.id);
   const before = document.activeElement;
   await copy(link.href);
   before?.focus?.({ preventScroll: true });
@@ -201,8 +203,8 @@ function giveBack() {
   if (!held) return;
   const row = byId(held.id);
   const part = row && (held.twist ? row.querySelector("a.twist") : held.name ? row.querySelector("a.name") : null);
-  if (row && !part) row.tabIndex = -1;
-  (part ?? row)?.focus({ preventScroll: true });
+  if (part) part.focus({ preventScroll: true });
+  else if (row) focusInPlace(row);
   held = null;
 }
 
@@ -236,8 +238,7 @@ function toFirstMatch() {
 function clickRow(event) {
   const row = event.target.closest?.("#timeline .row");
   if (!row || event.target.closest("a, button") || !document.getSelection().isCollapsed) return;
-  row.tabIndex = -1;
-  row.focus({ preventScroll: true });
+  focusInPlace(row);
 }
 
 function dress() {

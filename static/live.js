@@ -1,7 +1,7 @@
 // While a flow is looked at, what is stored of it arrives: rows being read stay where they are, and a quiet mark says
 // what came above or below them. The page asks for a short text first, and for rows only where that changed.
 
-import { isGoing, isTyping, rows, timeline } from "./flowpage.js";
+import { fetched, isGoing, isTyping, rows, timeline } from "./flowpage.js";
 
 const FIRST_MS = 1000;
 const TROUBLED_MS = 5000;
@@ -53,9 +53,7 @@ const isLeaving = () => onTheWay > 0 || isGoing();
 async function update() {
   const path = location.pathname + location.search;
   if (isLeaving()) return;
-  const answer = await fetch(path, { headers: { "HX-Request": "true", "HX-Target": "timeline" } });
-  if (!answer.ok) return;
-  const told = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("timeline");
+  const told = await fetched(path);
   // Somebody went on meanwhile: what they asked for comes, and this is old.
   if (!told || isLeaving() || isBusy() || path !== location.pathname + location.search) return;
   if (told.dataset.pulse !== timeline().dataset.pulse) replace(told);

@@ -1,19 +1,13 @@
 // Scrolling to the end of the rows brings the next window of them, and to their top the one before. The address follows
 // the first row that is seen; without scripts the same windows are links.
 
-import { address, rows, timeline } from "./flowpage.js";
+import { address, fetched, rows, timeline } from "./flowpage.js";
 
 const MOST_ROWS = 1500;
 let busy = false;
 let settle = 0;
 
 const bar = () => timeline()?.querySelector(".pages");
-
-async function fetched(href) {
-  const answer = await fetch(href, { headers: { "HX-Request": "true", "HX-Target": "timeline" } });
-  if (!answer.ok) return null;
-  return new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("timeline");
-}
 
 async function bring(way) {
   const link = bar()?.querySelector(`[data-${way}]`);

@@ -183,6 +183,13 @@ def test_dragging_zooms_and_a_click_stays_a_link(reader: Page) -> None:
     expect(reader.locator(".row.chapter")).to_have_count(1)
     reader.go_back()
     expect(reader.locator(".row.chapter")).to_have_count(5)
+    reader.mouse.move(box["x"] + 2, middle)
+    reader.mouse.down()
+    reader.mouse.move(box["x"] + box["width"] * 0.15, middle, steps=4)
+    press(reader, "Escape")  # lets go
+    expect(reader.locator(".brush")).to_have_count(0)
+    reader.mouse.up()
+    expect(reader).not_to_have_url(re.compile("from="))
     bar = reader.locator(".overview a").first.bounding_box()
     assert bar is not None
     reader.mouse.move(bar["x"] + 1, bar["y"] + 20)
