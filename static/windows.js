@@ -125,7 +125,7 @@ function turned(event) {
 
 // The address says which row is first: that one is shown, wherever the browser had scrolled to in other rows.
 function begin() {
-  if (!new URL(location.href).searchParams.has("at")) return;
+  if (location.hash || !new URL(location.href).searchParams.has("at")) return;
   history.scrollRestoration = "manual";
   const axis = document.querySelector(".axis, .twin thead");
   const first = rows()[0];

@@ -87,11 +87,13 @@ def test_any_axis_is_monotonous_within_its_edges_and_its_labels_apart(
         assert left.end == right.start
         assert left.left + left.width == pytest.approx(right.left)
     marks = ticks(axis, hours * H)
-    assert all(right.at - left.at >= wide(left.label) for left, right in pairwise(marks))
+    said = [f"{mark.day} {mark.label}".strip() for mark in marks]
+    ends = [mark.at + wide(label) for mark, label in zip(marks, said, strict=True)]
+    assert all(right.at >= end for end, right in zip(ends, marks[1:], strict=False))
     assert all(0 <= mark.at <= 96 for mark in marks)
     idle = [(part.left, part.left + part.width) for part in axis.segments if part.idle]
     assert not any(
-        left < mark.at + wide(mark.label) and mark.at < right for mark in marks for left, right in idle
+        left < end and mark.at < right for mark, end in zip(marks, ends, strict=True) for left, right in idle
     )
 
 
@@ -126,6 +128,19 @@ def test_long_flows_show_the_readers_clock() -> None:
     assert labels == ["18 Nov", "12:00", "19 Nov", "12:00"]
     in_berlin = [mark.label for mark in ticks(straight(midnight, midnight + 4 * H), H)]
     assert in_berlin == ["01:00", "02:00", "03:00", "04:00"]
+
+
+def test_an_axis_of_several_days_names_them() -> None:
+    night = NOW - NOW % DAY_NS + 22 * H
+    extents = [(night, night + 60 * S), (night + 20 * H, night + 20 * H + 60 * S)]
+    axis = folded(*domain(*columns(extents)), *columns(extents))
+    assert [(mark.day, mark.label) for mark in ticks(axis) if mark.day] == [
+        ("18 Nov", "22:00:00"),
+        ("19 Nov", "18:00:00"),
+    ]
+    assert not any(mark.day for mark in ticks(axis, 3 * H))  # all of it is one day there
+    over = ticks(straight(night, night + 5 * H))
+    assert [f"{mark.day} {mark.label}".strip() for mark in over[:3]] == ["18 Nov 22:00", "23:00", "19 Nov"]
 
 
 def test_narrow_screens_keep_few_labels() -> None:

@@ -244,3 +244,18 @@ def test_versions_are_compared(client: Client, store: Store) -> None:
     said = " ".join(re.sub(r"<[^>]+>", " ", text).split())
     assert "differs in 4" in said
     assert re.search(r"status unset error end \d+ \d+ card visa – try – 1", said)
+
+
+def test_frames_of_ones_own_come_before_a_long_stack(client: Client, store: Store) -> None:
+    library = [f'  File "/x/site-packages/gate{n}.py", line 1, in go' for n in range(9)]
+    own = ['  File "shop/pay.py", line 8, in pay', '  File "shop/card.py", line 3, in charge']
+    stack = "\n".join(["Traceback", own[0], *library, own[1], "Declined: no"])
+    told = event(
+        "exception", 5, exception__type="Declined", exception__message="no", exception__stacktrace=stack
+    )
+    span = shop.span("pay", 0, 10, events=[told])
+    store.put(batch(span))
+    text = client.get(path_of(span)).content.decode()
+    first, _, rest = text.split("Raw JSON")[0].partition("whole stack, 13 lines")
+    assert first.count('class="own"') == 2 and "gate0" not in first
+    assert rest.count("gate") == 9 and rest.count('class="own"') == 2

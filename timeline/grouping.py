@@ -21,6 +21,7 @@ CONVENTIONS = {
 }
 OWN = "Attributes"
 _GROUP = {namespace: group for group, namespaces in CONVENTIONS.items() for namespace in namespaces}
+MOST_OWN = 5  # frames of one's own shown before the whole stack
 MOST_TEXT = 20_000  # characters of one value on a page
 LIBRARY = (
     "/site-packages/",
@@ -48,6 +49,12 @@ class Thrown:
     type: str
     message: str
     stack: list[tuple[str, bool]]
+
+    @property
+    def own(self) -> list[str]:
+        """The lines of the sender's own code, where they are worth showing before all of a long stack."""
+        own = [line for line, is_own in self.stack if is_own]
+        return own[:MOST_OWN] if len(own) < len(self.stack) > MOST_OWN else []
 
 
 def groups(attributes: Mapping[str, Any]) -> list[tuple[str, list[Attribute]]]:

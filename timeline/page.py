@@ -120,7 +120,7 @@ def _windows(reading: Reading, path: str) -> dict[str, str]:
         "next_href": _next(reading, path),
         "previous_href": asked.address(path, gone, at=str(max(1, first + 1 - limit))) if first else "",
         "start_href": asked.address(path, gone, at="1") if first else "",
-        "end_href": asked.address(path, gone, at=str(last + 1)) if reading.following and first < last else "",
+        "end_href": asked.address(path, gone, at=str(last + 1)) + "#end" if reading.following else "",
     }
 
 

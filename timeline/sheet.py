@@ -36,7 +36,7 @@ def sheet(reading: Reading, axis: Axis, path: str, zone: tzinfo, hues: dict[str,
         "axis_start": moments.full(axis.start, zone),
         "ticks": [
             # The last label would run out of the plot.
-            (percent(tick.at), tick.label, tick.rank if tick.at < 95 else 2)
+            (percent(tick.at), tick.label, tick.rank if tick.at < 95 else 2, tick.day)
             for tick in ticks(axis, _offset_ns(axis, zone), origin(reading))
         ],
         "gaps": _gaps(axis, reading, path),

@@ -2,7 +2,7 @@
 
 Every record gets exactly one place, and the same records get the same places in any order of arrival. A record is a
 number, a node: chapters first, then spans, events, logs, transitions and groups, each sorted by time and identity, so
-comparing numbers settles ties. `growing` makes it, `kin` decides parents, `order` places; `plan` folds and filters what stands here.
+comparing numbers settles ties. `growing` makes it, `kin` decides parents, `order` places; `plan` folds and filters.
 """
 
 from collections import Counter

@@ -4,7 +4,7 @@ Short flows are labelled by the time since their start, long ones by the reader'
 Where every label would not fit a narrow screen, `rank` says which go first: 0 stays everywhere, 1 leaves.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from timeline.layout.axis import MARGIN, Axis, Segment
@@ -28,6 +28,7 @@ class Tick:
     at: float
     label: str
     rank: int
+    day: str = ""  # stands before the label where there is room on a wide screen
 
 
 def ticks(axis: Axis, offset_ns: int = 0, origin: int | None = None) -> list[Tick]:
@@ -37,10 +38,35 @@ def ticks(axis: Axis, offset_ns: int = 0, origin: int | None = None) -> list[Tic
     for segment in axis.segments:
         if not segment.idle:
             told = _in_segment(segment, offset_ns, None if many else origin, many)
-            edge = segment.left + segment.width + (MARGIN if segment is axis.segments[-1] else 0)
-            # A label may not reach into the zigzag of the next folded stretch.
+            edge = _edge(axis, segment.left)
             found += [(at, label) for at, label in told if not many or at + wide(label) <= edge]
-    return _spaced(found)
+    marks = _spaced(found)
+    return marks if origin is not None and not many else _dated(axis, marks, offset_ns)
+
+
+def _dated(axis: Axis, marks: list[Tick], offset_ns: int) -> list[Tick]:
+    """On an axis of several days each first clock of a day names it, where there is room up to the next label."""
+    before = (axis.start + offset_ns) // DAY
+    if before == (axis.end + offset_ns) // DAY:
+        return marks
+    found, before = [], before - 1
+    for place, tick in enumerate(marks):
+        day = (axis.time_at(tick.at) + offset_ns) // DAY
+        name = clock(day * DAY, 0, DAY)
+        following = marks[place + 1].at if place + 1 < len(marks) else 100.0
+        room = min(following, _edge(axis, tick.at)) - tick.at
+        is_clock = ":" in tick.label
+        fits = is_clock and day != before and wide(f"{name} {tick.label}") <= room
+        found.append(replace(tick, day=name) if fits else tick)
+        if fits or not (is_clock or tick.label.startswith("+")):
+            before = day
+    return found
+
+
+def _edge(axis: Axis, at: float) -> float:
+    """Up to where a label may reach: not into the zigzag of the next folded stretch."""
+    segment = next(part for part in reversed(axis.segments) if part.left <= at)
+    return segment.left + segment.width + (MARGIN if segment is axis.segments[-1] else 0)
 
 
 def wide(label: str) -> float:
