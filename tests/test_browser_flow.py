@@ -149,6 +149,15 @@ def test_scrolling_brings_the_next_windows_and_the_ones_before(page: Page, serve
     expect(page.locator(".pages")).to_contain_text(re.compile(r"rows 5\d\d–"))
 
 
+def test_the_last_row_is_a_click_away(page: Page, served: str, store: Store) -> None:
+    page.goto(served + long_request(store))
+    page.evaluate("document.querySelector('.pages').scrollIntoView()")
+    page.get_by_role("link", name="last", exact=True).click()
+    expect(page.locator(".row", has_text="step 1099")).to_be_in_viewport()
+    page.reload()
+    expect(page.locator(".row", has_text="step 1099")).to_be_in_viewport()
+
+
 def long_request(store: Store) -> str:
     shop, trace = Service("shop"), trace_id("long")
     root = shop.span("root", 0, 5_000, trace=trace)

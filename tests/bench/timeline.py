@@ -122,8 +122,11 @@ def fetch(address: str, forget: product.Running | None = None) -> tuple[float, i
     asked = urllib.request.Request(address, headers={"Accept-Encoding": "gzip"})
     began = time.perf_counter()
     with urllib.request.urlopen(asked) as answer:
-        size = len(answer.read())
-    return time.perf_counter() - began, size
+        body = answer.read()
+    took = time.perf_counter() - began
+    if PREPARING in gzip.decompress(body):
+        raise SystemExit(f"{address} answered with its progress, not with rows")
+    return took, len(body)
 
 
 def address_trace(address: str) -> bytes:
