@@ -18,6 +18,7 @@ import pytest
 from tests import product
 from tests.product import Running
 from tracing import child, postgres
+from tracing.cluster import locate
 from tracing.unavailable import SENTENCE
 
 READY = "Threadline is ready"
@@ -214,8 +215,11 @@ def test_a_second_one_on_the_same_home_shares_its_database(up: Running) -> None:
     assert accepts(up)
 
 
-def test_receiving_says_503_before_the_database_is_there(tmp_path: Path) -> None:
-    """As `up` starts it; by hand it would not start."""
+@pytest.mark.parametrize(
+    "more", [{"DATABASE_URL": "postgresql://127.0.0.1:1/none"}, {}], ids=["one's own", "embedded"]
+)
+def test_receiving_says_503_before_the_database_is_there(tmp_path: Path, more: dict[str, str]) -> None:
+    """As `up` starts it, which brings the embedded one itself; by hand it would not start."""
     otlp, over_grpc = product.free_ports(2)
     with subprocess.Popen(
         [
@@ -226,7 +230,7 @@ def test_receiving_says_503_before_the_database_is_there(tmp_path: Path) -> None
             f"--otlp-port={otlp}",
             f"--grpc-port={over_grpc}",
         ],
-        env=product.environ(tmp_path, {"DATABASE_URL": "postgresql://127.0.0.1:1/none"}),
+        env=product.environ(tmp_path, more),
         cwd=product.ROOT,
         stderr=subprocess.DEVNULL,
     ) as process:
@@ -243,6 +247,7 @@ def test_receiving_says_503_before_the_database_is_there(tmp_path: Path) -> None
             assert 1 <= int(answer.value.headers["Retry-After"]) <= 9
         process.send_signal(signal.SIGTERM)
         assert process.wait(15) == 0
+    assert not locate(tmp_path).data.exists()  # nor does it become the owner of one
 
 
 def page(url: str) -> str:

@@ -69,7 +69,7 @@ def dispatch(argv: list[str]) -> int:
     if known is None and not name.startswith("-") and name != "help":
         raise Sentence(f"There is no command {name!r}; `manage.py help` lists them all.")
     with contextlib.ExitStack() as stack:
-        if settings.EMBEDDED and name in NEED_DATABASE and not {"-h", "--help"} & set(argv):
+        if settings.EMBEDDED and name in NEED_DATABASE and not leaves_database(argv):
             from tracing import postgres
 
             stack.enter_context(postgres.running(settings.HOME))
@@ -77,6 +77,15 @@ def dispatch(argv: list[str]) -> int:
             return own(name, argv)
         execute_from_command_line(argv)
     return 0
+
+
+def leaves_database(argv: list[str]) -> bool:
+    """Whether somebody else brings the database: who waits for it, or helps one who has it, must not become its owner.
+
+    Under load a receiver of `up` was there before `up` itself, made the data folder instead of answering 503, and the
+    database would have ended with it.
+    """
+    return any(word in ("-h", "--help", "--wait") or word.startswith("--take") for word in argv)
 
 
 def own(name: str, argv: list[str]) -> int:
