@@ -1,12 +1,40 @@
 """The small tables that people and the product itself fill in: rules, their jobs, senders.
 
 The large tables (records, flows, chapters, members, states) are partitioned, written by COPY and read by SQL;
-they live in `migrations/0001_schema.sql`, with the reason of each index beside it.
+they live in `migrations/0001_schema.sql`, with the reason of each index beside it. What people tell the watcher is
+`tracing.people`.
 """
 
 from typing import ClassVar
 
 from django.db import models
+
+from tracing.people import (
+    Calendar,
+    Channel,
+    Closure,
+    ExpectationRule,
+    Follow,
+    Maintenance,
+    Note,
+    Route,
+    TypeSettings,
+)
+
+__all__ = [
+    "Calendar",
+    "Channel",
+    "Closure",
+    "ExpectationRule",
+    "Follow",
+    "Maintenance",
+    "Note",
+    "Route",
+    "Rule",
+    "RuleJob",
+    "Sender",
+    "TypeSettings",
+]
 
 
 class Rule(models.Model):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tracing import cluster, database
+from tracing import clock, cluster, database
 from tracing.sentence import Sentence
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -84,6 +84,16 @@ URL = web_address("THREADLINE_URL", f"http://{f'[{HOST}]' if ':' in HOST else HO
 REDACT = words("THREADLINE_REDACT")
 # Web pages (their origins) that may send from a browser; `*` is every page.
 CORS_ORIGINS = origins("THREADLINE_CORS_ORIGINS")
+
+# A file that says what time it is, for drills and tests that judge the past fast (`tracing.clock`).
+CLOCK = text("THREADLINE_CLOCK", "")
+if CLOCK:
+    try:
+        clock.follow(Path(CLOCK))
+    except (OSError, ValueError):
+        raise Sentence(
+            f"THREADLINE_CLOCK must name a file of 8 bytes, and {CLOCK} is none. Unset it."
+        ) from None
 
 # Nothing is signed while there are no users; Django wants a key all the same.
 SECRET_KEY = text("THREADLINE_SECRET", "") or secrets.token_urlsafe(48)
