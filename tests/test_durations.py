@@ -1,10 +1,10 @@
-"""Lengths of time in people's words (`tracing.watch.durations`)."""
+"""Lengths of time in people's words (`tracing.durations`)."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracing.watch.durations import LONGEST_NS, SECOND_NS, parse_duration, write_duration
+from tracing.durations import LONGEST_NS, SECOND_NS, parse_duration, write_duration
 
 MINUTE, HOUR, DAY = 60 * SECOND_NS, 3_600 * SECOND_NS, 86_400 * SECOND_NS
 
