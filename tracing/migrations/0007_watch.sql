@@ -154,8 +154,8 @@ CREATE TABLE tally (
     records integer NOT NULL,
     errors integer NOT NULL,
     retries integer NOT NULL,
-    lengths smallint[] NOT NULL,               -- how long milestones took, counts in buckets of `tracing.watch.buckets`; empty for all else
-    delays smallint[] NOT NULL                 -- how long after their end records came, in the same buckets
+    lengths bytea NOT NULL,                    -- how long milestones took: a byte each, its bucket (`tracing.buckets`)
+    delays bytea NOT NULL                      -- how long after their end runs of records came, a byte each
 );
 
 CREATE TABLE volume (
