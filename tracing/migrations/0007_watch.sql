@@ -190,6 +190,12 @@ CREATE TABLE awake (
 );
 CREATE INDEX awake_until ON awake (until_ns);
 
+-- When all senders' records stopped at once although we were there: something between them and us.
+CREATE TABLE blind (
+    from_ns bigint PRIMARY KEY,                -- our clock
+    until_ns bigint                            -- NULL while it lasts
+);
+
 -- How long flows of a type stay at a step, and what comes next (`tracing.watch.learning`).
 CREATE TABLE learned (
     type text NOT NULL,
