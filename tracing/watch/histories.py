@@ -43,8 +43,9 @@ UNION ALL
 SELECT m.flow_id, l.time_ns, l.event_name, l.service FROM unnest(%(flows)s::bytea[]) AS n(flow_id), LATERAL (
     SELECT * FROM member WHERE flow_id = n.flow_id AND day >= %(day)s AND log_ids <> ''::bytea LIMIT %(latest)s
 ) AS m, LATERAL (
-    SELECT substring(m.log_ids FROM place FOR 16) AS log_id FROM generate_series(1, length(m.log_ids), 16) AS place
-) AS one JOIN log l ON l.log_id = one.log_id AND l.day = m.day WHERE l.event_name <> ''
+    SELECT substring(m.log_ids FROM place FOR 16) AS log_id, m.day AS day
+    FROM generate_series(1, length(m.log_ids), 16) AS place
+) AS one JOIN log l ON l.log_id = one.log_id AND l.day = one.day WHERE l.event_name <> ''
 """
 
 

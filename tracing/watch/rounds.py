@@ -42,15 +42,14 @@ _FOLLOWED = "SELECT DISTINCT flow_id FROM tracing_follow"
 # A storing transaction that has the flow holds it until it ends; what it brought is seen here then.
 _HOLD = "SELECT flow_id, xid::text FROM flow WHERE flow_id = ANY(%s) ORDER BY flow_id FOR SHARE"
 _WRITE = """
-UPDATE expectation e SET looks_ns = n.looks_ns, wakes = n.wakes, verdict = n.verdict, verdict_since_ns = n.verdict_since_ns,
+UPDATE expectation e SET looks_ns = n.looks_ns, wakes = n.wakes = 1, verdict = n.verdict, verdict_since_ns = n.verdict_since_ns,
     step = n.step, system = n.system, since_ns = n.since_ns, heard_ns = n.heard_ns, awaited_step = n.awaited_step,
     awaited_system = n.awaited_system, expected_ns = n.expected_ns, late_ns = n.late_ns, stuck_ns = n.stuck_ns,
-    source = n.source, reason = n.reason, quiet = n.quiet, evidence = n.evidence::jsonb, judged_ns = %s, faults = 0
+    source = n.source, reason = n.reason, quiet = n.quiet = 1, evidence = n.evidence::jsonb, judged_ns = %s, faults = 0
 FROM unnest(%b::bytea[], %b::bigint[], %b::bigint[], %b::int[], %b::text[], %b::bigint[], %b::text[], %b::text[], %b::bigint[],
     %b::bigint[], %b::text[], %b::text[], %b::bigint[], %b::bigint[], %b::bigint[], %b::text[], %b::text[], %b::int[], %b::text[])
-    AS n(flow_id, claimed_ns, looks_ns, wakes_, verdict, verdict_since_ns, step, system, since_ns, heard_ns, awaited_step,
-    awaited_system, expected_ns, late_ns, stuck_ns, source, reason, quiet_, evidence),
-    LATERAL (SELECT n.wakes_ = 1 AS wakes, n.quiet_ = 1 AS quiet) AS flags
+    AS n(flow_id, claimed_ns, looks_ns, wakes, verdict, verdict_since_ns, step, system, since_ns, heard_ns, awaited_step,
+    awaited_system, expected_ns, late_ns, stuck_ns, source, reason, quiet, evidence)
 WHERE e.flow_id = n.flow_id AND e.looks_ns = n.claimed_ns
 RETURNING e.flow_id
 """
@@ -193,7 +192,9 @@ def _write_all(
         _write(connection, judged, now, followed, eager)
     except psycopg.DataError:
         if len(judged) == 1:
-            logger.exception("the verdict on %s could not be written; it is put off", judged[0].due.flow_id.hex())
+            logger.exception(
+                "the verdict on %s could not be written; it is put off", judged[0].due.flow_id.hex()
+            )
             connection.execute(_PUT_OFF, (now, [judged[0].due.flow_id], now))
             return
         middle = len(judged) // 2
@@ -211,15 +212,19 @@ def _write(
         written = {bytes(row[0]) for row in cursor.fetchall()}
         turned = [flip for one in settled if one.due.flow_id in written for flip in _flips(one, now)]
         if turned:
-            cursor.execute(_FLIPS, [arrays.array("b", sorted(followed)), *arrays.columns("bbqqttttt", turned)])
+            cursor.execute(
+                _FLIPS, [arrays.array("b", sorted(followed)), *arrays.columns("bbqqttttt", turned)]
+            )
 
 
-def _settled(
-    cursor: psycopg.Cursor[tuple[Any, ...]], judged: Sequence[Judged], now: int
-) -> list[Judged]:
+def _settled(cursor: psycopg.Cursor[tuple[Any, ...]], judged: Sequence[Judged], now: int) -> list[Judged]:
     """Those that did not move since they were read. Only whose verdict turns is held fast to know it."""
     ordered = sorted(judged, key=lambda one: one.due.flow_id)
-    turning = [one.due.flow_id for one in ordered if one.standing.verdict in WRONG and one.standing.verdict != one.due.verdict]
+    turning = [
+        one.due.flow_id
+        for one in ordered
+        if one.standing.verdict in WRONG and one.standing.verdict != one.due.verdict
+    ]
     if not turning:
         return ordered
     held = {bytes(row[0]): row[1] for row in cursor.execute(_HOLD, (turning,)).fetchall()}
@@ -246,7 +251,6 @@ def _row(one: Judged, followed: set[bytes], eager: bool) -> tuple[Any, ...]:
         wait.reason if wait else None, int(wait.quiet) if wait else 0, json.dumps(dict(standing.evidence)),
     )
     # fmt: on
-
 
 
 def _flips(one: Judged, now: int) -> list[Flip]:
