@@ -77,7 +77,7 @@ def as_pace(
         passed, waiting,
         p50=facts.get("p50"), p90=facts.get("p90"), p95=facts.get("p95"), p99=facts.get("p99"),
         threshold=threshold, level=level, needed=facts.get("needed", 29), is_end=is_end,
-        plateau=facts.get("plateau", 0.0),
+        plateau=facts.get("plateau", 0.0), quiet=facts.get("quiet", False),
         ways=tuple(Way(one["step"], one["system"], one["share"]) for one in facts.get("ways", ())),
     )  # fmt: skip
 

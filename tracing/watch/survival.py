@@ -81,12 +81,15 @@ def pace(
     passed_weights: Values | None = None,
     waiting_weights: Values | None = None,
     usual_life_ns: int | None = None,
+    *,
+    no_end: bool = False,
 ) -> Pace:
     """What durations of a step say of it; `ways` stays empty.
 
     `passed_ns`: how long flows stayed that went on. `waiting_ns`: how long those were there that had not when they were last
     looked at, cut where we became blind. Weights (`weights`) default to 1; smallest numbers are of flows, not of weights.
-    `usual_life_ns`: how long flows of the type usually live, None where no one knows.
+    `usual_life_ns`: how long flows of the type usually live, None where no one knows. `no_end`: a person said that the step
+    is none, so whoever stays is stuck, however many.
 
     Threshold: 1.5 x the upper limit of p99; where that does not exist, 2 x that of p95, else of p90 (`level` says
     which), at least 60 s. None while too little was seen, at an end, and where 5 to 50 % stay (somebody has to say
@@ -95,10 +98,10 @@ def pace(
     seen = _seen(passed_ns, waiting_ns, passed_weights, waiting_weights)
     passed, waiting = len(seen.passed), len(seen.waiting)
     if not passed:
-        ends = _long(seen, _life_ns(usual_life_ns)) >= FEWEST
+        ends = not no_end and _long(seen, _life_ns(usual_life_ns)) >= FEWEST
         return Pace(passed, waiting, is_end=ends, plateau=1.0 if ends else 0.0)
     curve = _curve(seen)
-    ends = _is_end(seen, curve, usual_life_ns)
+    ends = not no_end and _is_end(seen, curve, usual_life_ns)
     plateau = float(curve.share[-1]) if ends else _plateau(seen, curve)
     if plateau:
         curve = _curve(_without_stuck(seen, curve))
@@ -112,7 +115,7 @@ def pace(
         plateau=plateau,
         is_end=ends,
     )
-    return known if plateau >= STUCK_BELOW else _with_threshold(known, curve)
+    return known if plateau >= STUCK_BELOW and not no_end else _with_threshold(known, curve)
 
 
 def pace_of_finished(passed_ns: Values, passed_weights: Values | None = None) -> Pace:
