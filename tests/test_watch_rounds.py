@@ -14,7 +14,7 @@ from tracing.mentions import flow_id
 from tracing.noting import AGAIN_NS, FIRST_LOOK_NS
 from tracing.records import Span
 from tracing.storing import Store
-from tracing.watch import rounds
+from tracing.watch import judging, rounds
 from tracing.watch.lore import DELAY_NS
 from tracing.watch.rounds import Rounds
 
@@ -196,7 +196,7 @@ def test_one_bad_row_is_put_off_alone(
     store: Store, worker: psycopg.Connection, at: At, rule: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(store, at, said("1", "paid", 0), said("2", "paid", 0))
-    real = rounds.judge
+    real = judging.judge
 
     def fails(course: Any, *rest: Any) -> Any:
         if course.key == "1":

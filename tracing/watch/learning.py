@@ -42,6 +42,10 @@ ON CONFLICT (type, environment, step, source) DO UPDATE SET passed = excluded.pa
     threshold_ns = excluded.threshold_ns, level = excluded.level, is_end = excluded.is_end, facts = excluded.facts,
     learned_ns = excluded.learned_ns
 """
+_BEFORE = """
+SELECT step, source, passed, waiting, threshold_ns, level, is_end, facts FROM learned
+WHERE type = %s AND environment = %s AND source <> 'series'
+"""
 _FORGET = """
 DELETE FROM learned WHERE type = %s AND environment = %s AND learned_ns < %s AND source <> 'series'
 """
@@ -95,7 +99,7 @@ def learn(connection: psycopg.Connection, type: str, environment: str, now: int)
     past = histories.read(connection, type, environment, now)
     customs = loading.customs(connection).get(type, Customs())
     blind = loading.blind(connection, now)
-    before = loading.paces(connection)
+    before = _known(connection, type, environment)
     found: dict[str, Pace] = {}
     with connection.transaction():
         # A type without a step is known to have none.
@@ -103,17 +107,30 @@ def learn(connection: psycopg.Connection, type: str, environment: str, now: int)
         for source in (STATE, MILESTONE):
             of_source = [one for one in past if one.source == source]
             for step, (pace, facts) in paces_of(of_source, customs, blind).items():
-                found[step] = pace
-                _write(connection, (type, environment, step, source), pace, facts, now)
-                _hasten(
-                    connection,
-                    (type, environment, step),
-                    before.get((type, environment, step, source)),
-                    pace,
-                    now,
-                )
+                known, held_since_ns = before.get((step, source), (None, None))
+                kept = _held(known, held_since_ns, pace, now)
+                if kept is not pace:
+                    facts["held_since_ns"] = held_since_ns or now
+                found[step] = kept
+                _write(connection, (type, environment, step, source), kept, facts, now)
+                _hasten(connection, (type, environment, step), known, kept, now)
         connection.execute(_FORGET, (type, environment, now))
     return found
+
+
+def _known(
+    connection: psycopg.Connection, type: str, environment: str
+) -> dict[tuple[str, str], tuple[Pace, int | None]]:
+    """By step and source what was learned last, and since when its threshold is held although less is known."""
+    rows = connection.execute(_BEFORE, (type, environment)).fetchall()
+    return {(row[0], row[1]): (loading.as_pace(*row[2:]), row[7].get("held_since_ns")) for row in rows}
+
+
+def _held(known: Pace | None, held_since_ns: int | None, pace: Pace, now: int) -> Pace:
+    """A queue makes what is learned of a step uncertain just while it matters: what was known before holds on."""
+    if known is None or known.threshold is None:
+        return pace
+    return survival.held(known, pace, 0 if held_since_ns is None else now - held_since_ns)
 
 
 def paces_of(
