@@ -8,7 +8,7 @@ import json
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any
 
@@ -18,6 +18,7 @@ from tracing.clock import now_ns
 from tracing.watch import histories, loading, survival
 from tracing.watch.blindness import watched_ns
 from tracing.watch.customs import Customs, owned
+from tracing.watch.heartbeat import heartbeat
 from tracing.watch.histories import History
 from tracing.watch.lore import Stretch
 from tracing.watch.standing import Pace, Step, Way
@@ -29,7 +30,8 @@ PATIENCE = 20
 MOST_STEPS, MOST_WAYS = 200, 8
 FALSE = 0.01  # of the flows that went on, alarms that would have been false
 RECURRING = 1.4  # visits of one step by one flow
-STATE, MILESTONE = "state", "milestone"
+STATE, MILESTONE, SERIES = "state", "milestone", "series"
+FEWEST_BEGINNINGS = 8  # as `judging.SURE_INTERVALS`: fewer look even by chance
 
 _TYPES = """
 SELECT type, environment, (SELECT max(learned_ns) FROM learned l WHERE (l.type, l.environment) = (k.type, k.environment))
@@ -46,6 +48,12 @@ _BEFORE = """
 SELECT step, source, passed, waiting, threshold_ns, level, is_end, facts FROM learned
 WHERE type = %s AND environment = %s AND source <> 'series'
 """
+_BEGUN = """
+SELECT first_ns FROM (
+    SELECT first_ns, activity FROM flow WHERE type = %s AND environment = %s ORDER BY activity DESC, flow_id DESC LIMIT 60
+) AS newest WHERE first_ns IS NOT NULL
+"""
+_NO_RHYTHM = "DELETE FROM learned WHERE type = %s AND environment = %s AND source = 'series'"
 _FORGET = """
 DELETE FROM learned WHERE type = %s AND environment = %s AND learned_ns < %s AND source <> 'series'
 """
@@ -115,7 +123,19 @@ def learn(connection: psycopg.Connection, type: str, environment: str, now: int)
                 _write(connection, (type, environment, step, source), kept, facts, now)
                 _hasten(connection, (type, environment, step), known, kept, now)
         connection.execute(_FORGET, (type, environment, now))
+        _learn_rhythm(connection, type, environment, now)
     return found
+
+
+def _learn_rhythm(connection: psycopg.Connection, type: str, environment: str, now: int) -> None:
+    """Whether flows of the type begin at even intervals, and at which."""
+    begun = [row[0] for row in connection.execute(_BEGUN, (type, environment)).fetchall()]
+    beat = heartbeat(begun)
+    if beat is None or beat.intervals < FEWEST_BEGINNINGS:
+        connection.execute(_NO_RHYTHM, (type, environment))
+        return
+    facts = {"period_ns": beat.period_ns, "beats": beat.intervals + 1, "spread": beat.spread}
+    _write(connection, (type, environment, "", SERIES), Pace(beat.intervals, 0), facts, now)
 
 
 def _known(
@@ -196,6 +216,7 @@ def _paced(
     pace = survival.pace(told.passed, told.waiting, passed, waiting, life_ns, no_end=no_end)
     gone = sum(told.ways.values())
     ways = [Way(step, system, count / gone) for (step, system), count in told.ways.most_common(MOST_WAYS)]
+    pace = replace(pace, ways=tuple(ways))
     threshold = pace.threshold
     late = 0 if threshold is None else sum(one > threshold for one in told.passed)
     lost = 0 if threshold is None else sum(one > threshold for one in told.waiting)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import psycopg
 
-from tracing.watch.detectors import failed, waits
+from tracing.watch.detectors import failed, series, waits
 from tracing.watch.finding import Finding
 
 logger = logging.getLogger(__name__)
@@ -33,6 +33,7 @@ class Detector(NamedTuple):
 
 DETECTORS: tuple[Detector, ...] = (
     Detector("waits", ("late", "stuck", "abandoned_retry"), waits.find),
+    Detector("series", ("late", "stuck"), series.find),
     Detector("failed", ("failed",), failed.find),
 )
 
