@@ -148,6 +148,9 @@ def test_waits_for_a_silent_service_are_its_effect(worker: psycopg.Connection, t
     (cause,) = (row["problem_id"] for row in problems(worker) if row["kind"] == "silent_service")
     assert causes == {"wms": cause, "billing": None}
     reconcile(worker, answers(kinds=("silent_service",)), NOW + SECOND)
+    assert cause in {row["cause_id"] for row in problems(worker)}, "it was not heard yet"
+    heard(worker, "wms", NOW)
+    reconcile(worker, answers(kinds=("silent_service",)), NOW + 2 * SECOND)
     assert all(row["cause_id"] is None for row in problems(worker))
 
 
