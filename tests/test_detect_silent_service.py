@@ -38,7 +38,7 @@ def test_one_that_went_quiet(worker: psycopg.Connection) -> None:
     # What ingest has counted since, and nobody has summed up yet.
     insert(
         worker, "tally", minute=LAST, arrived=LAST, service="billing", environment="production", operation="",
-        records=12, errors=0, retries=0, lengths=[], delays=[],
+        records=12, errors=0, retries=0, lengths=b"", delays=b"",
     )  # fmt: skip
     assert silent_service.find(worker, NOW) == []
 
@@ -99,6 +99,12 @@ def test_it_resolves_when_it_is_heard_again(worker: psycopg.Connection, tmp_path
         with at(tmp_path, NOW + seconds * 10**9):
             keep(worker)
     assert [row["state"] for row in problems(worker)] == ["resolved"]
+
+
+def test_where_the_way_to_us_was_broken_nobody_was_silent(worker: psycopg.Connection) -> None:
+    arrived(worker, {"shop": 0, "wms": 0, "billing": 20})
+    insert(worker, "blind", from_ns=NOW - 30 * MINUTE, until_ns=NOW - 4 * MINUTE)
+    assert silent_service.find(worker, NOW) == []
 
 
 @pytest.mark.parametrize("silent", [{}, {"shop": 0}, {"shop": 0, "wms": 0}])

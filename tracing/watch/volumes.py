@@ -1,7 +1,7 @@
 """What services sent, by minute: ingest leaves a tally with each transaction, here they become one row a minute.
 
-`volume` goes by the sender's minute and tells milestones apart, `arrival` by ours. Silence, storms, slowness and blindness
-are judged by them; `delay_p99` says how late a service's records usually come. Fifteen days are kept.
+`volume` goes by the sender's minute and has milestones once more by their names, `arrival` by ours. Silence, storms,
+slowness and blindness are judged by them; `delay_p99` says how late a service's records usually come. Fifteen days are kept.
 """
 
 from collections.abc import Iterable
@@ -82,10 +82,21 @@ def summed(taken: Iterable[tuple[Any, ...]], now: int) -> tuple[Sums, Sums]:
     for service, environment, operation, minute, arrived, records, errors, retries, lengths, delays in taken:
         if now - KEPT_MINUTES <= minute <= now + AHEAD_MINUTES:
             key = {"service": service, "environment": environment, "operation": operation, "minute": minute}
-            _add(volume, key, {"records": records, "errors": errors, "retries": retries}, "lengths", lengths)
+            counts = {"records": records, "errors": errors, "retries": retries}
+            _add(volume, key, counts, "lengths", counted(lengths))
+        if operation:
+            continue  # a milestone is among the records of its service already
         key = {"service": service, "environment": environment, "minute": arrived}
-        _add(arrival, key, {"records": records}, "delays", delays)
+        _add(arrival, key, {"records": records}, "delays", counted(delays))
     return volume, arrival
+
+
+def counted(places: bytes) -> list[int]:
+    """A byte each, its bucket, as counts by bucket up to the last that holds any."""
+    found = [0] * (max(places) + 1) if places else []
+    for place in places:
+        found[min(place, buckets.BUCKETS - 1)] += 1
+    return found
 
 
 def delay_p99(connection: psycopg.Connection) -> dict[tuple[str, str], int]:

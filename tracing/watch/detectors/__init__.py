@@ -43,7 +43,7 @@ class Detector(NamedTuple):
 
 DETECTORS: tuple[Detector, ...] = (
     Detector("waits", ("late", "stuck", "abandoned_retry"), waits.find),
-    Detector("failed", ("failed",), failed.find),
+    Detector("failed", ("failed",), failed.find, every_s=4.0),
     Detector("conflict", ("conflict",), conflict.find, every_s=10.0),
     Detector("silent_service", ("silent_service",), silent_service.find, every_s=20.0),
     Detector("retry_storm", ("retry_storm",), retry_storm.find, every_s=20.0),

@@ -12,7 +12,7 @@ from typing import LiteralString, NamedTuple
 import psycopg
 
 from tracing.watch.finding import NEEDS_A_PERSON, Affected, Finding
-from tracing.watch.wording import counted, moment
+from tracing.watch.titles import counted, moment
 
 SETTLES_NS = 60_000_000_000
 MINUTE_NS = 60_000_000_000

@@ -11,7 +11,7 @@ from typing import LiteralString, NamedTuple
 import psycopg
 
 from tracing.watch.finding import NEEDS_A_PERSON, Affected, Finding
-from tracing.watch.wording import counted, moment
+from tracing.watch.titles import counted, moment
 
 MINUTE_NS = 60_000_000_000
 DAY_MINUTES = 1_440

@@ -15,7 +15,7 @@ import psycopg
 from tracing.watch.blindness import Stretch, overlap
 from tracing.watch.finding import WARNING, Affected, Finding
 from tracing.watch.holding import blind_stretches
-from tracing.watch.wording import counted, lasting, moment
+from tracing.watch.titles import counted, lasting, moment
 
 MINUTE_NS = 60_000_000_000
 DAY_NS = 1_440 * MINUTE_NS

@@ -10,7 +10,7 @@ from typing import LiteralString
 import psycopg
 
 from tracing.watch.finding import WARNING, Finding
-from tracing.watch.wording import counted, moment
+from tracing.watch.titles import counted, moment
 
 MINUTE_NS = 60_000_000_000
 WINDOW = 10  # minutes
@@ -24,7 +24,7 @@ MOST_SERVICES = 100
 _NOW: LiteralString = """
 WITH recent AS (
     SELECT service, environment, minute, sum(retries)::bigint AS retries, sum(records)::bigint AS records
-    FROM volume WHERE minute > %(now)s - 25 AND minute <= %(now)s + 1 GROUP BY service, environment, minute
+    FROM volume WHERE operation = '' AND minute > %(now)s - 25 AND minute <= %(now)s + 1 GROUP BY service, environment, minute
 ), latest AS (
     SELECT service, environment, max(minute) AS last FROM recent GROUP BY service, environment
     HAVING max(minute) >= %(now)s - %(stale)s
@@ -37,7 +37,7 @@ GROUP BY service, environment, last HAVING sum(retries) >= %(fewest)s ORDER BY 4
 # Retries of the hours before, each ending where the ten minutes begin.
 _BEFORE: LiteralString = """
 SELECT sum(retries)::bigint FROM volume
-WHERE service = %(service)s AND environment = %(environment)s
+WHERE service = %(service)s AND environment = %(environment)s AND operation = ''
     AND minute <= %(end)s AND minute > %(end)s - 60 * %(hours)s
 GROUP BY (%(end)s - minute) / 60
 """

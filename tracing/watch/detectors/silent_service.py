@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tracing.watch.blindness import FEW_MIN, collapsed_since, silent_since
 from tracing.watch.finding import NEEDS_A_PERSON, Finding
 from tracing.watch.holding import blind_stretches
-from tracing.watch.wording import moment
+from tracing.watch.titles import moment
 
 MINUTE_NS = 60_000_000_000
 MINUTES, DAYS, DAY = 360, 7, 1_440
@@ -31,7 +31,7 @@ SELECT day, service, environment, minute, records FROM generate_series(0, %(days
 ) AS a
 UNION ALL
 SELECT 0, service, environment, arrived, records FROM tally
-WHERE arrived > %(last)s - %(minutes)s AND arrived <= %(last)s
+WHERE arrived > %(last)s - %(minutes)s AND arrived <= %(last)s AND operation = ''
 """
 _LAST_HEARD: LiteralString = (
     "SELECT max(minute) FROM arrival WHERE service = %s AND environment = %s AND minute <= %s"

@@ -11,7 +11,7 @@ import psycopg
 
 from tracing.watch import buckets
 from tracing.watch.finding import WARNING, Finding
-from tracing.watch.wording import lasting
+from tracing.watch.titles import lasting
 
 MINUTE_NS = 60_000_000_000
 WINDOW, STALE, HOUR = 15, 15, 60  # minutes
