@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 EVERY_S = 2.0
 # Where the clock is set from outside, its movement is looked for this often.
-DRILL_S = 0.02
+DRILL_S = 0.01
 PROCESS = 8
 
 _TOUCH = """

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from tests.drill import drills
@@ -18,6 +19,7 @@ def main() -> None:
     options.add_argument("--orders", type=int, default=5_000)
     options.add_argument("--days", type=float, default=14.0)
     options.add_argument("--seed", type=int, default=4_711)
+    options.add_argument("--baseline", type=Path, help="a file that keeps the undisturbed run for other drills")
     options.add_argument("--kills", type=int, default=200)
     options.add_argument(
         "--watch", choices=("process", "turns"), default="process",

@@ -105,14 +105,14 @@ def end(process: subprocess.Popen[bytes], how: int = signal.SIGTERM) -> None:
 
 
 @contextlib.contextmanager
-def built(start_ns: int, more: dict[str, str] | None = None) -> Iterator[House]:
+def built(start_ns: int, more: dict[str, str] | None = None, fsync: str = "off") -> Iterator[House]:
     """A house with receivers; Django in this process works on its database, by the watchers' clock."""
     with tempfile.TemporaryDirectory(prefix="threadline-drill-") as folder:
         home = Path(folder)
         for name, value in {"THREADLINE_HOME": folder, **(more or {})}.items():
             os.environ[name] = value
         os.environ.pop("DATABASE_URL", None)
-        with postgres.running(home, {"fsync": "off"}) as server:
+        with postgres.running(home, {"fsync": fsync}) as server:
             house = House(home, conninfo(server.cluster.database()), start_ns, more or {})
             try:
                 migrating = house.begin("migrate", "--verbosity=0", follows=house.receiving)

@@ -2,6 +2,7 @@
 
 from hashlib import blake2b
 
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from tests import otlp_bodies
@@ -13,9 +14,13 @@ TOOK_NS = 80_000_000
 
 def body(delivery: Delivery) -> bytes:
     """An ExportTraceServiceRequest, protobuf."""
-    spans = [_span(event) for event in delivery.events]
-    found: bytes = otlp_bodies.traces(*spans, service=delivery.system).SerializeToString()
-    return found
+    request = ExportTraceServiceRequest()
+    by_system: dict[str, list[Span]] = {}
+    for event in delivery.events:
+        by_system.setdefault(COURSE[event.leg].system, []).append(_span(event))
+    for system, spans in by_system.items():
+        request.MergeFrom(otlp_bodies.traces(*spans, service=system))
+    return request.SerializeToString()
 
 
 def _span(event: Event) -> Span:
