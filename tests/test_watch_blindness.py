@@ -218,6 +218,7 @@ SPEAKS = steady(20, 0)
         # Who fell silent long before is not counted; nor is one that is slow a witness.
         ({"old": steady(20, 90), "shop": steady(20, 5), "billing": steady(20, 5)}, 175),
         ({"shop": steady(20, 5), "cron": counts(180, every(17))}, None),
+        ({"shop": steady(20, 5), "cron": counts(180, every(6))}, None),
         ({"shop": steady(20, 6), "billing": steady(30, 6), "cron": counts(180, every(17))}, 174),
         # Nobody knows them for an hour.
         ({"shop": steady(20, 5, 50), "billing": steady(30, 5, 50)}, None),

@@ -215,8 +215,8 @@ def test_a_rule_with_a_calendar_counts_open_hours() -> None:
 
 
 def test_a_rhythm_that_stops() -> None:
-    beats = [T0 + n * 10 * MINUTE for n in range(8)]
-    flow = course(("synced", "crm", 70 * 60), beats=beats, source="milestone")
+    beats = [T0 + n * 10 * MINUTE for n in range(10)]
+    flow = course(("synced", "crm", 90 * 60), beats=beats, source="milestone")
     known = lore(None)
     assert [at(flow, minutes, known).verdict for minutes in (9, 11, 20, 30)] == [
         "moving",

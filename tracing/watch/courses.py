@@ -44,10 +44,10 @@ SELECT c.flow_id, c.first_ns, coalesce(r.root_name, c.service) FROM unnest(%s::b
 _OPERATIONS = """
 SELECT m.flow_id, s.name, s.start_ns FROM unnest(%s::bytea[], %s::bigint[]) AS n(flow_id, said_ns)
 JOIN member m ON m.flow_id = n.flow_id AND m.day >= n.said_ns / 86400000000000, LATERAL (
-    SELECT substring(m.span_ids FROM place FOR 8) AS span_id, m.trace_id AS trace_id, m.day AS day
+    SELECT substring(m.span_ids FROM place FOR 8) AS span_id, m.trace_id AS trace_id, m.day AS day, n.said_ns AS said_ns
     FROM generate_series(1, length(m.span_ids), 8) AS place
 ) AS one JOIN span s ON s.trace_id = one.trace_id AND s.span_id = one.span_id AND s.day = one.day
-    AND s.start_ns > n.said_ns
+    AND s.start_ns > one.said_ns
 """
 
 

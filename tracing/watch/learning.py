@@ -8,7 +8,7 @@ import json
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any
 
@@ -18,6 +18,7 @@ from tracing.clock import now_ns
 from tracing.watch import histories, loading, survival
 from tracing.watch.blindness import watched_ns
 from tracing.watch.customs import Customs, owned
+from tracing.watch.heartbeat import heartbeat
 from tracing.watch.histories import History
 from tracing.watch.lore import Stretch
 from tracing.watch.standing import Pace, Step, Way
@@ -29,7 +30,8 @@ PATIENCE = 20
 MOST_STEPS, MOST_WAYS = 200, 8
 FALSE = 0.01  # of the flows that went on, alarms that would have been false
 RECURRING = 1.4  # visits of one step by one flow
-STATE, MILESTONE = "state", "milestone"
+STATE, MILESTONE, SERIES = "state", "milestone", "series"
+FEWEST_BEGINNINGS = 8  # as `judging.SURE_INTERVALS`: fewer look even by chance
 
 _TYPES = """
 SELECT type, environment, (SELECT max(learned_ns) FROM learned l WHERE (l.type, l.environment) = (k.type, k.environment))
@@ -42,6 +44,16 @@ ON CONFLICT (type, environment, step, source) DO UPDATE SET passed = excluded.pa
     threshold_ns = excluded.threshold_ns, level = excluded.level, is_end = excluded.is_end, facts = excluded.facts,
     learned_ns = excluded.learned_ns
 """
+_BEFORE = """
+SELECT step, source, passed, waiting, threshold_ns, level, is_end, facts FROM learned
+WHERE type = %s AND environment = %s AND source <> 'series'
+"""
+_BEGUN = """
+SELECT first_ns FROM (
+    SELECT first_ns, activity FROM flow WHERE type = %s AND environment = %s ORDER BY activity DESC, flow_id DESC LIMIT 60
+) AS newest WHERE first_ns IS NOT NULL
+"""
+_NO_RHYTHM = "DELETE FROM learned WHERE type = %s AND environment = %s AND source = 'series'"
 _FORGET = """
 DELETE FROM learned WHERE type = %s AND environment = %s AND learned_ns < %s AND source <> 'series'
 """
@@ -95,7 +107,7 @@ def learn(connection: psycopg.Connection, type: str, environment: str, now: int)
     past = histories.read(connection, type, environment, now)
     customs = loading.customs(connection).get(type, Customs())
     blind = loading.blind(connection, now)
-    before = loading.paces(connection)
+    before = _known(connection, type, environment)
     found: dict[str, Pace] = {}
     with connection.transaction():
         # A type without a step is known to have none.
@@ -103,17 +115,42 @@ def learn(connection: psycopg.Connection, type: str, environment: str, now: int)
         for source in (STATE, MILESTONE):
             of_source = [one for one in past if one.source == source]
             for step, (pace, facts) in paces_of(of_source, customs, blind).items():
-                found[step] = pace
-                _write(connection, (type, environment, step, source), pace, facts, now)
-                _hasten(
-                    connection,
-                    (type, environment, step),
-                    before.get((type, environment, step, source)),
-                    pace,
-                    now,
-                )
+                known, held_since_ns = before.get((step, source), (None, None))
+                kept = _held(known, held_since_ns, pace, now)
+                if kept is not pace:
+                    facts["held_since_ns"] = held_since_ns or now
+                found[step] = kept
+                _write(connection, (type, environment, step, source), kept, facts, now)
+                _hasten(connection, (type, environment, step), known, kept, now)
         connection.execute(_FORGET, (type, environment, now))
+        _learn_rhythm(connection, type, environment, now)
     return found
+
+
+def _learn_rhythm(connection: psycopg.Connection, type: str, environment: str, now: int) -> None:
+    """Whether flows of the type begin at even intervals, and at which."""
+    begun = [row[0] for row in connection.execute(_BEGUN, (type, environment)).fetchall()]
+    beat = heartbeat(begun)
+    if beat is None or beat.intervals < FEWEST_BEGINNINGS:
+        connection.execute(_NO_RHYTHM, (type, environment))
+        return
+    facts = {"period_ns": beat.period_ns, "beats": beat.intervals + 1, "spread": beat.spread}
+    _write(connection, (type, environment, "", SERIES), Pace(beat.intervals, 0), facts, now)
+
+
+def _known(
+    connection: psycopg.Connection, type: str, environment: str
+) -> dict[tuple[str, str], tuple[Pace, int | None]]:
+    """By step and source what was learned last, and since when its threshold is held although less is known."""
+    rows = connection.execute(_BEFORE, (type, environment)).fetchall()
+    return {(row[0], row[1]): (loading.as_pace(*row[2:]), row[7].get("held_since_ns")) for row in rows}
+
+
+def _held(known: Pace | None, held_since_ns: int | None, pace: Pace, now: int) -> Pace:
+    """A queue makes what is learned of a step uncertain just while it matters: what was known before holds on."""
+    if known is None or known.threshold is None:
+        return pace
+    return survival.held(known, pace, 0 if held_since_ns is None else now - held_since_ns)
 
 
 def paces_of(
@@ -179,6 +216,7 @@ def _paced(
     pace = survival.pace(told.passed, told.waiting, passed, waiting, life_ns, no_end=no_end)
     gone = sum(told.ways.values())
     ways = [Way(step, system, count / gone) for (step, system), count in told.ways.most_common(MOST_WAYS)]
+    pace = replace(pace, ways=tuple(ways))
     threshold = pace.threshold
     late = 0 if threshold is None else sum(one > threshold for one in told.passed)
     lost = 0 if threshold is None else sum(one > threshold for one in told.waiting)

@@ -24,6 +24,7 @@ FLOOR_NS = 60 * SECOND_NS
 HOUR_NS = 3_600 * SECOND_NS
 DAY_NS = 24 * HOUR_NS
 HALF_LIFE_NS = 7 * DAY_NS
+HELD_NS = 3 * DAY_NS
 # One-sided, as the smallest numbers of samples are: 0.95 of the standard normal distribution.
 Z = 1.6448536269514722
 DOUBT = 0.05
@@ -121,6 +122,18 @@ def pace(
 def pace_of_finished(passed_ns: Values, passed_weights: Values | None = None) -> Pace:
     """The same learned as if nobody waited: too short while flows are young. For comparison only."""
     return pace(passed_ns, (), passed_weights)
+
+
+def held(before: Pace, after: Pace, held_ns: int) -> Pace:
+    """What counts where the last look knew more than this one: `before`'s threshold, for three days at most.
+
+    While flows queue up, those that wait make high quantiles uncertain, and the alarm they raise would fall silent
+    because it is right. `held_ns`: for how long `before`'s threshold has been held already, 0 where it was learned.
+    """
+    ranks = (None, *(level for level, _, _, _ in reversed(LEVELS)))
+    if ranks.index(after.level) >= ranks.index(before.level) or held_ns >= HELD_NS:
+        return after
+    return replace(after, threshold=before.threshold, level=before.level, needed=before.needed, is_end=False)
 
 
 def curve(

@@ -1,7 +1,7 @@
 """What services sent, by minute: ingest leaves a tally with each transaction, here they become one row a minute.
 
-`volume` goes by the sender's minute and tells milestones apart, `arrival` by ours. Silence, storms, slowness and blindness
-are judged by them; `delay_p99` says how late a service's records usually come. Fifteen days are kept.
+`volume` goes by the sender's minute and has milestones once more by their names, `arrival` by ours. Silence, storms,
+slowness and blindness are judged by them; `delay_p99` says how late a service's records usually come. Fifteen days are kept.
 """
 
 from collections.abc import Iterable
@@ -84,6 +84,8 @@ def summed(taken: Iterable[tuple[Any, ...]], now: int) -> tuple[Sums, Sums]:
             key = {"service": service, "environment": environment, "operation": operation, "minute": minute}
             counts = {"records": records, "errors": errors, "retries": retries}
             _add(volume, key, counts, "lengths", counted(lengths))
+        if operation:
+            continue  # a milestone is among the records of its service already
         key = {"service": service, "environment": environment, "minute": arrived}
         _add(arrival, key, {"records": records}, "delays", counted(delays))
     return volume, arrival
@@ -94,6 +96,14 @@ def counted(places: bytes) -> list[int]:
     found = [0] * (max(places) + 1) if places else []
     for place in places:
         found[min(place, buckets.BUCKETS - 1)] += 1
+    return found
+
+
+def counted(places: bytes) -> list[int]:
+    """A byte each, its bucket, as counts by bucket up to the last that holds any."""
+    found = [0] * (max(places) + 1) if places else []
+    for place in places:
+        found[place] += 1
     return found
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tracing.watch.wording import counted, lasting, moment, short
+from tracing.watch.titles import counted, lasting, moment, short
 
 S = 1_000_000_000
 
