@@ -7,7 +7,7 @@ from django.urls import URLPattern, path, register_converter
 from django.urls.converters import StringConverter
 from django.views.generic import RedirectView
 
-from timeline.views import compare, find, flow, flows, now, record, rules, senders, settings
+from timeline.views import compare, find, flow, flows, now, record, rules, senders, settings, types
 
 
 class KeyConverter(StringConverter):
@@ -22,6 +22,8 @@ urlpatterns: list[URLPattern] = [
     path("", now.now, name="now"),
     path("flows", flows.flows, name="flows"),
     path("find", find.find, name="find"),
+    path("types", types.types, name="types"),
+    path("types/<str:type>", types.type_page),
     path("compare", compare.compare, name="compare"),
     path("settings", RedirectView.as_view(url="/settings/")),
     path("settings/", settings.overview, name="settings"),

@@ -93,6 +93,12 @@ def took(duration_ns: int | None) -> str:
 
 
 @register.filter
+def lasting(seconds: float) -> str:
+    """A length that a person gave in seconds."""
+    return moments.took(round(seconds * moments.SECOND_NS))
+
+
+@register.filter
 def number(value: Any) -> str:
     """`1,204`; an en dash for nothing."""
     return "–" if value is None else f"{value:,}"
