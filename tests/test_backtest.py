@@ -18,6 +18,7 @@ class Flow:
     key: str
     steps: Sequence[Step]
     seen_until_ns: int
+    first_ns: int | None = None
 
     @property
     def flow_id(self) -> bytes:
@@ -47,19 +48,15 @@ HOUR = 60 * MINUTE
         (Terms(HOUR, ends=frozenset({"shipped"})), {"slow": (65, 200), "lost": (65, None)}),
         # From the start until the awaited comes.
         (Terms(HOUR, awaited_step="shipped", from_start=True), {"slow": (60, 200), "lost": (60, None)}),
+        (Terms(HOUR, from_start=True), {"quick": (60, None), "slow": (60, None), "lost": (60, None)}),
+        (Terms(HOUR, from_start=True, ends=frozenset({"shipped"})), {"slow": (60, 200), "lost": (60, None)}),
+        # Counted from the start the step does not matter.
         (
-            Terms(HOUR, awaited_system="shop", awaited_step="shipped", from_start=True),
-            {"slow": (60, 200), "lost": (60, None)},
+            Terms(3 * HOUR, step="created", awaited_step="shipped", from_start=True),
+            {"slow": (180, 200), "lost": (180, None)},
         ),
-        (
-            Terms(HOUR, awaited_system="wms", from_start=True),
-            {"quick": (60, None), "slow": (60, None), "lost": (60, None)},
-        ),
-        # From the start, but too late already when the step is reached.
-        (
-            Terms(3 * MINUTE, step="paid", from_start=True),
-            {"quick": (5, 20), "slow": (5, 200), "lost": (5, None), "young": (995, None)},
-        ),
+        # The awaited step itself waits for nothing.
+        (Terms(HOUR, awaited_step="shipped"), {"slow": (65, 200), "lost": (65, None)}),
     ],
 )
 def test_what_is_too_long_is_an_alarm(terms: Terms, alarms: dict[str, tuple[int, int | None]]) -> None:
@@ -71,6 +68,12 @@ def test_what_is_too_long_is_an_alarm(terms: Terms, alarms: dict[str, tuple[int,
         for alarm in of_flows(ALL, terms).alarms
     }
     assert told == alarms
+
+
+def test_a_flow_begins_with_its_first_record() -> None:
+    early = Flow("early", SLOW.steps, SLOW.seen_until_ns, first_ns=-30 * MINUTE)
+    (alarm,) = of_flows([early], Terms(HOUR, awaited_step="shipped", from_start=True)).alarms
+    assert alarm.at_ns == 30 * MINUTE
 
 
 def test_what_it_says_of_itself() -> None:

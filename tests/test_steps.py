@@ -10,7 +10,7 @@ MINUTE = 60_000_000_000
 
 def learned(step: str, position: float | None = None, **more: object) -> LearnedStep:
     facts = {"position": position, "share": more.pop("share", None), "p50": more.pop("p50", None)}
-    facts |= {name: more.pop(name) for name in ("p90", "needed", "sampled") if name in more}
+    facts |= {name: more.pop(name) for name in ("p90", "needed", "sampled", "plateau") if name in more}
     values: dict[str, object] = {
         "source": "state", "passed": 40, "waiting": 2, "threshold_ns": None, "level": None, "is_end": False,
         "learned_ns": 1, "facts": facts,
@@ -74,6 +74,10 @@ def test_the_strip_is_the_main_line() -> None:
         (
             learned("a", threshold_ns=MINUTE, level="p99", sampled=True),
             "late after 1 m: 1.5 × the upper limit of p99 of 40; its sender drops traces, so grey and never told",
+        ),
+        (
+            learned("a", plateau=0.3),
+            "no deadline: 30 % stay here for good, and nobody has said whether it is an end",
         ),
         (None, "nothing learned yet"),
     ],

@@ -10,7 +10,7 @@ from typing import Any
 from timeline.moments import took
 from timeline.queries.types import LearnedStep, Standing
 from tracing.people import ExpectationRule, TypeSettings
-from tracing.watch.proposing import Seen, is_bad_word
+from tracing.watch.proposing import ASK_FROM, Seen, is_bad_word
 from tracing.watch.standing import Way
 
 # The threshold over the upper confidence limit of the quantile that the samples suffice for (`watch.learning`).
@@ -182,6 +182,8 @@ def learning_words(step: LearnedStep | None, end: str = "") -> str:
         return "nothing learned yet"
     if step.threshold_ns is None:
         needed = int(step.facts.get("needed") or NEEDED)
+        if step.passed >= needed and step.plateau >= ASK_FROM:
+            return f"no deadline: {percent(step.plateau)} stay here for good, and nobody has said whether it is an end"
         return f"learning, {min(step.passed, needed):,} of {needed:,}"
     level = step.level or "p99"
     words = (

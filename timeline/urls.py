@@ -7,7 +7,19 @@ from django.urls import URLPattern, path, register_converter
 from django.urls.converters import StringConverter
 from django.views.generic import RedirectView
 
-from timeline.views import compare, find, flow, flows, now, record, rules, senders, settings, types
+from timeline.views import (
+    compare,
+    find,
+    flow,
+    flows,
+    now,
+    record,
+    rules,
+    senders,
+    settings,
+    types,
+    typesettings,
+)
 
 
 class KeyConverter(StringConverter):
@@ -24,6 +36,7 @@ urlpatterns: list[URLPattern] = [
     path("find", find.find, name="find"),
     path("types", types.types, name="types"),
     path("types/<str:type>", types.type_page),
+    path("types/<str:type>/settings", typesettings.type_settings),
     path("compare", compare.compare, name="compare"),
     path("settings", RedirectView.as_view(url="/settings/")),
     path("settings/", settings.overview, name="settings"),

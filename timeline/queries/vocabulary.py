@@ -30,7 +30,7 @@ SELECT DISTINCT l.step, w.step, w.system FROM learned l,
     jsonb_to_recordset(coalesce(l.facts -> 'ways', '[]')) AS w(step text, system text)
 WHERE l.type = %(type)s AND l.step <> ''
 """
-_SERVICES = "SELECT DISTINCT unnest(services) FROM (SELECT services FROM flow WHERE type = %(type)s LIMIT 500) AS some"
+_SERVICES = "SELECT DISTINCT unnest(services) FROM (SELECT services FROM flow WHERE type = %(type)s LIMIT 500) AS any_of_them"
 
 
 @dataclass(frozen=True, slots=True)

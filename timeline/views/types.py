@@ -128,10 +128,12 @@ class _Told:
 
     def _linked(self, line: StepLine) -> dict[str, Any]:
         standing = line.standing
+        # Where others were counted, nobody stands here; where nobody was, it is not known.
+        uncounted = 0 if self.counts else None
         cells = [
             {
                 "name": name,
-                "count": getattr(standing, name) if standing else None,
+                "count": getattr(standing, name) if standing else uncounted,
                 "href": flows_url(self.type, self.environment, line.name, name),
             }
             for name in COUNTS

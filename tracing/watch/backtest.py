@@ -26,6 +26,8 @@ class History(Protocol):
     @property
     def key(self) -> str: ...
     @property
+    def first_ns(self) -> int | None: ...
+    @property
     def steps(self) -> Sequence[Step]: ...
     @property
     def seen_until_ns(self) -> int: ...
@@ -33,13 +35,16 @@ class History(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What is expected of a flow. An empty `step` is any; `ends` are the steps after which nothing is expected."""
+    """What is expected of a flow, as `tracing.watch.expecting.by_rules` takes it. An empty `step` is any.
+
+    Counted from the start, `step` does not matter, and the wait ends with the awaited step or the flow. `ends` are the
+    steps after which nothing is expected.
+    """
 
     within_ns: int
     grace_ns: int = 0
     step: str = ""
     awaited_step: str = ""
-    awaited_system: str = ""
     from_start: bool = False
     ends: frozenset[str] = frozenset()
 
@@ -114,13 +119,10 @@ def of_flows(histories: Iterable[History], terms: Terms, passing: Passing = plai
     alarms: list[Alarm] = []
     waits = 0
     for history in told:
-        raised = set[int]()
-        for arrived_ns, since_ns, over_ns in _waits(history.steps, terms):
+        for since_ns, over_ns in _waits(history, terms):
             waits += 1
-            # Counted from the start it may be too late already when the step is reached.
-            at_ns = max(arrived_ns, passing(since_ns, terms.length_ns))
-            if at_ns < (history.seen_until_ns if over_ns is None else over_ns) and at_ns not in raised:
-                raised.add(at_ns)
+            at_ns = passing(since_ns, terms.length_ns)
+            if at_ns < (history.seen_until_ns if over_ns is None else over_ns):
                 alarms.append(Alarm(history.flow_id, history.key, at_ns, over_ns))
     return Result(tuple(alarms), waits, len(told), *_stretch(told))
 
@@ -150,23 +152,14 @@ def _stretch(histories: Sequence[History]) -> tuple[int | None, int | None]:
     return from_ns, max((history.seen_until_ns for history in histories), default=None)
 
 
-def _waits(steps: Sequence[Step], terms: Terms) -> Iterator[tuple[int, int, int | None]]:
-    """When a flow came to wait, since when its time counts, and when the wait was over; None while it lasts."""
-    start_ns = steps[0].at_ns
-    if terms.from_start and not terms.step:
-        yield start_ns, start_ns, next((step.at_ns for step in steps if _fulfils(step, terms)), None)
+def _waits(history: History, terms: Terms) -> Iterator[tuple[int, int | None]]:
+    """Since when a flow waited, and when the wait was over; None while it lasts."""
+    steps = history.steps
+    if terms.from_start:
+        over = (step.at_ns for step in steps if step.name in terms.ends or step.name == terms.awaited_step)
+        yield steps[0].at_ns if history.first_ns is None else history.first_ns, next(over, None)
         return
     for at, step in enumerate(steps):
-        if terms.step in ("", step.name) and step.name not in terms.ends:
-            # Where it stands now is what is judged: any next step ends the wait, awaited or not.
-            over_ns = steps[at + 1].at_ns if at + 1 < len(steps) else None
-            yield step.at_ns, start_ns if terms.from_start else step.at_ns, over_ns
-
-
-def _fulfils(step: Step, terms: Terms) -> bool:
-    """Whether a step ends what was expected from the start: the awaited one, or the flow's end."""
-    if step.name in terms.ends:
-        return True
-    if not (terms.awaited_step or terms.awaited_system):
-        return False
-    return terms.awaited_step in ("", step.name) and terms.awaited_system in ("", step.system)
+        if terms.step in ("", step.name) and step.name not in terms.ends and step.name != terms.awaited_step:
+            # Where it stands is what is judged: any next step ends the wait, awaited or not.
+            yield step.at_ns, steps[at + 1].at_ns if at + 1 < len(steps) else None
