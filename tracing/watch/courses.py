@@ -1,0 +1,122 @@
+"""Reads flows' courses for the judge, a set at a time: where each has been, what it said, when it was heard.
+
+From the flow's own rows; what its traces tell beside that (`memberships`) is read only for those about to be called
+late. `judging` decides what to make of it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from tracing.watch.moving import Told, moves
+from tracing.watch.standing import Closed, Course, Stated, Step
+
+# Statements and chapters of one flow that are looked at: enough for a rhythm and for what several systems say.
+LATEST_STATEMENTS = 60
+LATEST_CHAPTERS = 100
+FEWEST_BEATS = 6
+
+_FLOWS = """
+SELECT f.flow_id, f.kind, f.type, f.key, f.environment, f.first_ns, f.last_ns, f.chapters, f.state IS NOT NULL,
+    f.step, f.step_system, f.step_ns, f.xid::text
+FROM flow f WHERE f.flow_id = ANY(%s)
+"""
+# The primary key serves it backwards.
+_ASSERTIONS = """
+SELECT a.flow_id, a.valid_ns, a.digest, a.state, a.system FROM unnest(%s::bytea[]) AS n(flow_id), LATERAL (
+    SELECT * FROM assertion WHERE flow_id = n.flow_id ORDER BY valid_ns DESC LIMIT %s
+) AS a
+"""
+_STATED = """
+SELECT flow_id, what, said_ns, by_ns, step, system, operation, attempt, most FROM stated WHERE flow_id = ANY(%s)
+ORDER BY said_ns
+"""
+_CLOSED = "SELECT flow_id, at_ns, reason, name FROM tracing_closure WHERE flow_id = ANY(%s) ORDER BY at_ns"
+_BEATS = """
+SELECT c.flow_id, c.first_ns FROM unnest(%s::bytea[]) AS n(flow_id), LATERAL (
+    SELECT flow_id, first_ns FROM chapter WHERE flow_id = n.flow_id AND first_ns IS NOT NULL
+    ORDER BY first_ns DESC LIMIT %s
+) AS c ORDER BY c.first_ns
+"""
+# What flows that promised another try began since: the spans that carry their key.
+_OPERATIONS = """
+SELECT m.flow_id, s.name, s.start_ns FROM unnest(%s::bytea[], %s::bigint[]) AS n(flow_id, said_ns)
+JOIN member m ON m.flow_id = n.flow_id AND m.day >= n.said_ns / 86400000000000
+JOIN span s ON s.trace_id = m.trace_id AND s.day = m.day AND s.start_ns > n.said_ns
+WHERE position(s.span_id IN m.span_ids) %% 8 = 1
+"""
+
+
+@dataclass(slots=True)
+class Read:
+    """A course, and the transaction that wrote the flow's row last: the verdict holds for this and no later one."""
+
+    course: Course
+    xid: str
+
+
+def read(connection: psycopg.Connection, flow_ids: Sequence[bytes]) -> dict[bytes, Read]:
+    """The courses of these flows; a flow that is gone is absent."""
+    rows = connection.execute(_FLOWS, (list(flow_ids),)).fetchall()
+    found = {row[0]: Read(_course(row), row[12]) for row in rows}
+    courses = {flow_id: one.course for flow_id, one in found.items()}
+    _add_states(connection, courses, [row[0] for row in rows if row[8]])
+    _add_stated(connection, courses)
+    for flow_id, *closed in connection.execute(_CLOSED, (list(courses),)).fetchall():
+        courses[flow_id].closed = Closed(*closed)
+    _add_beats(connection, courses, [row[0] for row in rows if row[7] >= FEWEST_BEATS])
+    return found
+
+
+def _course(row: tuple[Any, ...]) -> Course:
+    flow_id, kind, type, key, environment, first_ns, last_ns, _, _, step, system, step_ns, _ = row
+    steps = (Step(step, system or "", step_ns),) if step is not None else ()
+    return Course(flow_id, kind, type, key, environment, first_ns, last_ns, steps)
+
+
+def _add_states(connection: psycopg.Connection, courses: dict[bytes, Course], stating: list[bytes]) -> None:
+    if not stating:
+        return
+    told: dict[bytes, list[Told]] = {}
+    for flow_id, *rest in connection.execute(_ASSERTIONS, (stating, LATEST_STATEMENTS)).fetchall():
+        told.setdefault(flow_id, []).append(Told(*rest))
+    for flow_id, statements in told.items():
+        course = courses[flow_id]
+        course.source = "state"
+        course.steps = moves(statements, cut=len(statements) >= LATEST_STATEMENTS)
+        course.states = {step.system: step.name for step in course.steps}
+
+
+def _add_stated(connection: psycopg.Connection, courses: dict[bytes, Course]) -> None:
+    stated: dict[bytes, list[Stated]] = {}
+    for flow_id, *rest in connection.execute(_STATED, (list(courses),)).fetchall():
+        stated.setdefault(flow_id, []).append(Stated(*rest))
+    trying: dict[bytes, int] = {}
+    for flow_id, told in stated.items():
+        courses[flow_id].stated = told
+        said = [one.said_ns for one in told if one.what == "retry"]
+        if said:
+            trying[flow_id] = max(said)
+    if trying:
+        begun: dict[bytes, list[tuple[str, int]]] = {}
+        for flow_id, name, at_ns in connection.execute(
+            _OPERATIONS, (list(trying), list(trying.values()))
+        ).fetchall():
+            begun.setdefault(flow_id, []).append((name, at_ns))
+        for flow_id, operations in begun.items():
+            courses[flow_id].operations = operations
+
+
+def _add_beats(
+    connection: psycopg.Connection, courses: dict[bytes, Course], frequent: Iterable[bytes]
+) -> None:
+    wanted = list(frequent)
+    if not wanted:
+        return
+    beats: dict[bytes, list[int]] = {}
+    for flow_id, first_ns in connection.execute(_BEATS, (wanted, LATEST_CHAPTERS)).fetchall():
+        beats.setdefault(flow_id, []).append(first_ns)
+    for flow_id, told in beats.items():
+        courses[flow_id].beats = told
