@@ -10,7 +10,9 @@ WMS = Service("wms")
 
 def test_the_exception_that_left_the_span_is_its_failure() -> None:
     first = event("exception", 1, exception__type="Timeout", exception__message="slow")
-    last = event("exception", 5, exception__type="CarrierError", exception__message="carrier 503 for parcel 88121")
+    last = event(
+        "exception", 5, exception__type="CarrierError", exception__message="carrier 503 for parcel 88121"
+    )
     told = failing.of_span(WMS.span("reserve", 0, 9, status=2, message="failed", events=[first, last]))
     assert told is not None
     assert (told.error_type, told.message, told.operation, told.service) == (
@@ -19,7 +21,9 @@ def test_the_exception_that_left_the_span_is_its_failure() -> None:
 
 
 def test_a_span_without_an_exception_fails_with_its_status() -> None:
-    told = failing.of_span(WMS.span("GET /stock", 0, 9, status=2, attributes={"http.response.status_code": 503}))
+    told = failing.of_span(
+        WMS.span("GET /stock", 0, 9, status=2, attributes={"http.response.status_code": 503})
+    )
     assert told is not None and (told.error_type, told.message) == ("503", "")
     assert failing.of_span(WMS.span("GET /stock", 0, 9)) is None
 
@@ -42,7 +46,9 @@ def test_a_log_at_error_fails() -> None:
     ],
 )
 def test_numbers_and_names_do_not_tell_failures_apart(one: str, other: str) -> None:
-    assert failing.fingerprint("wms", "reserve", "E", one) == failing.fingerprint("wms", "reserve", "E", other)
+    assert failing.fingerprint("wms", "reserve", "E", one) == failing.fingerprint(
+        "wms", "reserve", "E", other
+    )
 
 
 @pytest.mark.parametrize(

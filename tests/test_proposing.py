@@ -57,7 +57,7 @@ def test_steps_without_states_have_ends_but_no_phases() -> None:
     ("plateau", "passed", "answers", "asked"),
     [
         (0.3, 70, {}, True),
-        (0.3, 70, {"delivered": False}, False),
+        (0.3, 70, {"ready": False}, False),
         (0.04, 70, {}, False),
         (0.51, 70, {}, False),
         (0.3, 18, {}, False),
@@ -66,12 +66,17 @@ def test_steps_without_states_have_ends_but_no_phases() -> None:
 def test_a_doubtful_end_is_asked_once(
     plateau: float, passed: int, answers: dict[str, bool], asked: bool
 ) -> None:
-    proposal = propose([seen("delivered", 0, plateau=plateau, passed=passed)], {}, answers)
-    assert proposal.questions == ([Question("delivered", plateau)] if asked else [])
+    proposal = propose([seen("ready", 0, plateau=plateau, passed=passed)], {}, answers)
+    assert proposal.questions == ([Question("ready", plateau)] if asked else [])
 
 
 def test_answers_decide_ends() -> None:
     assert propose(ORDER, {}, {"reserved": True, "shipped": False}).good_ends == ["reserved"]
+
+
+def test_the_usual_words_end_a_flow_without_anybody_asking() -> None:
+    proposal = propose([seen("Delivered", 0, plateau=0.3), seen("timed_out", 1)], {}, {})
+    assert (proposal.good_ends, proposal.bad_ends, proposal.questions) == (["Delivered"], ["timed_out"], [])
 
 
 def test_few_samples_close_no_list_of_moves() -> None:

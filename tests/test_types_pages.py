@@ -50,7 +50,7 @@ def test_a_type_shows_its_steps_in_the_usual_order(client: Client, orders: Store
         "paid",
         "reserved",
         "cancelled",
-        "delivered",
+        "ready",
         "shipped",
     ]
     assert "95 %" in rows[0] and "3 m – 11 m" in rows[0]
@@ -69,13 +69,13 @@ def test_numbers_lead_to_what_they_count(client: Client, orders: Store) -> None:
 
 
 def test_a_doubtful_end_is_asked(client: Client, orders: Store) -> None:
-    assert "30 % of order flows stay at delivered for good" in text(client, "/types/order")
-    TypeSettings.objects.create(type="order", answers={"delivered": False})
+    assert "30 % of order flows stay at ready for good" in text(client, "/types/order")
+    TypeSettings.objects.create(type="order", answers={"ready": False})
     assert "for good. Is it an end?" not in text(client, "/types/order")
 
 
 def test_what_a_person_said_is_shown(client: Client, orders: Store) -> None:
-    TypeSettings.objects.create(type="order", good_ends=["delivered"], bad_ends=["shipped"])
+    TypeSettings.objects.create(type="order", good_ends=["ready"], bad_ends=["shipped"])
     ExpectationRule.objects.create(
         type="order", step="paid", awaited_step="reserved", within_s=3600, grace_s=60
     )

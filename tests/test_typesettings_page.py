@@ -43,8 +43,8 @@ def values(client: Client, path: str) -> dict[str, str]:
 
 def test_each_field_shows_what_was_seen(client: Client, orders: Store) -> None:
     page = text(client)
-    assert "Seen so far:created paid reserved delivered shipped" in page
-    assert "Seen so far:cancelled" in page
+    assert "Proposed:created paid reserved ready shipped" in page
+    assert "Proposed:cancelled" in page
     assert "No proposal: no system says all of its states." in page
     assert "No proposal: reserved was left 12 times so far" in page
     assert TypeSettings.objects.count() == 0
@@ -53,7 +53,7 @@ def test_each_field_shows_what_was_seen(client: Client, orders: Store) -> None:
 def test_a_proposal_is_taken_and_saved_by_a_person(client: Client, orders: Store) -> None:
     assert values(client, PAGE)["phases"] == ""
     filled = values(client, f"{PAGE}?take=1")
-    assert filled["phases"].split() == ["created", "paid", "reserved", "delivered", "shipped"]
+    assert filled["phases"].split() == ["created", "paid", "reserved", "ready", "shipped"]
     assert "nothing is saved yet" in text(client, f"{PAGE}?take=1")
     assert TypeSettings.objects.count() == 0
     form = {name: value for name, value in filled.items() if name != "q"} | {"do": "save", "name": "Ada"}
@@ -120,14 +120,14 @@ def test_what_contradicts_itself_is_told_at_its_field(
 
 
 def test_a_question_is_asked_once_and_its_answer_may_be_taken_back(client: Client, orders: Store) -> None:
-    assert "30 % of order flows stay at delivered: is it an end?" in text(client)
-    asked = {"do": "answer", "step": "delivered"}
+    assert "30 % of order flows stay at ready: is it an end?" in text(client)
+    asked = {"do": "answer", "step": "ready"}
     assert client.post(PAGE, asked | {"answer": "yes"}).status_code == 302
-    assert TypeSettings.objects.get().answers == {"delivered": True}
+    assert TypeSettings.objects.get().answers == {"ready": True}
     page = text(client)
-    assert "is it an end?" not in page and "You said: delivered is an end." in page
+    assert "is it an end?" not in page and "You said: ready is an end." in page
     assert client.post(PAGE, asked | {"answer": "no"}).status_code == 302
-    assert TypeSettings.objects.get().answers == {"delivered": False}
+    assert TypeSettings.objects.get().answers == {"ready": False}
     assert client.post(PAGE, asked | {"answer": "back"}).status_code == 302
     assert "is it an end?" in text(client)
     assert client.post(PAGE, asked | {"answer": "maybe"}).status_code == 400
@@ -135,8 +135,8 @@ def test_a_question_is_asked_once_and_its_answer_may_be_taken_back(client: Clien
 
 
 def test_an_answer_becomes_an_end_of_the_proposal(client: Client, orders: Store) -> None:
-    TypeSettings.objects.create(type="order", answers={"delivered": True})
-    assert values(client, f"{PAGE}?take=1")["good_ends"] == "delivered, shipped"
+    TypeSettings.objects.create(type="order", answers={"ready": True})
+    assert values(client, f"{PAGE}?take=1")["good_ends"] == "ready, shipped"
 
 
 def test_a_type_that_was_never_seen_can_be_told_beforehand(client: Client, clean_store: None) -> None:

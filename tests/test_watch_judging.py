@@ -46,13 +46,26 @@ def at(flow: Course, minutes: float, known: Lore) -> Standing:
 
 @pytest.mark.parametrize(
     ("minutes", "verdict", "since"),
-    [(0, "moving", 0), (13, "moving", 0), (14, "due", 14), (20.9, "due", 14), (21, "late", 21), (42, "stuck", 42), (900, "stuck", 42)],
+    [
+        (0, "moving", 0),
+        (13, "moving", 0),
+        (14, "due", 14),
+        (20.9, "due", 14),
+        (21, "late", 21),
+        (42, "stuck", 42),
+        (900, "stuck", 42),
+    ],
 )
 def test_a_learned_step(minutes: float, verdict: str, since: float) -> None:
     standing = at(PAID, minutes, lore())
     assert (standing.verdict, standing.since_ns) == (verdict, PAID.steps[-1].at_ns + since * MINUTE)
     wait = standing.expectation
-    assert wait and (wait.step, wait.system, wait.source, wait.quiet) == ("shipment.created", "wms", "learned", False)
+    assert wait and (wait.step, wait.system, wait.source, wait.quiet) == (
+        "shipment.created",
+        "wms",
+        "learned",
+        False,
+    )
     assert standing.evidence["passed"] == 412
 
 
@@ -151,7 +164,10 @@ def test_what_the_flow_stated(told: Stated, seconds: int, verdict: str) -> None:
     standing = judge(flow, lore(), T0 + seconds * S + DELAY_NS)
     assert standing.verdict == verdict
     if verdict in ("late", "stuck"):
-        assert standing.expectation and (standing.expectation.source, standing.expectation.reason) == ("stated", told.what)
+        assert standing.expectation and (standing.expectation.source, standing.expectation.reason) == (
+            "stated",
+            told.what,
+        )
 
 
 def test_a_try_that_came_keeps_the_promise_and_a_new_promise_replaces_the_old() -> None:
@@ -164,7 +180,12 @@ def test_a_try_that_came_keeps_the_promise_and_a_new_promise_replaces_the_old() 
 
 
 def rule(within_s: int, grace_s: int = 0, **more: Any) -> Ruling:
-    told: dict[str, Any] = {"step": "paid", "awaited_step": "", "awaited_system": "", "from_start": False} | more
+    told: dict[str, Any] = {
+        "step": "paid",
+        "awaited_step": "",
+        "awaited_system": "",
+        "from_start": False,
+    } | more
     return Ruling("order", "", within_ns=within_s * S, grace_ns=grace_s * S, **told)
 
 
@@ -197,7 +218,12 @@ def test_a_rhythm_that_stops() -> None:
     beats = [T0 + n * 10 * MINUTE for n in range(8)]
     flow = course(("synced", "crm", 70 * 60), beats=beats, source="milestone")
     known = lore(None)
-    assert [at(flow, minutes, known).verdict for minutes in (9, 11, 20, 30)] == ["moving", "due", "late", "stuck"]
+    assert [at(flow, minutes, known).verdict for minutes in (9, 11, 20, 30)] == [
+        "moving",
+        "due",
+        "late",
+        "stuck",
+    ]
     wait = at(flow, 20, known).expectation
     assert wait and (wait.source, wait.evidence["period_ns"]) == ("heartbeat", 10 * MINUTE)
 
@@ -255,7 +281,9 @@ def test_a_flow_without_a_step_waits_for_nothing() -> None:
 
 
 @given(
-    st.permutations([Step("created", "shop", T0), Step("paid", "shop", T0 + S), Step("reserved", "wms", T0 + 2 * S)]),
+    st.permutations(
+        [Step("created", "shop", T0), Step("paid", "shop", T0 + S), Step("reserved", "wms", T0 + 2 * S)]
+    ),
     st.integers(0, 10_000),
 )
 def test_the_verdict_only_worsens_while_nothing_comes(steps: list[Step], seconds: int) -> None:

@@ -57,7 +57,7 @@ def fill_types(store: Store, orders: int = ORDERS, begun_ms: int = 0) -> None:
     )
     learn(
         "order",
-        "delivered",
+        "ready",
         3,
         ("returned", "shop", 0.7),
         system="wms",

@@ -10,7 +10,8 @@ from typing import Any
 from timeline.moments import took
 from timeline.queries.types import LearnedStep, Standing
 from tracing.people import ExpectationRule, TypeSettings
-from tracing.watch.proposing import ASK_FROM, Seen, is_bad_word
+from tracing.watch.customs import Customs
+from tracing.watch.proposing import ASK_FROM, Seen, end_of
 from tracing.watch.standing import Way
 
 # The threshold over the upper confidence limit of the quantile that the samples suffice for (`watch.learning`).
@@ -228,19 +229,16 @@ def _order(step: LearnedStep | None, name: str) -> tuple[bool, float, str]:
 
 
 def _end(name: str, step: LearnedStep | None, said: TypeSettings | None) -> str:
-    """What a person said; else where most flows stay, called bad by its word."""
-    if said is not None:
-        if name in (said.bad_ends or ()):
-            return "bad"
-        if name in (said.good_ends or ()):
-            return "good"
-        if name in said.answers:
-            return ("bad" if is_bad_word(name) else "good") if said.answers[name] else ""
-        if said.good_ends is not None and said.bad_ends is not None:
-            return ""
-    if step is None or not step.is_end:
-        return ""
-    return "bad" if is_bad_word(name) else "good"
+    """As the judge takes it: what a person said, the usual words, else where most flows stay."""
+    return end_of(name, step is not None and step.is_end, customs_of(said))
+
+
+def customs_of(said: TypeSettings | None) -> Customs:
+    """What a person confirmed of a type, as the judge reads it."""
+    if said is None:
+        return Customs()
+    good, bad = (None if ends is None else frozenset(ends) for ends in (said.good_ends, said.bad_ends))
+    return Customs(good, bad, said.owner, said.answers)
 
 
 def _text(value: int | None) -> str | None:

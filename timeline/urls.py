@@ -9,6 +9,7 @@ from django.views.generic import RedirectView
 
 from timeline.views import (
     compare,
+    expectations,
     find,
     flow,
     flows,
@@ -37,6 +38,11 @@ urlpatterns: list[URLPattern] = [
     path("types", types.types, name="types"),
     path("types/<str:type>", types.type_page),
     path("types/<str:type>/settings", typesettings.type_settings),
+    path("types/<str:type>/expectations", expectations.expectations),
+    path("types/<str:type>/expectations/new", expectations.change),
+    path("types/<str:type>/expectations/<int:rule_id>", expectations.change),
+    path("types/<str:type>/expectations/<int:rule_id>/switch", expectations.switch),
+    path("types/<str:type>/expectations/<int:rule_id>/delete", expectations.delete),
     path("compare", compare.compare, name="compare"),
     path("settings", RedirectView.as_view(url="/settings/")),
     path("settings/", settings.overview, name="settings"),

@@ -38,7 +38,9 @@ def turns(before: str | None, standing: Standing) -> list[tuple[str | None, str,
     return [(before, after, standing.since_ns)]
 
 
-def flips(course: Course, before: str | None, standing: Standing, judged_ns: int, sentence: str) -> list[Flip]:
+def flips(
+    course: Course, before: str | None, standing: Standing, judged_ns: int, sentence: str
+) -> list[Flip]:
     """The rows of these turns."""
     step = standing.step
     return [

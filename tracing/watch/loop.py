@@ -75,8 +75,12 @@ def duties() -> dict[str, list[Duty]]:
             Duty("backlogs", 1.0, Backlogs().work),
         ],
         "keeping": [
-            Duty("partitions", 600.0, lambda connection: partitions.keep_ahead(connection, settings.MAX_DAYS)),
-            Duty("retention", 600.0, lambda connection: bool(retention.drop_old(connection, days, flow_days))),
+            Duty(
+                "partitions", 600.0, lambda connection: partitions.keep_ahead(connection, settings.MAX_DAYS)
+            ),
+            Duty(
+                "retention", 600.0, lambda connection: bool(retention.drop_old(connection, days, flow_days))
+            ),
             Duty("indexes", 300.0, indexing.build_next),
             Duty("rules", 1.0, lambda connection: reapply.work(connection, settings.ENVIRONMENT)),
         ],

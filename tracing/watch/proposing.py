@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import NamedTuple
 
+from tracing.watch.customs import Customs
 from tracing.watch.standing import Way
 
 # Words that say a flow ended badly, compared without case, by whole words of a state. What stays and has none ended well.
@@ -67,9 +68,10 @@ def propose(
     """`said`: of the newest flows, by system and state, how many were told so by it. `answers`: steps, end or not."""
     states = [step for step in seen if step.source == "state"]
     steps = sorted(states or seen, key=lambda step: (step.position, step.name))
-    good, bad = _ends(steps, answers)
+    customs = Customs(answers=answers)
+    good, bad = _ends(steps, customs)
     owner, no_owner = _owner(said)
-    transitions, no_transitions = _transitions(states)
+    transitions, no_transitions = _transitions(states, {*good, *bad})
     reasons = {"owner": no_owner, "transitions": no_transitions}
     if not states:
         reasons["phases"] = "no flow of this type says a state."
@@ -83,7 +85,7 @@ def propose(
         transitions=transitions,
         incompatible=[[one, other] for one in bad for other in good] if len(said) > 1 else [],
         owner=owner,
-        questions=[question for step in steps if (question := _question(step, answers))],
+        questions=[question for step in steps if (question := _question(step, customs))],
         reasons={name: reason for name, reason in reasons.items() if reason},
     )
 
@@ -105,11 +107,19 @@ def _words(state: str) -> set[str]:
     return set(flat.split())
 
 
-def _ends(steps: Sequence[Seen], answers: Mapping[str, bool]) -> tuple[list[str], list[str]]:
-    """Steps where flows stay, split by usual words: what no word calls bad is good."""
-    ends = [step.name for step in steps if answers.get(step.name, step.is_end)]
-    ends = list(dict.fromkeys(ends))
-    return [name for name in ends if not is_bad_word(name)], [name for name in ends if is_bad_word(name)]
+def end_of(step: str, is_end: bool, customs: Customs) -> str:
+    """good, bad, or empty where nothing ends: as the judge takes it, a learned end called bad by its word."""
+    told = customs.end_of(step)
+    if told or not is_end or customs.answers.get(step) is False:
+        return told
+    return "bad" if is_bad_word(step) else "good"
+
+
+def _ends(steps: Sequence[Seen], customs: Customs) -> tuple[list[str], list[str]]:
+    ends = {step.name: end_of(step.name, step.is_end, customs) for step in steps}
+    return [name for name, how in ends.items() if how == "good"], [
+        name for name, how in ends.items() if how == "bad"
+    ]
 
 
 def _phases(steps: Sequence[Seen]) -> list[list[str]]:
@@ -129,8 +139,8 @@ def _follows(step: Seen, other: Seen) -> bool:
     return any(way.step == other.name and way.share >= SEEN_SHARE for way in step.ways)
 
 
-def _transitions(states: Sequence[Seen]) -> tuple[list[list[str]], str]:
-    moving = [step for step in states if not step.is_end]
+def _transitions(states: Sequence[Seen], ends: Collection[str]) -> tuple[list[list[str]], str]:
+    moving = [step for step in states if step.name not in ends]
     if not moving:
         return [], ""
     fewest = min(moving, key=lambda step: step.passed)
@@ -164,7 +174,11 @@ def _owner(said: Mapping[str, Mapping[str, int]]) -> tuple[str, str]:
     return "", "several systems say all of its states." if owning else "no system says all of its states."
 
 
-def _question(step: Seen, answers: Mapping[str, bool]) -> Question | None:
-    doubtful = ASK_FROM <= step.plateau <= ASK_UNTIL and not step.is_end
+def _question(step: Seen, customs: Customs) -> Question | None:
+    doubtful = ASK_FROM <= step.plateau <= ASK_UNTIL and not end_of(step.name, step.is_end, customs)
     enough = step.passed + step.waiting >= ENOUGH_TO_ASK
-    return Question(step.name, step.plateau) if doubtful and enough and step.name not in answers else None
+    return (
+        Question(step.name, step.plateau)
+        if doubtful and enough and step.name not in customs.answers
+        else None
+    )

@@ -193,7 +193,9 @@ def _write_all(
         _write(connection, judged, now, followed, eager)
     except psycopg.DataError:
         if len(judged) == 1:
-            logger.exception("the verdict on %s could not be written; it is put off", judged[0].due.flow_id.hex())
+            logger.exception(
+                "the verdict on %s could not be written; it is put off", judged[0].due.flow_id.hex()
+            )
             connection.execute(_PUT_OFF, (now, [judged[0].due.flow_id], now))
             return
         middle = len(judged) // 2
@@ -211,15 +213,19 @@ def _write(
         written = {bytes(row[0]) for row in cursor.fetchall()}
         turned = [flip for one in settled if one.due.flow_id in written for flip in _flips(one, now)]
         if turned:
-            cursor.execute(_FLIPS, [arrays.array("b", sorted(followed)), *arrays.columns("bbqqttttt", turned)])
+            cursor.execute(
+                _FLIPS, [arrays.array("b", sorted(followed)), *arrays.columns("bbqqttttt", turned)]
+            )
 
 
-def _settled(
-    cursor: psycopg.Cursor[tuple[Any, ...]], judged: Sequence[Judged], now: int
-) -> list[Judged]:
+def _settled(cursor: psycopg.Cursor[tuple[Any, ...]], judged: Sequence[Judged], now: int) -> list[Judged]:
     """Those that did not move since they were read. Only whose verdict turns is held fast to know it."""
     ordered = sorted(judged, key=lambda one: one.due.flow_id)
-    turning = [one.due.flow_id for one in ordered if one.standing.verdict in WRONG and one.standing.verdict != one.due.verdict]
+    turning = [
+        one.due.flow_id
+        for one in ordered
+        if one.standing.verdict in WRONG and one.standing.verdict != one.due.verdict
+    ]
     if not turning:
         return ordered
     held = {bytes(row[0]): row[1] for row in cursor.execute(_HOLD, (turning,)).fetchall()}
@@ -246,7 +252,6 @@ def _row(one: Judged, followed: set[bytes], eager: bool) -> tuple[Any, ...]:
         wait.reason if wait else None, int(wait.quiet) if wait else 0, json.dumps(dict(standing.evidence)),
     )
     # fmt: on
-
 
 
 def _flips(one: Judged, now: int) -> list[Flip]:

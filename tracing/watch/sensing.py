@@ -55,6 +55,7 @@ def _histories(connection: psycopg.Connection, minute: int) -> dict[str, tuple[l
 def _split(told: dict[int, int], minute: int) -> tuple[list[int], list[list[int]]]:
     recent = [told.get(at, 0) for at in range(minute - WINDOW + 1, minute + 1)]
     earlier = [
-        [told.get(at - day * DAY, 0) for at in range(minute - WINDOW + 1, minute + 1)] for day in range(1, DAYS + 1)
+        [told.get(at - day * DAY, 0) for at in range(minute - WINDOW + 1, minute + 1)]
+        for day in range(1, DAYS + 1)
     ]
     return recent, [one for one in earlier if any(one)]
