@@ -52,7 +52,7 @@ def test_a_rule_is_tried_and_armed(client: Client, orders: Store) -> None:
     page = words(answer)
     assert answer.status_code == 200 and ExpectationRule.objects.count() == 0
     assert "would have raised 32 alarms in 1 day, 20 never recovered" in page
-    assert "order 4700: late at" in page and "never went on" in page
+    assert "order 4814: late at" in page and "never went on" in page
     assert "Arm it anyway" not in page
     armed = client.post(NEW, RULE | {"do": "arm", "tried": tried(client, RULE)})
     assert armed.status_code == 302 and armed["Location"] == f"{LIST}?armed=1"

@@ -8,11 +8,13 @@ from django.urls.converters import StringConverter
 from django.views.generic import RedirectView
 
 from timeline.views import (
+    calendars,
     compare,
     expectations,
     find,
     flow,
     flows,
+    maintenance,
     now,
     record,
     rules,
@@ -54,6 +56,12 @@ urlpatterns: list[URLPattern] = [
     path("settings/rules/<int:rule_id>/apply", rules.apply, name="rule-apply"),
     path("settings/rules/<int:rule_id>/undo", rules.undo, name="rule-undo"),
     path("settings/rules/jobs/<int:job_id>", rules.job, name="rule-job"),
+    path("settings/calendars", calendars.calendars, name="calendars"),
+    path("settings/calendars/new", calendars.change, name="calendar-new"),
+    path("settings/calendars/<int:calendar_id>", calendars.change, name="calendar"),
+    path("settings/calendars/<int:calendar_id>/delete", calendars.delete, name="calendar-delete"),
+    path("settings/maintenance", maintenance.maintenance, name="maintenance"),
+    path("settings/maintenance/<int:maintenance_id>/end", maintenance.end, name="maintenance-end"),
     path("flow/<str:kind>", flow.flow),
     path("flow/<str:kind>/<str:type>/<key:key>", flow.flow),
     path("trace/<str:trace_id>", flow.trace),
