@@ -86,6 +86,16 @@ def test_what_a_person_said_is_shown(client: Client, orders: Store) -> None:
     assert "● end" in rows["step-5"] and "■ bad end" in rows["step-6"]
 
 
+def test_how_often_one_begins(client: Client, clean_store: None) -> None:
+    learn("sync", "run", 0, source="milestone", passed=300, threshold=9)
+    learn("sync", "", 0, source="series", passed=300, threshold=130, period_ns=3_600_000_000_000)
+    stand("sync", "run", 1)
+    ExpectationRule.objects.create(type="sync", subject="series", within_s=5400)
+    page = text(client, "/types/sync")
+    assert "About every 1 h (300 beginnings seen): late after 2 h 10 m" in page
+    assert "rule one begins every 1 h 30 m" in page and "1 of 1 step learned" in page
+
+
 def test_json_says_the_same(client: Client, orders: Store) -> None:
     told: dict[str, Any] = client.get("/types/order?format=json").json()
     assert (told["flows"], told["open"], told["late"], told["stuck"]) == (120, 63, 1, 20)

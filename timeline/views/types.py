@@ -57,9 +57,11 @@ def type_page(request: HttpRequest, type: str) -> HttpResponse:
     if asked != "html":
         return text_answer(told.as_text(asked), asked)
     context = told.context() | {
-        "rules": rules,
-        "said": said,
-        "others": sorted({line.environment for line in places} - {environment}),
+        "series_rules": [rule for rule in _of(rules, environment) if rule.subject == "series"],
+        "others": [
+            (other, type_url(type, environment=other))
+            for other in sorted({line.environment for line in places} - {environment})
+        ],
         "questions": propose(seen_steps(lines), {}, said.answers if said else {}).questions,
         "counted_ns": max((one.counted_ns for one in standing), default=None),
         "learned_ns": max((one.learned_ns for one in learned), default=None),
