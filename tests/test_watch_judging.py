@@ -16,14 +16,14 @@ from tracing.watch.standing import Closed, Course, Pace, Standing, Stated, Step,
 
 S = 1_000_000_000
 MINUTE, HOUR, DAY = 60 * S, 3600 * S, 86_400 * S
-T0 = 1_795_000_000 * S  # a Wednesday, 12:26:40 UTC
+T0 = 1_795_000_000 * S  # a Wednesday, 11:06:40 UTC
 
 
 def course(*steps: tuple[str, str, int], **more: Any) -> Course:
     """An order with steps at seconds after T0."""
     told = [Step(name, system, T0 + at * S) for name, system, at in steps]
     last = told[-1].at_ns if told else T0
-    given = {"first_ns": T0, "last_ns": last, "source": "state"} | more
+    given: dict[str, Any] = {"first_ns": T0, "last_ns": last, "source": "state"} | more
     return Course(b"f" * 16, 1, "order", "4711", "production", steps=told, **given)
 
 
@@ -207,16 +207,16 @@ def test_rules(ruling: Ruling, seconds_after_paid: int, verdict: str) -> None:
 
 
 def test_a_rule_with_a_calendar_counts_open_hours() -> None:
-    office = Calendar.of("UTC", {"wed": [["09:00", "13:00"]], "thu": [["09:00", "13:00"]]}, [])
-    known = lore(None, rulings={"order": [rule(3600, calendar=office)]})
-    # Paid on Wednesday at 12:27:40; 32 minutes are left that day.
-    assert at(PAID, 120, known).verdict == "moving"
-    assert at(PAID, 20 * 60 + 57 + 10, known).verdict == "late"
+    office = Calendar("UTC", {"wed": [("09:00", "13:00")], "thu": [("09:00", "13:00")]})
+    known = lore(None, rulings={"order": [rule(3 * 3600, calendar=office)]})
+    # Paid on Wednesday at 11:07:40: 1 h 52 m of that day count, and 1 h 8 m of the next.
+    assert at(PAID, 4 * 60, known).verdict == "moving"
+    assert at(PAID, 23 * 60 + 1, known).verdict == "late"
 
 
 def test_a_rhythm_that_stops() -> None:
-    beats = [T0 + n * 10 * MINUTE for n in range(8)]
-    flow = course(("synced", "crm", 70 * 60), beats=beats, source="milestone")
+    beats = [T0 + n * 10 * MINUTE for n in range(10)]
+    flow = course(("synced", "crm", 90 * 60), beats=beats, source="milestone")
     known = lore(None)
     assert [at(flow, minutes, known).verdict for minutes in (9, 11, 20, 30)] == [
         "moving",

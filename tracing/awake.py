@@ -34,6 +34,8 @@ class Awake:
         self._connection: psycopg.Connection | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="awake", daemon=True)
+
+    def start(self) -> None:
         self._thread.start()
 
     def close(self) -> None:
@@ -46,8 +48,7 @@ class Awake:
             self.touch()
             stopping = self._stop.wait(EVERY_S)
         self.touch()
-        if self._connection is not None:
-            self._connection.close()
+        self.leave()
 
     def touch(self) -> None:
         """Say that we are here, or note that we cannot."""
@@ -62,6 +63,10 @@ class Awake:
             if not isinstance(error, psycopg.OperationalError | psycopg.errors.UndefinedTable):
                 logger.exception("the time we were awake could not be noted")
             self._since_ns = None
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+            self.leave()
+
+    def leave(self) -> None:
+        """Let go of the connection."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None

@@ -11,7 +11,12 @@ BUCKETS = 80
 SHORTEST_NS = 1_000_000
 LONGEST_NS = 40 * 86_400 * 1_000_000_000
 RATIO = (LONGEST_NS / SHORTEST_NS) ** (1 / (BUCKETS - 1))
-EDGES: tuple[int, ...] = tuple(round(SHORTEST_NS * RATIO**place) for place in range(BUCKETS))
+EDGES: tuple[int, ...] = (*(round(SHORTEST_NS * RATIO**place) for place in range(BUCKETS - 1)), LONGEST_NS)
+
+
+def edge_ns(bucket: int) -> int:
+    """The upper edge in nanoseconds; of the last one 40 days, although it holds what is longer."""
+    return EDGES[bucket]
 
 
 def bucket_of(duration_ns: int) -> int:

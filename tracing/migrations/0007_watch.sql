@@ -219,6 +219,7 @@ CREATE TABLE backlog (
     environment text NOT NULL,
     step text NOT NULL,
     open integer NOT NULL,
+    ended integer NOT NULL,                    -- flows that ended there
     late integer NOT NULL,
     stuck integer NOT NULL,
     unknown integer NOT NULL,

@@ -16,23 +16,27 @@ PATIENCE = 30
 QUARTER_NS = 900_000_000_000
 KEPT_QUARTERS = 15 * 96
 
-# The states and steps of flows as they are now; a flow that was not judged since it moved counts where it is.
+# The oldest is found as text: PostgreSQL knows the least of bytes from 18 on only.
+# A flow that was not judged since it moved counts where it was.
 _COUNT = """
-INSERT INTO backlog (kind, type, environment, step, open, late, stuck, unknown, paused, oldest_ns, oldest_id, counted_ns)
-SELECT kind, type, environment, coalesce(step, ''), count(*), count(*) FILTER (WHERE verdict = 'late' AND NOT quiet),
-    count(*) FILTER (WHERE verdict = 'stuck' AND NOT quiet), count(*) FILTER (WHERE verdict = 'unknown'),
-    count(*) FILTER (WHERE verdict = 'paused'),
-    min(since_ns), substring(min(int8send(since_ns) || flow_id) FROM 9), %(now)s
-FROM expectation WHERE verdict <> 'ended' AND (since_ns IS NULL OR since_ns >= 0)
+INSERT INTO backlog (kind, type, environment, step, open, ended, late, stuck, unknown, paused, oldest_ns, oldest_id,
+    counted_ns)
+SELECT kind, type, environment, coalesce(step, ''), count(*) FILTER (WHERE open), count(*) FILTER (WHERE NOT open),
+    count(*) FILTER (WHERE verdict = 'late' AND NOT quiet), count(*) FILTER (WHERE verdict = 'stuck' AND NOT quiet),
+    count(*) FILTER (WHERE verdict = 'unknown'), count(*) FILTER (WHERE verdict = 'paused'),
+    min(since_ns) FILTER (WHERE open),
+    decode(substring(min(encode(int8send(since_ns) || flow_id, 'hex') COLLATE "C") FILTER (WHERE open) FROM 17), 'hex'),
+    %(now)s
+FROM (SELECT *, verdict <> 'ended' AS open FROM expectation) AS e WHERE verdict IS NOT NULL
 GROUP BY 1, 2, 3, 4
-ON CONFLICT (type, environment, kind, step) DO UPDATE SET open = excluded.open, late = excluded.late,
+ON CONFLICT (type, environment, kind, step) DO UPDATE SET open = excluded.open, ended = excluded.ended, late = excluded.late,
     stuck = excluded.stuck, unknown = excluded.unknown, paused = excluded.paused, oldest_ns = excluded.oldest_ns,
     oldest_id = excluded.oldest_id, counted_ns = excluded.counted_ns
 """
 _EMPTY = "DELETE FROM backlog WHERE counted_ns <> %s"
 _HISTORY = """
 INSERT INTO backlog_history (type, environment, step, quarter, open)
-SELECT type, environment, step, %(quarter)s, sum(open) FROM backlog GROUP BY 1, 2, 3
+SELECT type, environment, step, %(quarter)s, sum(open) FROM backlog WHERE open > 0 GROUP BY 1, 2, 3
 ON CONFLICT (type, environment, step, quarter) DO UPDATE SET open = greatest(backlog_history.open, excluded.open)
 """
 _FORGET = "DELETE FROM backlog_history WHERE quarter < %s"

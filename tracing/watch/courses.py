@@ -35,17 +35,19 @@ ORDER BY said_ns
 """
 _CLOSED = "SELECT flow_id, at_ns, reason, name FROM tracing_closure WHERE flow_id = ANY(%s) ORDER BY at_ns"
 _BEATS = """
-SELECT c.flow_id, c.first_ns FROM unnest(%s::bytea[]) AS n(flow_id), LATERAL (
-    SELECT flow_id, first_ns FROM chapter WHERE flow_id = n.flow_id AND first_ns IS NOT NULL
+SELECT c.flow_id, c.first_ns, coalesce(r.root_name, c.service) FROM unnest(%s::bytea[]) AS n(flow_id), LATERAL (
+    SELECT flow_id, trace_id, service, day, first_ns FROM chapter WHERE flow_id = n.flow_id AND first_ns IS NOT NULL
     ORDER BY first_ns DESC LIMIT %s
-) AS c ORDER BY c.first_ns
+) AS c LEFT JOIN request r ON r.trace_id = c.trace_id AND r.day = c.day ORDER BY c.first_ns
 """
 # What flows that promised another try began since: the spans that carry their key.
 _OPERATIONS = """
 SELECT m.flow_id, s.name, s.start_ns FROM unnest(%s::bytea[], %s::bigint[]) AS n(flow_id, said_ns)
-JOIN member m ON m.flow_id = n.flow_id AND m.day >= n.said_ns / 86400000000000
-JOIN span s ON s.trace_id = m.trace_id AND s.day = m.day AND s.start_ns > n.said_ns
-WHERE position(s.span_id IN m.span_ids) %% 8 = 1
+JOIN member m ON m.flow_id = n.flow_id AND m.day >= n.said_ns / 86400000000000, LATERAL (
+    SELECT substring(m.span_ids FROM place FOR 8) AS span_id, m.trace_id AS trace_id, m.day AS day, n.said_ns AS said_ns
+    FROM generate_series(1, length(m.span_ids), 8) AS place
+) AS one JOIN span s ON s.trace_id = one.trace_id AND s.span_id = one.span_id AND s.day = one.day
+    AND s.start_ns > one.said_ns
 """
 
 
@@ -115,8 +117,10 @@ def _add_beats(
     wanted = list(frequent)
     if not wanted:
         return
-    beats: dict[bytes, list[int]] = {}
-    for flow_id, first_ns in connection.execute(_BEATS, (wanted, LATEST_CHAPTERS)).fetchall():
-        beats.setdefault(flow_id, []).append(first_ns)
-    for flow_id, told in beats.items():
-        courses[flow_id].beats = told
+    begun: dict[bytes, list[tuple[int, str]]] = {}
+    for flow_id, first_ns, name in connection.execute(_BEATS, (wanted, LATEST_CHAPTERS)).fetchall():
+        begun.setdefault(flow_id, []).append((first_ns, name))
+    for flow_id, told in begun.items():
+        # A rhythm is one thing that comes again: the life of an order is not, however evenly it is spread.
+        last = told[-1][1]
+        courses[flow_id].beats = [first_ns for first_ns, name in told if name == last]

@@ -107,7 +107,7 @@ def by_pace(course: Course, lore: Lore, step: Step) -> Expectation | None:
     pace = lore.pace(course, step)
     if pace is None or pace.threshold is None or pace.is_end:
         return None
-    quiet = pace.level == "p90" or lore.is_sampled(step.system, course.environment)
+    quiet = pace.quiet or pace.level == "p90" or lore.is_sampled(step.system, course.environment)
     return _paced(pace, pace.threshold, step, "learned", quiet)
 
 

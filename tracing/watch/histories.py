@@ -37,14 +37,18 @@ SELECT a.flow_id, a.valid_ns, a.digest, a.state, a.system FROM unnest(%s::bytea[
 _MILESTONES = """
 SELECT m.flow_id, s.start_ns, s.name, s.service FROM unnest(%(flows)s::bytea[]) AS n(flow_id), LATERAL (
     SELECT * FROM member WHERE flow_id = n.flow_id AND day >= %(day)s LIMIT %(latest)s
-) AS m JOIN span s ON s.trace_id = m.trace_id AND s.day = m.day
-WHERE (s.kind IN (2, 5) OR s.parent_span_id = ''::bytea) AND position(s.span_id IN m.span_ids) %% 8 = 1
+) AS m, LATERAL (
+    SELECT substring(m.span_ids FROM place FOR 8) AS span_id, m.trace_id AS trace_id, m.day AS day
+    FROM generate_series(1, length(m.span_ids), 8) AS place
+) AS one JOIN span s ON s.trace_id = one.trace_id AND s.span_id = one.span_id AND s.day = one.day
+WHERE s.kind IN (2, 5) OR s.parent_span_id = ''::bytea
 UNION ALL
 SELECT m.flow_id, l.time_ns, l.event_name, l.service FROM unnest(%(flows)s::bytea[]) AS n(flow_id), LATERAL (
     SELECT * FROM member WHERE flow_id = n.flow_id AND day >= %(day)s AND log_ids <> ''::bytea LIMIT %(latest)s
 ) AS m, LATERAL (
-    SELECT substring(m.log_ids FROM place FOR 16) AS log_id FROM generate_series(1, length(m.log_ids), 16) AS place
-) AS one JOIN log l ON l.log_id = one.log_id AND l.day = m.day WHERE l.event_name <> ''
+    SELECT substring(m.log_ids FROM place FOR 16) AS log_id, m.day AS day
+    FROM generate_series(1, length(m.log_ids), 16) AS place
+) AS one JOIN log l ON l.log_id = one.log_id AND l.day = one.day WHERE l.event_name <> ''
 """
 
 

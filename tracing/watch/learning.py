@@ -8,7 +8,7 @@ import json
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any
 
@@ -16,25 +16,26 @@ import psycopg
 
 from tracing.clock import now_ns
 from tracing.watch import histories, loading, survival
-from tracing.watch.blindness import cut
+from tracing.watch.blindness import watched_ns
 from tracing.watch.customs import Customs, owned
+from tracing.watch.heartbeat import heartbeat
 from tracing.watch.histories import History
 from tracing.watch.lore import Stretch
 from tracing.watch.standing import Pace, Step, Way
 
 MINUTE_NS = 60_000_000_000
-# A type is learned anew after this, and after as long as fifty times what learning it took.
+# A type is learned anew after a minute at the soonest; between two, learning rests as long as twenty times what it took.
 SOONEST_NS, LATEST_NS = MINUTE_NS, 10 * MINUTE_NS
-PATIENCE = 50
+PATIENCE = 20
 MOST_STEPS, MOST_WAYS = 200, 8
-STATE, MILESTONE = "state", "milestone"
+FALSE = 0.01  # of the flows that went on, alarms that would have been false
+RECURRING = 1.4  # visits of one step by one flow
+STATE, MILESTONE, SERIES = "state", "milestone", "series"
+FEWEST_BEGINNINGS = 8  # as `judging.SURE_INTERVALS`: fewer look even by chance
 
 _TYPES = """
-SELECT type, environment, max(l.learned_ns), sum(n) FROM (
-    SELECT type, environment, count(*) AS n FROM expectation GROUP BY 1, 2
-) AS known LEFT JOIN (
-    SELECT type, environment, max(learned_ns) AS learned_ns FROM learned GROUP BY 1, 2
-) AS l USING (type, environment) GROUP BY 1, 2
+SELECT type, environment, (SELECT max(learned_ns) FROM learned l WHERE (l.type, l.environment) = (k.type, k.environment))
+FROM (SELECT DISTINCT type, environment FROM backlog UNION SELECT DISTINCT type, environment FROM learned) AS k
 """
 _WRITE = """
 INSERT INTO learned (type, environment, step, source, passed, waiting, threshold_ns, level, is_end, facts, learned_ns)
@@ -43,6 +44,16 @@ ON CONFLICT (type, environment, step, source) DO UPDATE SET passed = excluded.pa
     threshold_ns = excluded.threshold_ns, level = excluded.level, is_end = excluded.is_end, facts = excluded.facts,
     learned_ns = excluded.learned_ns
 """
+_BEFORE = """
+SELECT step, source, passed, waiting, threshold_ns, level, is_end, facts FROM learned
+WHERE type = %s AND environment = %s AND source <> 'series'
+"""
+_BEGUN = """
+SELECT first_ns FROM (
+    SELECT first_ns, activity FROM flow WHERE type = %s AND environment = %s ORDER BY activity DESC, flow_id DESC LIMIT 60
+) AS newest WHERE first_ns IS NOT NULL
+"""
+_NO_RHYTHM = "DELETE FROM learned WHERE type = %s AND environment = %s AND source = 'series'"
 _FORGET = """
 DELETE FROM learned WHERE type = %s AND environment = %s AND learned_ns < %s AND source <> 'series'
 """
@@ -69,31 +80,26 @@ class Stays:
 
 
 class Learner:
-    """Remembers how long each type took to learn; what was learned is in the table."""
+    """Takes its turns; what was learned is in the table."""
 
     def __init__(self) -> None:
-        self._took_ns: dict[tuple[str, str], int] = {}
+        self._rests_until_ns = 0
 
     def work(self, connection: psycopg.Connection) -> bool:
-        """Learn the type that is most overdue; whether more are."""
+        """Learn the type that is most overdue; whether another was never learned."""
         now = now_ns()
-        due = [one for one in connection.execute(_TYPES).fetchall() if self._is_due(one, now)]
+        known = connection.execute(_TYPES).fetchall()
+        new = [row for row in known if row[2] is None]
+        if not new and self._rests_until_ns - LATEST_NS < now < self._rests_until_ns:
+            return False
+        due = new or [row for row in known if now - row[2] >= SOONEST_NS or now < row[2]]
         if not due:
             return False
-        type, environment, *_ = min(due, key=lambda one: (one[2] or 0, one[0], one[1]))
+        type, environment, _ = min(due, key=lambda row: (row[2] or 0, row[0], row[1]))
         began = time.monotonic_ns()
         learn(connection, type, environment, now)
-        self._took_ns[type, environment] = time.monotonic_ns() - began
-        return len(due) > 1
-
-    def _is_due(self, row: tuple[Any, ...], now: int) -> bool:
-        type, environment, learned_ns, _ = row
-        if learned_ns is None:
-            return True
-        took_ns = self._took_ns.get((type, environment), 0)
-        return bool(
-            now - learned_ns >= min(max(SOONEST_NS, PATIENCE * took_ns), LATEST_NS) or now < learned_ns
-        )
+        self._rests_until_ns = now + min(PATIENCE * (time.monotonic_ns() - began), LATEST_NS)
+        return len(new) > 1
 
 
 def learn(connection: psycopg.Connection, type: str, environment: str, now: int) -> dict[str, Pace]:
@@ -101,23 +107,50 @@ def learn(connection: psycopg.Connection, type: str, environment: str, now: int)
     past = histories.read(connection, type, environment, now)
     customs = loading.customs(connection).get(type, Customs())
     blind = loading.blind(connection, now)
-    before = loading.paces(connection)
+    before = _known(connection, type, environment)
     found: dict[str, Pace] = {}
     with connection.transaction():
+        # A type without a step is known to have none.
+        _write(connection, (type, environment, "", MILESTONE), Pace(0, 0), {"flows": len(past)}, now)
         for source in (STATE, MILESTONE):
             of_source = [one for one in past if one.source == source]
             for step, (pace, facts) in paces_of(of_source, customs, blind).items():
-                found[step] = pace
-                _write(connection, (type, environment, step, source), pace, facts, now)
-                _hasten(
-                    connection,
-                    (type, environment, step),
-                    before.get((type, environment, step, source)),
-                    pace,
-                    now,
-                )
+                known, held_since_ns = before.get((step, source), (None, None))
+                kept = _held(known, held_since_ns, pace, now)
+                if kept is not pace:
+                    facts["held_since_ns"] = held_since_ns or now
+                found[step] = kept
+                _write(connection, (type, environment, step, source), kept, facts, now)
+                _hasten(connection, (type, environment, step), known, kept, now)
         connection.execute(_FORGET, (type, environment, now))
+        _learn_rhythm(connection, type, environment, now)
     return found
+
+
+def _learn_rhythm(connection: psycopg.Connection, type: str, environment: str, now: int) -> None:
+    """Whether flows of the type begin at even intervals, and at which."""
+    begun = [row[0] for row in connection.execute(_BEGUN, (type, environment)).fetchall()]
+    beat = heartbeat(begun)
+    if beat is None or beat.intervals < FEWEST_BEGINNINGS:
+        connection.execute(_NO_RHYTHM, (type, environment))
+        return
+    facts = {"period_ns": beat.period_ns, "beats": beat.intervals + 1, "spread": beat.spread}
+    _write(connection, (type, environment, "", SERIES), Pace(beat.intervals, 0), facts, now)
+
+
+def _known(
+    connection: psycopg.Connection, type: str, environment: str
+) -> dict[tuple[str, str], tuple[Pace, int | None]]:
+    """By step and source what was learned last, and since when its threshold is held although less is known."""
+    rows = connection.execute(_BEFORE, (type, environment)).fetchall()
+    return {(row[0], row[1]): (loading.as_pace(*row[2:]), row[7].get("held_since_ns")) for row in rows}
+
+
+def _held(known: Pace | None, held_since_ns: int | None, pace: Pace, now: int) -> Pace:
+    """A queue makes what is learned of a step uncertain just while it matters: what was known before holds on."""
+    if known is None or known.threshold is None:
+        return pace
+    return survival.held(known, pace, 0 if held_since_ns is None else now - held_since_ns)
 
 
 def paces_of(
@@ -129,8 +162,9 @@ def paces_of(
         return {}
     life_ns = usual_life_ns(past)
     total = sum(1 for one in past if one.steps)
+    comes_again = recurs(past)
     found = {
-        step: _paced(told, life_ns, total)
+        step: _paced(told, life_ns, total, comes_again, no_end=customs.answers.get(step) is False)
         for step, told in sorted(stays.items(), key=lambda one: -len(one[1].flows))[:MOST_STEPS]
     }
     whole = Stays()
@@ -141,7 +175,7 @@ def paces_of(
             whole.waiting += told.waiting
             whole.waiting_ages += told.waiting_ages
             whole.flows |= told.flows
-    found[""] = _paced(whole, life_ns, total)
+    found[""] = _paced(whole, life_ns, total, comes_again)
     return found
 
 
@@ -171,15 +205,18 @@ def _note(
         told.passed_ages.append(age_ns)
         told.ways[following.name, following.system] += 1
     else:
-        told.waiting.append(cut(step.at_ns, seen_until_ns, blind))
+        told.waiting.append(watched_ns(step.at_ns, seen_until_ns, blind))
         told.waiting_ages.append(age_ns)
 
 
-def _paced(told: Stays, life_ns: int | None, total: int) -> tuple[Pace, dict[str, Any]]:
+def _paced(
+    told: Stays, life_ns: int | None, total: int, comes_again: bool, *, no_end: bool = False
+) -> tuple[Pace, dict[str, Any]]:
     passed, waiting = survival.weights(told.passed_ages), survival.weights(told.waiting_ages)
-    pace = survival.pace(told.passed, told.waiting, passed, waiting, life_ns)
+    pace = survival.pace(told.passed, told.waiting, passed, waiting, life_ns, no_end=no_end)
     gone = sum(told.ways.values())
     ways = [Way(step, system, count / gone) for (step, system), count in told.ways.most_common(MOST_WAYS)]
+    pace = replace(pace, ways=tuple(ways))
     threshold = pace.threshold
     late = 0 if threshold is None else sum(one > threshold for one in told.passed)
     lost = 0 if threshold is None else sum(one > threshold for one in told.waiting)
@@ -192,8 +229,21 @@ def _paced(told: Stays, life_ns: int | None, total: int) -> tuple[Pace, dict[str
         "position": sum(told.places) / len(told.places) if told.places else 0.0,
         "flows": len(told.flows),
         "backtest": {"alarms": late + lost, "never_recovered": lost, "days": histories.DAYS},
+        "recurs": comes_again,
+        # Tried on what it was learned from: more false alarms than its level promises, and it only colours pages.
+        "quiet": comes_again or late > max(1, FALSE * len(told.passed)),
     }  # fmt: skip
     return pace, facts
+
+
+def recurs(past: Sequence[History]) -> bool:
+    """Whether flows of the type come to the same steps again and again: a customer has no course, an order has.
+
+    Then how long it stays away says nothing of it; its rhythm, rules and its own words do.
+    """
+    visits = sum(len(one.steps) for one in past)
+    places = sum(len({(step.name, step.system) for step in one.steps}) for one in past)
+    return places > 0 and visits > RECURRING * places
 
 
 def usual_life_ns(past: Sequence[History]) -> int | None:

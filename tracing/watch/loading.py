@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 import psycopg
 
-from tracing.watch import blindness, calendars, volumes
+from tracing.watch import blindness, volumes
+from tracing.watch.calendars import Calendar
 from tracing.watch.customs import Customs
 from tracing.watch.lore import Lore, PaceKey, Pause, Stretch
 from tracing.watch.rulings import Ruling
@@ -55,7 +56,7 @@ def load(connection: psycopg.Connection, now_ns: int) -> Lore:
         rulings=rulings(connection),
         pauses=[Pause(*row) for row in connection.execute(_PAUSES, (now_ns - LOOKED_BACK_NS,)).fetchall()],
         blind=blind(connection, now_ns),
-        delays=volumes.delay_p99(connection, now_ns),
+        delays=volumes.delay_p99(connection),
         sampled=frozenset((row[0], row[1]) for row in connection.execute(_SAMPLED).fetchall()),
     )
 
@@ -76,7 +77,7 @@ def as_pace(
         passed, waiting,
         p50=facts.get("p50"), p90=facts.get("p90"), p95=facts.get("p95"), p99=facts.get("p99"),
         threshold=threshold, level=level, needed=facts.get("needed", 29), is_end=is_end,
-        plateau=facts.get("plateau", 0.0),
+        plateau=facts.get("plateau", 0.0), quiet=facts.get("quiet", False),
         ways=tuple(Way(one["step"], one["system"], one["share"]) for one in facts.get("ways", ())),
     )  # fmt: skip
 
@@ -103,7 +104,7 @@ def rulings(connection: psycopg.Connection) -> dict[str, list[Ruling]]:
 
 def _ruling(row: tuple[Any, ...]) -> Ruling:
     type, environment, step, awaited, system, within, grace, from_start, subject, zone, hours, holidays = row
-    calendar = None if zone is None else calendars.of(zone, hours, holidays)
+    calendar = None if zone is None else Calendar(zone, hours, tuple(holidays))
     return Ruling(
         type, environment, step, awaited, system, int(within * SECOND_NS), int(grace * SECOND_NS),
         from_start, subject == "series", calendar,

@@ -57,7 +57,7 @@ def duties() -> dict[str, list[Duty]]:
     from django.conf import settings
 
     from tracing import indexing, partitions, reapply, retention
-    from tracing.watch import sensing, volumes
+    from tracing.watch import problems, sensing, volumes
     from tracing.watch.backlogs import Backlogs
     from tracing.watch.learning import Learner
     from tracing.watch.rounds import Rounds
@@ -67,9 +67,10 @@ def duties() -> dict[str, list[Duty]]:
     return {
         "judging": [
             Duty("judge", 1.0, rounds.work, noted=True, rows=lambda: rounds.rows),
+            Duty("problems", 2.0, problems.keep, noted=True),
         ],
         "counting": [
-            Duty("volumes", 2.0, volumes.work),
+            Duty("volumes", 2.0, volumes.keep),
             Duty("senses", 15.0, sensing.work),
             Duty("learning", 2.0, Learner().work, noted=True),
             Duty("backlogs", 1.0, Backlogs().work),

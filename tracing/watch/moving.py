@@ -27,7 +27,8 @@ def moves(statements: Iterable[Told], *, cut: bool = False) -> tuple[Step, ...]:
     """
     told = sorted(statements, key=lambda one: order_of(one.valid_ns, one.digest, one.state))
     state: dict[str, str] = {}
-    steps, doubtful = [], []
+    steps: list[Step] = []
+    doubtful: list[Step] = []
     for one in told:
         before = state.get(one.system)
         state[one.system] = one.state

@@ -42,15 +42,14 @@ _FOLLOWED = "SELECT DISTINCT flow_id FROM tracing_follow"
 # A storing transaction that has the flow holds it until it ends; what it brought is seen here then.
 _HOLD = "SELECT flow_id, xid::text FROM flow WHERE flow_id = ANY(%s) ORDER BY flow_id FOR SHARE"
 _WRITE = """
-UPDATE expectation e SET looks_ns = n.looks_ns, wakes = n.wakes, verdict = n.verdict, verdict_since_ns = n.verdict_since_ns,
+UPDATE expectation e SET looks_ns = n.looks_ns, wakes = n.wakes = 1, verdict = n.verdict, verdict_since_ns = n.verdict_since_ns,
     step = n.step, system = n.system, since_ns = n.since_ns, heard_ns = n.heard_ns, awaited_step = n.awaited_step,
     awaited_system = n.awaited_system, expected_ns = n.expected_ns, late_ns = n.late_ns, stuck_ns = n.stuck_ns,
-    source = n.source, reason = n.reason, quiet = n.quiet, evidence = n.evidence::jsonb, judged_ns = %s, faults = 0
+    source = n.source, reason = n.reason, quiet = n.quiet = 1, evidence = n.evidence::jsonb, judged_ns = %s, faults = 0
 FROM unnest(%b::bytea[], %b::bigint[], %b::bigint[], %b::int[], %b::text[], %b::bigint[], %b::text[], %b::text[], %b::bigint[],
     %b::bigint[], %b::text[], %b::text[], %b::bigint[], %b::bigint[], %b::bigint[], %b::text[], %b::text[], %b::int[], %b::text[])
-    AS n(flow_id, claimed_ns, looks_ns, wakes_, verdict, verdict_since_ns, step, system, since_ns, heard_ns, awaited_step,
-    awaited_system, expected_ns, late_ns, stuck_ns, source, reason, quiet_, evidence),
-    LATERAL (SELECT n.wakes_ = 1 AS wakes, n.quiet_ = 1 AS quiet) AS flags
+    AS n(flow_id, claimed_ns, looks_ns, wakes, verdict, verdict_since_ns, step, system, since_ns, heard_ns, awaited_step,
+    awaited_system, expected_ns, late_ns, stuck_ns, source, reason, quiet, evidence)
 WHERE e.flow_id = n.flow_id AND e.looks_ns = n.claimed_ns
 RETURNING e.flow_id
 """

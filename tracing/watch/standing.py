@@ -89,6 +89,7 @@ class Pace:
     needed: int = 29  # samples for the first level: "learning, 12 of 29"
     is_end: bool = False
     plateau: float = 0.0  # share of flows that stay for good, as far as is seen
+    quiet: bool = False  # tried on the past it raised too many false alarms, or the type has no course: grey
     ways: tuple[Way, ...] = ()  # the most frequent first
 
 

@@ -67,6 +67,7 @@ def storing() -> "Iterator[Store]":
     database = conninfo(settings.DATABASES["default"])
     store = Store(database, settings.ENVIRONMENT, settings.MAX_DAYS, writers)
     there = Awake(lambda: database)
+    there.start()
     try:
         yield store
     finally:
