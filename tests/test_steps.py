@@ -3,14 +3,18 @@
 import pytest
 
 from timeline.queries.types import LearnedStep, Standing
-from timeline.steps import alarms_words, learning_words, percent, step_lines, strip
+from timeline.steps import alarms_words, learning_words, percent, rhythm_words, step_lines, strip
 
 MINUTE = 60_000_000_000
 
 
 def learned(step: str, position: float | None = None, **more: object) -> LearnedStep:
     facts = {"position": position, "share": more.pop("share", None), "p50": more.pop("p50", None)}
-    facts |= {name: more.pop(name) for name in ("p90", "needed", "sampled", "plateau") if name in more}
+    facts |= {
+        name: more.pop(name)
+        for name in ("p90", "needed", "sampled", "plateau", "recurs", "quiet", "held_since_ns", "period_ns")
+        if name in more
+    }
     values: dict[str, object] = {
         "source": "state", "passed": 40, "waiting": 2, "threshold_ns": None, "level": None, "is_end": False,
         "learned_ns": 1, "facts": facts,
@@ -19,7 +23,7 @@ def learned(step: str, position: float | None = None, **more: object) -> Learned
 
 
 def standing(step: str) -> Standing:
-    return Standing(step, "entity", 1, 0, 0, 0, 0, None, 1, None)
+    return Standing(step, "entity", 1, 0, 0, 0, 0, 0, None, 1, None)
 
 
 def test_steps_nothing_is_learned_of_come_last() -> None:
@@ -73,7 +77,16 @@ def test_the_strip_is_the_main_line() -> None:
         ),
         (
             learned("a", threshold_ns=MINUTE, level="p99", sampled=True),
-            "late after 1 m: 1.5 × the upper limit of p99 of 40; its sender drops traces, so grey and never told",
+            "late after 1 m: 1.5 × the upper limit of p99 of 40; its sender drops traces, so shown grey, never told",
+        ),
+        (
+            learned("a", threshold_ns=MINUTE, level="p99", quiet=True, recurs=True),
+            "late after 1 m: 1.5 × the upper limit of p99 of 40; flows come here again and again, so shown grey, never told",
+        ),
+        (
+            learned("a", threshold_ns=MINUTE, level="p99", quiet=True, held_since_ns=1),
+            "late after 1 m: 1.5 × the upper limit of p99 of 40; held, while a queue makes it uncertain; it would have been"
+            " wrong too often, so shown grey, never told",
         ),
         (
             learned("a", plateau=0.3),
@@ -86,9 +99,19 @@ def test_how_much_is_learned_in_words(step: LearnedStep | None, words: str) -> N
     assert learning_words(step) == words
 
 
-def test_an_end_says_how_many_stayed() -> None:
-    assert learning_words(learned("a", waiting=1_380), "good") == "an end; 1,380 flows stayed here"
-    assert learning_words(None, "bad") == "an end"
+def test_an_end_says_how_many_ended_there() -> None:
+    told = [Standing("done", "entity", 0, ended, 0, 0, 0, 0, None, 1, None) for ended in (1_380, 1, 0)]
+    words = [step_lines([learned("done")], [one], None)[0].words for one in told]
+    assert words == ["an end; 1,380 flows ended here", "an end; 1 flow ended here", "an end"]
+
+
+def test_a_rhythm_in_words() -> None:
+    told = learned("", source="series", passed=7, period_ns=90 * MINUTE)
+    assert (
+        rhythm_words(told)
+        == "About every 1 h 30 m (8 beginnings seen): late after 3 h, stuck after 4 h 30 m."
+    )
+    assert rhythm_words(None) == "" and rhythm_words(learned("", source="series")) == ""
 
 
 @pytest.mark.parametrize(

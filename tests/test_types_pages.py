@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from tests.test_pages_html import parsed
@@ -57,7 +58,7 @@ def test_a_type_shows_its_steps_in_the_usual_order(client: Client, orders: Store
     assert "late after 21 m: 1.5 × the upper limit of p99 of 412" in rows[0]
     assert "would have raised 3 alarms in 14 days, 2 never recovered" in rows[1]
     assert "learning, 12 of 29" in rows[2]
-    assert "■ bad end" in rows[3] and "● end" in rows[5]
+    assert "■ bad end" in rows[3] and "● end" in rows[5] and "an end; 51 flows ended here" in rows[5]
 
 
 def test_numbers_lead_to_what_they_count(client: Client, orders: Store) -> None:
@@ -88,11 +89,11 @@ def test_what_a_person_said_is_shown(client: Client, orders: Store) -> None:
 
 def test_how_often_one_begins(client: Client, clean_store: None) -> None:
     learn("sync", "run", 0, source="milestone", passed=300, threshold=9)
-    learn("sync", "", 0, source="series", passed=300, threshold=130, period_ns=3_600_000_000_000)
+    learn("sync", "", 0, source="series", passed=299, period_ns=3_600_000_000_000)
     stand("sync", "run", 1)
     ExpectationRule.objects.create(type="sync", subject="series", within_s=5400)
     page = text(client, "/types/sync")
-    assert "About every 1 h (300 beginnings seen): late after 2 h 10 m" in page
+    assert "About every 1 h (300 beginnings seen): late after 2 h, stuck after 3 h." in page
     assert "rule one begins every 1 h 30 m" in page and "1 of 1 step learned" in page
 
 
@@ -115,6 +116,17 @@ def test_an_environment_of_ones_own(client: Client, orders: Store) -> None:
     assert "also in staging" in text(client, "/types/order")
     page = text(client, "/types/order?env=staging")
     assert "packed" in page and "shipped" not in page and "learning, 3 of 29" in page
+
+
+def test_a_type_of_very_many_is_counted_by_the_judge(
+    client: Client, orders: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("timeline.queries.types.MOST_FLOWS", 50)
+    assert "order entity 114 63" in text(client, "/types")
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM backlog")
+    assert "order entity 50+ ·" in text(client, "/types")
+    assert "50 or more flows" in text(client, "/types/order")
 
 
 @pytest.mark.parametrize("type", [EVIL, "a/b", "..", "-", "ünï cødé", "50%", "%2F"])

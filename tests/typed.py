@@ -72,6 +72,7 @@ def fill_types(store: Store, orders: int = ORDERS, begun_ms: int = 0) -> None:
     )
     stand("order", "created", 41, oldest="4700")
     stand("order", "paid", 22, stuck=20, late=1, oldest="4706", minutes=192)
+    stand("order", "shipped", 0, ended=51)
 
 
 def learn(
@@ -97,15 +98,16 @@ def learn(
 
 def stand(
     type: str, step: str, open: int, *, late: int = 0, stuck: int = 0, oldest: str = "", minutes: int = 2,
-    environment: str = "production",
+    ended: int = 0, environment: str = "production",
 ) -> None:  # fmt: skip
     """One row of the backlog; `oldest` is the key of the flow that stands there longest."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO backlog SELECT 1, %s, %s, %s, %s, %s, %s, 0, 0, %s, (SELECT flow_id FROM flow"
+            "INSERT INTO backlog (kind, type, environment, step, open, ended, late, stuck, unknown, paused, oldest_ns,"
+            " oldest_id, counted_ns) SELECT 1, %s, %s, %s, %s, %s, %s, %s, 0, 0, %s, (SELECT flow_id FROM flow"
             " WHERE type = %s AND key = %s AND environment = %s), %s",
             [
-                type, environment, step, open, late, stuck, now_ns() - minutes * MINUTE,
+                type, environment, step, open, ended, late, stuck, now_ns() - minutes * MINUTE,
                 type, oldest, environment, now_ns(),
             ],
         )  # fmt: skip

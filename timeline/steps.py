@@ -9,6 +9,7 @@ from typing import Any
 
 from timeline.moments import took
 from timeline.queries.types import LearnedStep, Standing
+from timeline.sentences import counted
 from tracing.people import ExpectationRule, TypeSettings
 from tracing.watch.customs import Customs
 from tracing.watch.proposing import ASK_FROM, Seen, end_of
@@ -64,7 +65,10 @@ class StepLine:
 
     @property
     def words(self) -> str:
-        return learning_words(self.learned, self.end)
+        if self.end:
+            ended = self.standing.ended if self.standing else 0
+            return f"an end; {counted(ended, 'flow', 'flows')} ended here" if ended else "an end"
+        return learning_words(self.learned)
 
     @property
     def backtest(self) -> str:
@@ -175,10 +179,8 @@ def highest(step: LearnedStep) -> tuple[str, int] | None:
     return None
 
 
-def learning_words(step: LearnedStep | None, end: str = "") -> str:
+def learning_words(step: LearnedStep | None) -> str:
     """How much is learned, and what follows from it."""
-    if end:
-        return f"an end; {step.waiting:,} flows stayed here" if step and step.waiting else "an end"
     if step is None:
         return "nothing learned yet"
     if step.threshold_ns is None:
@@ -191,11 +193,31 @@ def learning_words(step: LearnedStep | None, end: str = "") -> str:
         f"late after {took(step.threshold_ns)}: {FACTORS.get(level, '1.5')} × the upper limit of {level}"
         f" of {step.passed:,}"
     )
-    if level == "p90":
-        words += "; shown grey, never told"
-    elif step.facts.get("sampled"):
-        words += "; its sender drops traces, so grey and never told"
-    return words
+    if step.facts.get("held_since_ns"):
+        words += "; held, while a queue makes it uncertain"
+    return words + _grey_words(step, level)
+
+
+def _grey_words(step: LearnedStep, level: str) -> str:
+    """Why nobody is told of flows that are late by it; empty where somebody is."""
+    if step.facts.get("recurs"):
+        return "; flows come here again and again, so shown grey, never told"
+    if step.facts.get("sampled"):
+        return "; its sender drops traces, so shown grey, never told"
+    if step.facts.get("quiet"):
+        return "; it would have been wrong too often, so shown grey, never told"
+    return "; shown grey, never told" if level == "p90" else ""
+
+
+def rhythm_words(series: LearnedStep | None) -> str:
+    """How often a flow of the type begins, as far as it is even, and what follows from it."""
+    period_ns = series.length("period_ns") if series else None
+    if series is None or period_ns is None:
+        return ""
+    return (
+        f"About every {took(period_ns)} ({series.passed + 1:,} beginnings seen): late after {took(2 * period_ns)},"
+        f" stuck after {took(3 * period_ns)}."
+    )
 
 
 def alarms_words(told: Mapping[str, Any]) -> str:

@@ -34,7 +34,7 @@ GROUP BY 1, 2, 3
 """
 # /types: where flows stand, by type.
 _STANDING = """
-SELECT type, environment, kind, sum(open), sum(late), sum(stuck), sum(unknown), sum(paused), min(oldest_ns)
+SELECT type, environment, kind, sum(open), sum(late), sum(stuck), sum(open + ended), min(oldest_ns)
 FROM backlog GROUP BY 1, 2, 3
 """
 # /types: of how many steps enough is known. A beginning of a series is no step.
@@ -49,7 +49,7 @@ FROM learned WHERE type = %s AND environment = %s
 """
 # /types/<type>: who stands where, and who has stood there longest.
 _BACKLOG = """
-SELECT b.step, b.kind, b.open, b.late, b.stuck, b.unknown, b.paused, b.oldest_ns, b.counted_ns, f.key
+SELECT b.step, b.kind, b.open, b.ended, b.late, b.stuck, b.unknown, b.paused, b.oldest_ns, b.counted_ns, f.key
 FROM backlog b LEFT JOIN flow f ON f.flow_id = b.oldest_id
 WHERE b.type = %s AND b.environment = %s
 """
@@ -122,6 +122,7 @@ class Standing:
     step: str
     kind: str
     open: int
+    ended: int  # that ended there
     late: int
     stuck: int
     unknown: int
@@ -157,8 +158,13 @@ def _line(
 ) -> TypeLine:
     type, environment, kind = place
     count, is_cut = flows or (0, False)
-    open, late, stuck = (None if value is None else int(value) for value in (standing or (None,) * 3)[:3])
-    oldest_ns = standing[5] if standing else None
+    open, late, stuck, judged = (
+        None if value is None else int(value) for value in (standing or (None,) * 4)[:4]
+    )
+    if is_cut and judged is not None and judged >= count:
+        # The judge has a row of every flow.
+        count, is_cut = judged, False
+    oldest_ns = standing[4] if standing else None
     return TypeLine(
         type, environment, KIND_OF[kind], count, is_cut, open, late, stuck, oldest_ns, learned[0], learned[1]
     )

@@ -15,7 +15,7 @@ from timeline.addresses import absolute, flow_url
 from timeline.answers import NotFound, asked_format, json_answer, page_answer, text_answer
 from timeline.plain import cell, one_line
 from timeline.queries.types import LearnedStep, TypeLine, learned_steps, standings, type_lines
-from timeline.steps import StepLine, learning_words, seen_steps, step_lines, strip
+from timeline.steps import StepLine, learning_words, rhythm_words, seen_steps, step_lines, strip
 from timeline.typeaddresses import flows_url, type_asked, type_url
 from tracing.clock import now_ns
 from tracing.people import ExpectationRule, TypeSettings
@@ -89,7 +89,8 @@ class _Told:
         learned: list[LearnedStep],
     ) -> None:
         self.type, self.environment, self.lines = type, environment, lines
-        self.whole = next((one for one in learned if not one.step and one.source != "series"), None)
+        wholes = [one for one in learned if not one.step and one.source != "series"]
+        self.whole = max(wholes, key=lambda one: one.passed, default=None)
         self.series = next((one for one in learned if one.source == "series"), None)
         self.flows = sum(line.flows for line in here)
         self.is_cut = any(line.is_cut for line in here)
@@ -122,9 +123,7 @@ class _Told:
             "lines": [self._linked(line) for line in self.lines],
             "strip": strip(self.lines),
             "whole": learning_words(self.whole) if self.whole else "",
-            "series": self.series,
-            "series_words": learning_words(self.series) if self.series else "",
-            "period": moments.took(self.series.length("period_ns")) if self.series else "",
+            "rhythm": rhythm_words(self.series),
             "links": page_links(self.type, self.environment),
         }
 
@@ -163,6 +162,7 @@ class _Told:
             "flows_complete": not self.is_cut,
             **{name: self.counts.get(name) for name in COUNTS},
             "learning": self.learning,
+            "rhythm": rhythm_words(self.series) or None,
             "steps": [line.as_json() for line in self.lines],
         }
 
