@@ -4,6 +4,7 @@ A duty is a function of one connection in autocommit; it guards itself against a
 conditional updates). Duties are `tracing.partitions`, `tracing.retention`, `tracing.indexing`, `tracing.reapply`.
 """
 
+import contextlib
 import logging
 import threading
 import time
@@ -29,19 +30,25 @@ class Duty:
     work: Callable[[psycopg.Connection], bool | None]
     due: float = 0.0
     failures: int = 0
+    close: Callable[[psycopg.Connection], None] | None = None  # before the process ends
 
 
 def duties() -> list[Duty]:
     from django.conf import settings
 
     from tracing import indexing, partitions, reapply, retention
+    from tracing.watch import deadman, sending, telling
 
+    post = sending.Sending()
     days, flow_days = settings.RETENTION_DAYS, settings.FLOW_RETENTION_DAYS
     return [
         Duty("partitions", 600.0, lambda connection: partitions.keep_ahead(connection, settings.MAX_DAYS)),
         Duty("retention", 600.0, lambda connection: bool(retention.drop_old(connection, days, flow_days))),
         Duty("indexes", 300.0, indexing.build_next),
         Duty("rules", 1.0, lambda connection: reapply.work(connection, settings.ENVIRONMENT)),
+        Duty("telling", 1.0, telling.work),
+        Duty("sending", 1.0, post.work, close=post.close),
+        Duty("deadman", 5.0, deadman.Deadman().work),
     ]
 
 
@@ -54,6 +61,10 @@ def run(conninfo: str, duties: Sequence[Duty], stop: threading.Event) -> None:
                 connection = attempt(duty, connection, conninfo)
         stop.wait(max(0.0, min(duty.due for duty in duties) - time.monotonic()))
     if connection is not None:
+        for duty in duties:
+            if duty.close is not None:
+                with contextlib.suppress(psycopg.Error):
+                    duty.close(connection)
         connection.close()
 
 
