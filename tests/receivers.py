@@ -71,42 +71,56 @@ def hooked() -> Iterator[Hook]:
         serving.join()
 
 
+class MailServer(socketserver.ThreadingTCPServer):
+    """Knows the box its sessions fill."""
+
+    box: "Mailbox"
+
+
+class MailSession(socketserver.StreamRequestHandler):
+    """As much of SMTP as a client without extensions needs."""
+
+    def handle(self) -> None:
+        self.receivers: list[str] = []
+        self.say("220 box")
+        while line := self.rfile.readline().decode().strip():
+            word = line.split(":")[0].split()[0].upper()
+            self.say(getattr(self, f"on_{word.lower()}", lambda line: "250 fine")(line))
+            if word == "QUIT":
+                return
+
+    def on_rcpt(self, line: str) -> str:
+        if self.box.refuse:
+            return "550 no such user"
+        self.receivers.append(line.partition("<")[2].partition(">")[0])
+        return "250 fine"
+
+    def on_data(self, line: str) -> str:
+        self.say("354 go on")
+        lines: list[str] = []
+        while (text := self.rfile.readline().decode().rstrip("\r\n")) != ".":
+            lines.append(text)
+        self.box.got.append((self.receivers, "\n".join(lines)))
+        return "250 taken"
+
+    @property
+    def box(self) -> "Mailbox":
+        server = self.server
+        assert isinstance(server, MailServer)
+        return server.box
+
+    def say(self, line: str) -> None:
+        self.wfile.write(f"{line}\r\n".encode())
+
+
 class Mailbox:
     """A mail server that takes everything, or refuses receivers with `refuse`."""
 
     def __init__(self) -> None:
         self.got: list[tuple[list[str], str]] = []
         self.refuse = False
-        box = self
-
-        class Handler(socketserver.StreamRequestHandler):
-            def handle(self) -> None:
-                self.say("220 box")
-                receivers: list[str] = []
-                while line := self.rfile.readline().decode().strip():
-                    word = line.split(":")[0].split()[0].upper()
-                    if word == "DATA":
-                        self.say("354 go on")
-                        box.got.append((receivers, self.text()))
-                    if word == "RCPT":
-                        receivers.append(line.partition("<")[2].partition(">")[0])
-                    if word == "RCPT" and box.refuse:
-                        self.say("550 no such user")
-                        continue
-                    self.say("221 bye" if word == "QUIT" else "250 fine")
-                    if word == "QUIT":
-                        return
-
-            def text(self) -> str:
-                lines: list[str] = []
-                while (line := self.rfile.readline().decode().rstrip("\r\n")) != ".":
-                    lines.append(line)
-                return "\n".join(lines)
-
-            def say(self, line: str) -> None:
-                self.wfile.write(f"{line}\r\n".encode())
-
-        self.server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self.server = MailServer(("127.0.0.1", 0), MailSession)
+        self.server.box = self
         self.server.daemon_threads = True
 
     @property

@@ -13,6 +13,7 @@ from tests.receivers import Hook
 from tracing import clock
 from tracing.watch import attempts, sending
 from tracing.watch.attempts import Threads
+from tracing.watch.channels import Letter, Outcome
 
 START_NS = 1_780_000_000_000_000_000
 
@@ -151,12 +152,12 @@ def test_a_channel_that_always_hangs_gets_no_endless_threads() -> None:
 
     never = threading.Event()
 
-    def hangs(address: str, by_mail: bool, letter: attempts.Letter) -> attempts.Outcome:
+    def hangs(address: str, by_mail: bool, letter: Letter) -> Outcome:
         never.wait(20)
-        return attempts.Outcome()
+        return Outcome()
 
     threads = Threads(hangs, limit_s=0.01)
-    letter = attempts.Letter("id", "", "", "", "test")
+    letter = Letter("id", "", "", "", "test")
     for _ in range(attempts.MOST_HUNG):
         assert threads.is_free(1)
         threads.start(attempts.Attempt(1, "", False, letter, 0, 1))
@@ -184,7 +185,7 @@ def test_what_a_crash_left_in_doubt_is_sent_again_and_says_so(watch: Watch, hook
     assert message["message"].endswith(f"(possibly repeated, message {crashed.letter.message_id})")
     assert watch.messages("state, attempts, doubtful") == [("sent", 2, True)]
     # The dead one comes back late: what it has to say is about a try that is over.
-    sending.settle(watch.connection, crashed, attempts.Outcome("too late"))
+    sending.settle(watch.connection, crashed, Outcome("too late"))
     assert watch.messages("state") == [("sent",)]
 
 

@@ -13,7 +13,6 @@ from functools import cache
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import apprise
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.mail import EmailMessage, get_connection
@@ -158,6 +157,8 @@ def deliver(address: str, by_mail: bool, letter: Letter) -> Outcome:
 
 
 def _notify(address: str, letter: Letter) -> Outcome:
+    from apprise import NotifyFormat, NotifyType
+
     _heard.lines = []
     try:
         service = _service(address)
@@ -165,10 +166,8 @@ def _notify(address: str, letter: Letter) -> Outcome:
             return Outcome("Apprise does not know this address.")
         _mark(service, letter)
         body = wording.signed(letter.body, letter.message_id, letter.doubtful)
-        kind = apprise.NotifyType.SUCCESS if letter.phase == "resolved" else apprise.NotifyType.WARNING
-        if service.notify(
-            body=body, title=letter.subject, notify_type=kind, body_format=apprise.NotifyFormat.TEXT
-        ):
+        kind = NotifyType.SUCCESS if letter.phase == "resolved" else NotifyType.WARNING
+        if service.notify(body=body, title=letter.subject, notify_type=kind, body_format=NotifyFormat.TEXT):
             return Outcome()
         return _why(_heard.lines, address)
     finally:
@@ -186,6 +185,9 @@ def _why(lines: list[tuple[int, str]], address: str) -> Outcome:
 
 def _service(address: str) -> Any:
     """The apprise service behind an address; None for an unknown one."""
+    # A third of a second and 20 MB, so only where somebody sends or sets a channel.
+    import apprise
+
     _listen()
     made = apprise.Apprise.instantiate(address.strip(), suppress_exceptions=True)
     if made is not None and made.socket_read_timeout == type(made).socket_read_timeout:

@@ -37,7 +37,7 @@ SELECT p.problem_id, p.kind, p.type, p.environment, p.severity, p.state, p.title
     p.first_ns, p.opened_ns, p.resolved_ns, p.flaps, p.cause_id, coalesce(c.state <> 'resolved' AND c.state <> 'forming', false)
 FROM problem p LEFT JOIN problem c ON c.problem_id = p.cause_id
 WHERE p.problem_id = ANY(%s) OR (p.state IN ('open', 'acknowledged', 'muted') AND p.severity > 1)
-ORDER BY p.opened_ns, p.problem_id
+ORDER BY p.state <> 'resolved', p.opened_ns, p.problem_id
 """
 # The last message about each on each channel, and whether any of them may have arrived.
 _TOLD = """
@@ -47,13 +47,18 @@ SELECT DISTINCT ON (problem_id, channel_id) problem_id, channel_id, phase, at_ns
 FROM message WHERE problem_id = ANY(%s) AND state <> 'dropped' AND phase <> 'test'
 ORDER BY problem_id, channel_id, at_ns DESC, message_id
 """
+# The same message is never there twice; one that was dropped before anybody sent it may be needed after all.
 _WRITE = """
-INSERT INTO message (message_id, channel_id, problem_id, flow_id, phase, subject, body, url, at_ns, not_before_ns, state, facts)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (message_id) DO NOTHING
+INSERT INTO message AS m (message_id, channel_id, problem_id, phase, subject, body, url, at_ns, not_before_ns, state, facts)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, 'waiting', %s)
+ON CONFLICT (message_id) DO UPDATE SET state = 'waiting', error = '', subject = excluded.subject, body = excluded.body,
+    at_ns = excluded.at_ns, not_before_ns = excluded.not_before_ns, facts = excluded.facts, xid = excluded.xid
+WHERE m.state = 'dropped' AND m.attempts = 0
 """
 # One that nobody has tried to send says what is so when it goes out.
 _REFRESH = """
-UPDATE message SET subject = %s, body = %s, facts = %s WHERE message_id = %s AND state = 'waiting' AND attempts = 0
+UPDATE message SET subject = %(subject)s, body = %(body)s, facts = %(facts)s WHERE message_id = %(message)s
+AND state = 'waiting' AND attempts = 0 AND (subject, body, facts) IS DISTINCT FROM (%(subject)s, %(body)s, %(facts)s)
 """
 _DROP = """
 UPDATE message SET state = 'dropped', error = %s, xid = pg_current_xact_id()
@@ -94,6 +99,7 @@ class Last:
     """The last message about a problem on a channel. `fresh`: nobody has tried to send it."""
 
     message_id: str
+    made_ns: int
     told: Told
     title: str
     fresh: bool
@@ -101,11 +107,15 @@ class Last:
 
 
 class Pen:
-    """Writes the messages of one round, each a nanosecond after the one before, so that their order is kept."""
+    """Writes the messages of one round, each a nanosecond after the one before, so that their order is kept.
 
-    def __init__(self, connection: psycopg.Connection, at_ns: int) -> None:
+    Also after those of a round just before (`made_ns`): a clock that is set may stand still.
+    """
+
+    def __init__(self, connection: psycopg.Connection, at_ns: int, made_ns: Iterable[int]) -> None:
         self.connection = connection
-        self.began_ns = self.at_ns = at_ns
+        self.began_ns = at_ns
+        self.at_ns = max((made + 1 for made in made_ns if at_ns <= made < at_ns + SECOND_NS), default=at_ns)
 
     def write(
         self,
@@ -121,8 +131,8 @@ class Pen:
         not_before_ns = self.began_ns + wait_s * SECOND_NS
         self.connection.execute(
             _WRITE,
-            (number, channel_id, problem.problem_id, None, phase, subject, body, url, self.at_ns,
-             not_before_ns, "waiting", Jsonb(facts)),
+            (number, channel_id, problem.problem_id, phase, subject, body, url, self.at_ns, not_before_ns,
+             Jsonb(facts)),
         )  # fmt: skip
         self.at_ns += 1
 
@@ -152,7 +162,9 @@ def _tell_problems(connection: psycopg.Connection, flips: Sequence[Flip], at_ns:
         return
     routes = read_routes(connection)
     told = _told(connection, [problem.problem_id for problem in problems])
-    pen = Pen(connection, at_ns)
+    pen = Pen(
+        connection, at_ns, (last.made_ns for by_channel in told.values() for last in by_channel.values())
+    )
     for problem in problems:
         _tell(pen, problem, turned[problem.problem_id], told[problem.problem_id], routes)
 
@@ -178,7 +190,7 @@ def _told(connection: psycopg.Connection, ids: list[bytes]) -> dict[bytes, dict[
             facts.get("flows", 0), pending,
         )  # fmt: skip
         fresh = state == "waiting" and attempts == 0 and not doubtful
-        found[problem][channel] = Last(number, told, facts.get("title", ""), fresh, bool(arrived))
+        found[problem][channel] = Last(number, made_ns, told, facts.get("title", ""), fresh, bool(arrived))
     return found
 
 
@@ -232,7 +244,8 @@ def _keep_fresh(pen: Pen, problem: Problem, last: Last) -> None:
         return
     if last.told.phase == "opened":
         subject, body, _, facts = worded(problem, "opened", pen.at_ns, None)
-        pen.connection.execute(_REFRESH, (subject, body, Jsonb(facts), last.message_id))
+        text = {"subject": subject, "body": body, "facts": Jsonb(facts), "message": last.message_id}
+        pen.connection.execute(_REFRESH, text)
 
 
 def _all_clear(pen: Pen, problem: Problem, flips: Iterable[Flip], told: dict[int, Last]) -> None:

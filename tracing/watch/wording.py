@@ -61,10 +61,11 @@ def problem_body(why: str, numbers: Numbers, url: str) -> str:
 
 
 def flow_subject(type: str, key: str, verdict: str | None, step: str | None) -> str:
-    """`order 4711: stuck at paid`; a flow that moved is only said to be where it is."""
-    place = f"at {step}" if step else ""
-    said = verdict if verdict and verdict != "moving" else "moved on" if step else "moving"
-    return line(f"{type} {key}: {said} {place}".rstrip(), LONGEST_SUBJECT)
+    """`order 4711: stuck at paid`; of a flow that moved only where it is."""
+    said = verdict or "moving"
+    if step:
+        said = f"moved on to {step}" if said == "moving" else f"{said} at {step}"
+    return line(f"{type} {key}: {said}", LONGEST_SUBJECT)
 
 
 def flow_body(sentences: Sequence[str], url: str) -> str:
@@ -92,8 +93,7 @@ def signed(body: str, message_id: str, doubtful: bool) -> str:
 
 def line(text: str, most: int) -> str:
     """One line of printable text: what a sender wrote into a name breaks neither a header nor the message."""
-    kept = "".join(sign if sign.isprintable() else " " for sign in text)
-    kept = " ".join(kept.encode("utf-8", "replace").decode().split())
+    kept = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
     return kept if len(kept) <= most else f"{kept[: most - 1]}…"
 
 
