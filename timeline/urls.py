@@ -7,7 +7,7 @@ from django.urls import URLPattern, path, register_converter
 from django.urls.converters import StringConverter
 from django.views.generic import RedirectView
 
-from timeline.views import compare, find, flow, flows, now, record, rules, senders, settings
+from timeline.views import compare, find, flow, flows, notifications, now, record, rules, senders, settings
 
 
 class KeyConverter(StringConverter):
@@ -33,6 +33,30 @@ urlpatterns: list[URLPattern] = [
     path("settings/rules/<int:rule_id>/apply", rules.apply, name="rule-apply"),
     path("settings/rules/<int:rule_id>/undo", rules.undo, name="rule-undo"),
     path("settings/rules/jobs/<int:job_id>", rules.job, name="rule-job"),
+    path("settings/notifications", notifications.notifications, name="notifications"),
+    path("settings/notifications/channels/new", notifications.channel, name="channel-new"),
+    path("settings/notifications/channels/<int:channel_id>", notifications.channel, name="channel"),
+    path(
+        "settings/notifications/channels/<int:channel_id>/switch",
+        notifications.channel_switch,
+        name="channel-switch",
+    ),
+    path(
+        "settings/notifications/channels/<int:channel_id>/test",
+        notifications.channel_test,
+        name="channel-test",
+    ),
+    path(
+        "settings/notifications/channels/<int:channel_id>/delete",
+        notifications.channel_delete,
+        name="channel-delete",
+    ),
+    path("settings/notifications/routes/new", notifications.route, name="route-new"),
+    path("settings/notifications/routes/<int:route_id>", notifications.route, name="route"),
+    path("settings/notifications/routes/<int:route_id>/move", notifications.route_move, name="route-move"),
+    path(
+        "settings/notifications/routes/<int:route_id>/delete", notifications.route_delete, name="route-delete"
+    ),
     path("flow/<str:kind>", flow.flow),
     path("flow/<str:kind>/<str:type>/<key:key>", flow.flow),
     path("trace/<str:trace_id>", flow.trace),

@@ -100,7 +100,7 @@ def check(address: str, by_mail: bool) -> None:
         raise Unfit(
             "address",
             "Apprise does not know this address. It starts with the service's name, such as"
-            " slack://, msteams://, pagerduty:// or json://; see github.com/caronc/apprise/wiki.",
+            " slack://, msteams://, pagerduty:// or json://; see appriseit.com/services.",
         )
     if _is_ours(address):
         raise Unfit("address", "This is Threadline itself: it would send its messages round in a loop.")
