@@ -4,16 +4,18 @@ import contextlib
 import json
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 
 class Hook:
-    """A web server that takes JSON. Set `status` for what it answers; `go` is cleared to make it hang."""
+    """A web server that takes JSON. `status` is what it answers, after `pause_s`; clear `go` to make it hang."""
 
     def __init__(self) -> None:
         self.status = 200
+        self.pause_s = 0.0
         self.got: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.go = threading.Event()
@@ -25,6 +27,7 @@ class Hook:
                 said = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 hook.got.append(json.loads(said))
                 hook.headers.append(dict(self.headers.items()))
+                time.sleep(hook.pause_s)
                 hook.go.wait(30)
                 with contextlib.suppress(OSError):
                     self.send_response(hook.status)

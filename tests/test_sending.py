@@ -109,6 +109,8 @@ def test_a_channel_that_works_again_need_not_wait(watch: Watch, hook: Hook) -> N
     watch.problem(problem_id=b"problem-0002", title="billing: charge card fails")
     watch.flip("forming", "open", problem_id=b"problem-0002")
     watch.both(1)
+    assert len(hook.got) == 3
+    watch.both(10)
     assert hook.titles[-2:] == ["billing: charge card fails", "22 orders wait for shipment.created from wms"]
     assert watch.messages("state") == [("sent",), ("sent",)]
 

@@ -102,6 +102,19 @@ def test_a_sender_cannot_break_the_subject() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("timeout @everyone", "timeout ＠everyone"),
+        ("<!channel> down", "‹!channel> down"),
+        ("ann@here.example", "ann＠here.example"),
+        ("ann@example.com", "ann@example.com"),
+    ],
+)
+def test_a_sender_cannot_call_a_whole_chat(text: str, said: str) -> None:
+    assert wording.line(text, 100) == said
+
+
+@pytest.mark.parametrize(
     ("seconds", "words"), [(-5, "0 s"), (45, "45 s"), (60, "1 m"), (3_720, "1 h 2 m"), (90_000, "1 d 1 h")]
 )
 def test_lengths(seconds: int, words: str) -> None:

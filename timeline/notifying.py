@@ -10,6 +10,7 @@ from django import forms
 
 from timeline import moments
 from timeline.forms import NamesField
+from tracing.durations import parse_duration, write_duration
 from tracing.people import Channel, Route
 from tracing.watch.channels import shown
 from tracing.watch.finding import KINDS, NEEDS_A_PERSON, WARNING
@@ -44,7 +45,7 @@ class ChannelForm(forms.Form):
         self.channel = channel
         if channel.pk is not None:
             kept = shown(channel.address, channel.by_mail)
-            self.fields["address"].help_text = f"Leave it empty to keep {kept}."
+            self.fields["address"].help_text = f"Leave it empty to keep the one it has: {kept}"
 
     def clean_label(self) -> str:
         label = str(self.cleaned_data["label"])
@@ -60,8 +61,26 @@ class ChannelForm(forms.Form):
         return self.channel
 
 
+class SecondsField(forms.CharField):
+    """A length of time in people's words: 30s, 5m, 4h; 0 for none. Cleaned to whole seconds."""
+
+    def clean(self, value: Any) -> int:
+        text = str(super().clean(value)).strip()
+        if text.startswith(("-", "−")):
+            return -1  # what a negative time means where is for `routing.check` to say
+        if text.rstrip("smh ") == "0":
+            return 0
+        length_ns = parse_duration(text)
+        if length_ns is None or length_ns < moments.SECOND_NS:
+            raise forms.ValidationError("A length of time is written 30s, 5m, 4h or 1d.")
+        return length_ns // moments.SECOND_NS
+
+    def prepare_value(self, value: Any) -> Any:
+        return write_duration(value * moments.SECOND_NS) if isinstance(value, int) else value
+
+
 class RouteForm(forms.Form):
-    """A route as a person writes it; times in seconds."""
+    """A route as a person writes it."""
 
     channel = forms.ModelChoiceField(
         Channel.objects.all(), empty_label=None, label="Tells", help_text="The channel that hears of it."
@@ -83,15 +102,12 @@ class RouteForm(forms.Form):
     environment = forms.CharField(
         max_length=100, required=False, help_text="production, staging; empty for all."
     )
-    wait_s = forms.IntegerField(
-        label="Wait before the first message, seconds",
-        help_text="What resolves within it says nothing.",
+    wait_s = SecondsField(
+        label="Wait before the first message", help_text="What resolves within it says nothing."
     )
-    interval_s = forms.IntegerField(
-        label="Between follow-ups, seconds", help_text="When more flows join; 0 for never."
-    )
-    repeat_s = forms.IntegerField(
-        label="Repeat while it stays open, seconds", help_text="Unless somebody acknowledges it; 0 for never."
+    interval_s = SecondsField(label="Between follow-ups", help_text="When more flows join; 0 for never.")
+    repeat_s = SecondsField(
+        label="Repeat while it stays open", help_text="Unless somebody acknowledges it; 0 for never."
     )
     goes_on = forms.BooleanField(
         required=False,
@@ -113,12 +129,14 @@ def route_form(route: Route, data: Mapping[str, Any] | None = None) -> RouteForm
 
 
 def in_words(route: Route) -> str:
-    """What a route tells: `Problems of kind stuck, of type order, in production; only what needs a person.`"""
+    """What a route tells: `Problems of kind stuck of type order in production that need a person.`"""
     kinds = ", ".join(kind_word(kind) for kind in route.kinds)
     said = f"Problems of kind {kinds}" if kinds else "Every problem"
     said += f" of type {', '.join(route.types)}" if route.types else ""
     said += f" in {route.environment}" if route.environment else ""
-    return f"{said}, {dict(SEVERITIES).get(route.severity, 'warnings too')}."
+    if route.severity < NEEDS_A_PERSON:
+        return f"{said}, warnings too."
+    return f"{said} that {'need' if kinds else 'needs'} a person."
 
 
 def pace(route: Route) -> str:

@@ -64,10 +64,10 @@ WHERE message_id = %(message)s AND state = 'trying' AND tried_ns = %(tried)s
 """
 _WELL = "UPDATE tracing_channel SET sent_ns = %s, error = '' WHERE id = %s"
 _UNWELL = "UPDATE tracing_channel SET failed_ns = %s, error = %s WHERE id = %s"
-# A channel that works again need not wait out the pauses of its failed tries.
+# A channel that works again need not wait out the long pauses of its failed tries.
 _HASTEN = """
-UPDATE message SET not_before_ns = %(now)s
-WHERE channel_id = %(channel)s AND state = 'waiting' AND attempts > 0 AND not_before_ns > %(now)s
+UPDATE message SET not_before_ns = %(soon)s
+WHERE channel_id = %(channel)s AND state = 'waiting' AND attempts > 0 AND not_before_ns > %(soon)s
 """
 _TEST = """
 INSERT INTO message (message_id, channel_id, phase, subject, body, url, at_ns, not_before_ns, state, attempts, tried_ns)
@@ -150,7 +150,9 @@ def settle(connection: psycopg.Connection, attempt: Attempt, outcome: Outcome) -
             connection.execute(_UNWELL, (now, outcome.error, attempt.channel_id))
         else:
             connection.execute(_WELL, (now, attempt.channel_id))
-            connection.execute(_HASTEN, {"now": now, "channel": attempt.channel_id})
+            connection.execute(
+                _HASTEN, {"soon": now + BACKOFF_S[0] * SECOND_NS, "channel": attempt.channel_id}
+            )
 
 
 def send_test(connection: psycopg.Connection, channel_id: int, threads: Threads | None = None) -> str | None:

@@ -3,6 +3,7 @@
 `telling` stores them; `sending` adds the id, and whether this may be a repetition.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,8 @@ from urllib.parse import quote, urlencode
 SECOND_NS = 1_000_000_000
 LONGEST_SUBJECT = 200
 LONGEST_LINE = 1_000
+# What makes Slack, Discord and their like ring everybody's phone.
+CALLS = re.compile(r"@(?=(?:everyone|here|channel|all)\b)", re.I)
 KIND_WORDS = ("request", "entity", "workflow")
 _UNITS = ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "m"), (60, "m", 1, "s"))
 
@@ -92,8 +95,9 @@ def signed(body: str, message_id: str, doubtful: bool) -> str:
 
 
 def line(text: str, most: int) -> str:
-    """One line of printable text: what a sender wrote into a name breaks neither a header nor the message."""
+    """One line of printable text: what a sender wrote into a name breaks no header, and calls nobody in a chat."""
     kept = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+    kept = CALLS.sub("＠", kept).replace("<!", "‹!").replace("<@", "‹@")
     return kept if len(kept) <= most else f"{kept[: most - 1]}…"
 
 
