@@ -284,6 +284,13 @@ def test_only_a_form_of_ours_changes_anything(clean_store: None, action: str) ->
     assert Channel.objects.count() == Route.objects.count() == 1
 
 
+@pytest.mark.parametrize(
+    "query", ["tested=%00", "tested=zz", "channel=%00", "channel=9e9", f"channel={10**30}"]
+)
+def test_an_odd_address_is_answered(client: Client, clean_store: None, query: str) -> None:
+    text(client, f"{HOME}?{query}")
+
+
 @pytest.mark.parametrize("path", ["channels/99999", "routes/99999", f"routes/{10**30}"])
 def test_what_does_not_exist(client: Client, clean_store: None, path: str) -> None:
     assert client.get(f"{HOME}/{path}").status_code == 404

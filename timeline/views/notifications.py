@@ -3,6 +3,7 @@
 The tables are written by `tracing.watch.telling` and `sending`; the test button sends from here, at once.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -57,6 +58,7 @@ def notifications(request: HttpRequest) -> HttpResponse:
     state = request.GET.get("state", "")
     if state and state not in STATES:
         raise BadFilter("state", f"A message is {', '.join(STATES[:-1])} or {STATES[-1]}.")
+    tested = request.GET.get("tested", "")
     lines = _channels()
     labels = {line.channel.pk: line.channel.label for line in lines}
     latest = messages.latest(state, _number(request.GET.get("channel", "")))
@@ -67,7 +69,7 @@ def notifications(request: HttpRequest) -> HttpResponse:
         "counts": sorted(messages.states().items()),
         "state": state,
         "asked_channel": labels.get(_number(request.GET.get("channel", "")), ""),
-        "tested": messages.by_id(request.GET.get("tested", "")),
+        "tested": messages.by_id(tested) if re.fullmatch(r"[0-9a-f]{20}", tested) else None,
         "call": _call(),
     }
     return page_answer(request, "settings/notifications.html", context)
