@@ -15,6 +15,7 @@ from timeline.views import (
     flow,
     flows,
     maintenance,
+    notifications,
     now,
     record,
     rules,
@@ -62,6 +63,30 @@ urlpatterns: list[URLPattern] = [
     path("settings/calendars/<int:calendar_id>/delete", calendars.delete, name="calendar-delete"),
     path("settings/maintenance", maintenance.maintenance, name="maintenance"),
     path("settings/maintenance/<int:maintenance_id>/end", maintenance.end, name="maintenance-end"),
+    path("settings/notifications", notifications.notifications, name="notifications"),
+    path("settings/notifications/channels/new", notifications.channel, name="channel-new"),
+    path("settings/notifications/channels/<int:channel_id>", notifications.channel, name="channel"),
+    path(
+        "settings/notifications/channels/<int:channel_id>/switch",
+        notifications.channel_switch,
+        name="channel-switch",
+    ),
+    path(
+        "settings/notifications/channels/<int:channel_id>/test",
+        notifications.channel_test,
+        name="channel-test",
+    ),
+    path(
+        "settings/notifications/channels/<int:channel_id>/delete",
+        notifications.channel_delete,
+        name="channel-delete",
+    ),
+    path("settings/notifications/routes/new", notifications.route, name="route-new"),
+    path("settings/notifications/routes/<int:route_id>", notifications.route, name="route"),
+    path("settings/notifications/routes/<int:route_id>/move", notifications.route_move, name="route-move"),
+    path(
+        "settings/notifications/routes/<int:route_id>/delete", notifications.route_delete, name="route-delete"
+    ),
     path("flow/<str:kind>", flow.flow),
     path("flow/<str:kind>/<str:type>/<key:key>", flow.flow),
     path("trace/<str:trace_id>", flow.trace),
