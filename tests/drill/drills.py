@@ -53,7 +53,11 @@ class Shop:
 
 
 def replayed(
-    shop: Shop, plan: Sequence[Delivery], watch: str, down: tuple[int, int] | None = None, start_ns: int = START
+    shop: Shop,
+    plan: Sequence[Delivery],
+    watch: str,
+    down: tuple[int, int] | None = None,
+    start_ns: int = START,
 ) -> Told:
     """One house, one plan."""
     with built(start_ns) as house:

@@ -76,7 +76,12 @@ class Turns:
         self.took_s: Counter[str] = Counter()
         self._connection = psycopg.connect(house.conninfo, autocommit=True)
         self._rounds, self._learner = Rounds(), Learner()
-        self._volumes, self._senses, self._problems, self._count = volumes.keep, sensing.work, problems.keep, count
+        self._volumes, self._senses, self._problems, self._count = (
+            volumes.keep,
+            sensing.work,
+            problems.keep,
+            count,
+        )
 
     def judge(self, at_ns: int) -> None:
         clock.set_file(self.house.watching, at_ns)
