@@ -7,7 +7,20 @@ from django.urls import URLPattern, path, register_converter
 from django.urls.converters import StringConverter
 from django.views.generic import RedirectView
 
-from timeline.views import compare, find, flow, flows, now, record, rules, senders, settings
+from timeline.views import (
+    compare,
+    find,
+    flow,
+    flows,
+    mark,
+    now,
+    problems,
+    quieting,
+    record,
+    rules,
+    senders,
+    settings,
+)
 
 
 class KeyConverter(StringConverter):
@@ -21,6 +34,13 @@ register_converter(KeyConverter, "key")
 urlpatterns: list[URLPattern] = [
     path("", now.now, name="now"),
     path("flows", flows.flows, name="flows"),
+    path("problems", problems.listed, name="problems"),
+    path("problems/<str:problem_id>", problems.problem, name="problem"),
+    path("problems/<str:problem_id>/acknowledge", quieting.acknowledge, name="acknowledge"),
+    path("problems/<str:problem_id>/mute", quieting.mute, name="mute"),
+    path("problems/<str:problem_id>/unmute", quieting.unmute, name="unmute"),
+    path("problems/<str:problem_id>/note", quieting.note, name="note"),
+    path("mark.svg", mark.mark, name="mark"),
     path("find", find.find, name="find"),
     path("compare", compare.compare, name="compare"),
     path("settings", RedirectView.as_view(url="/settings/")),
