@@ -1,0 +1,89 @@
+"""All detectors, and one look of each: what is wrong now, as findings.
+
+A detector is a noun a file with `find(connection, now_ns) -> list[Finding]`. It keeps nothing, reads what it may read
+within a few seconds, and says in `evidence["cut"]` where that was not all. One that fails stops no other.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import psycopg
+
+from tracing.watch.detectors import failed, waits
+from tracing.watch.finding import Finding
+
+logger = logging.getLogger(__name__)
+
+PATIENCE_MS = 5_000
+SECOND_NS = 1_000_000_000
+
+Find = Callable[[psycopg.Connection, int], list[Finding]]
+
+
+class Detector(NamedTuple):
+    """`kinds` are those of its findings, all of them: what it does not find of these is not there."""
+
+    name: str
+    kinds: tuple[str, ...]
+    find: Find
+    every_s: float = 0.0  # asked no more often; what reads much is asked seldom
+
+
+DETECTORS: tuple[Detector, ...] = (
+    Detector("waits", ("late", "stuck", "abandoned_retry"), waits.find),
+    Detector("failed", ("failed",), failed.find),
+)
+
+
+@dataclass(slots=True)
+class Answers:
+    """`kinds` were looked for; of those in `cut` more was found than could be read."""
+
+    findings: list[Finding] = field(default_factory=list)
+    kinds: set[str] = field(default_factory=set)
+    cut: set[str] = field(default_factory=set)
+
+
+# By name: when it was asked last (our clock), and which failed last time: each failure is told once.
+_asked: dict[str, int] = {}
+_failing: set[str] = set()
+
+
+def ask(connection: psycopg.Connection, now_ns: int, detectors: Sequence[Detector] = DETECTORS) -> Answers:
+    """Every detector whose time has come. `connection` is in autocommit."""
+    answers = Answers()
+    for detector in detectors:
+        if not 0 <= now_ns - _asked.get(detector.name, -1) < detector.every_s * SECOND_NS:
+            found = _look(connection, detector, now_ns)
+            if found is not None:
+                _asked[detector.name] = now_ns
+                answers.findings += found
+                answers.kinds |= set(detector.kinds)
+                if any(finding.evidence.get("cut") for finding in found):
+                    answers.cut |= set(detector.kinds)
+    return answers
+
+
+def _look(connection: psycopg.Connection, detector: Detector, now_ns: int) -> list[Finding] | None:
+    """None where it failed: then nothing is known of its kinds."""
+    try:
+        with connection.transaction():
+            connection.execute(f"SET LOCAL statement_timeout = {PATIENCE_MS}".encode())
+            found = detector.find(connection, now_ns)
+    except Exception as error:
+        if connection.closed:
+            raise
+        if detector.name not in _failing:
+            away = isinstance(error, psycopg.OperationalError)
+            logger.error(
+                "The detector %s failed; its problems stay as they are: %s",
+                detector.name,
+                error,
+                exc_info=not away,
+            )
+        _failing.add(detector.name)
+        return None
+    _failing.discard(detector.name)
+    return found
