@@ -1,7 +1,7 @@
 """The numbers behind a problem's sentence, in words: what a detector kept as evidence, line by line.
 
-Names end with their unit: `_ns` is a moment or a length, whichever its size says. What is no number and no short
-text (lists of samples, marks for the watcher itself) is left to the JSON form.
+Names end with their unit: `_ns` is a moment or a length, whichever its size says. What has parts of its own (samples,
+the oldest flow's evidence) is left to the JSON form.
 """
 
 from collections.abc import Mapping
@@ -14,35 +14,52 @@ _MOMENT_NS = 315_532_800 * moments.SECOND_NS
 # How the watcher itself counts, and what stands on the page already.
 _OWN = frozenset({"good_looks", "causes_system", "worse_ns"})
 LONGEST = 200
+MOST = 10  # parts of a list
 
 
 class Fact(NamedTuple):
-    """`moment_ns` is told instead of a text where the fact is a time."""
+    """`moment_ns` is told instead of a text where the fact is a time; `href` is where more of it stands."""
 
     name: str
     text: str
     moment_ns: int | None = None
+    href: str = ""
 
 
 def facts(evidence: Mapping[str, Any]) -> list[Fact]:
     """In the order in which they were told."""
-    return [
-        told
-        for name, value in evidence.items()
-        if name not in _OWN and (told := _fact(name, value)) is not None
-    ]
+    told = (_fact(name, value) for name, value in evidence.items() if name not in _OWN)
+    return [fact for fact in told if fact is not None]
 
 
 def _fact(name: str, value: Any) -> Fact | None:
     word = name.removesuffix("_ns").replace("_", " ")
-    if isinstance(value, bool):
-        return Fact(word, "yes" if value else "no")
+    if name == "trace_id" and isinstance(value, str):
+        return Fact("first in trace", value[:8], href=f"/trace/{value}")
+    if name.endswith("_ns") and isinstance(value, int) and value > _MOMENT_NS:
+        return Fact(word, "", value)
+    text = _text(name, value)
+    return Fact(word, text[:LONGEST]) if text else None
+
+
+def _text(name: str, value: Any) -> str:
+    """Empty for what cannot be said in a line."""
     if isinstance(value, str):
-        return Fact(word, value[:LONGEST]) if value else None
-    if not isinstance(value, int | float):
-        return None
+        return value
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return _number(name, value)
+    if isinstance(value, list):
+        return ", ".join(str(one) for one in value[:MOST] if isinstance(one, str | int))
+    if isinstance(value, dict) and all(isinstance(one, int) for one in value.values()):
+        return ", ".join(f"{part} ({count:,})" for part, count in list(value.items())[:MOST])
+    return ""
+
+
+def _number(name: str, value: float) -> str:
     if name.endswith("_ns"):
-        return Fact(word, "", int(value)) if value > _MOMENT_NS else Fact(word, moments.took(int(value)))
+        return moments.took(int(value))
     if name == "share":
-        return Fact(word, f"{value * 100:.0f} %")
-    return Fact(word, f"{value:,}" if isinstance(value, int) else f"{value:,.3g}")
+        return f"{value * 100:.0f} %"
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.3g}"

@@ -113,18 +113,25 @@ class NoteForm(forms.Form):
     name = WordForm.base_fields["name"]
 
 
+def _number(label: str) -> forms.IntegerField:
+    widget = forms.NumberInput(attrs={"aria-label": label})
+    return forms.IntegerField(min_value=1, max_value=10**6, required=False, widget=widget)
+
+
 class MuteForm(WordForm):
     """Muted until one thing comes true. `condition` is what `tracing.watch.quieting.mute` takes."""
 
     until = forms.ChoiceField(
         choices=[(one, one) for one in UNTIL], error_messages={"required": "Say until what it is muted."}
     )
-    hours = forms.TypedChoiceField(choices=HOURS, coerce=int, required=False)
+    hours = forms.TypedChoiceField(
+        choices=HOURS, coerce=int, required=False, widget=forms.Select(attrs={"aria-label": "From now on"})
+    )
     at = MomentField(
         max_length=40, required=False, widget=forms.TextInput(attrs={"placeholder": "2026-11-21 09:00"})
     )
-    more = forms.IntegerField(min_value=1, max_value=10**6, required=False)
-    rate = forms.IntegerField(min_value=1, max_value=10**6, required=False)
+    more = _number("Flows more")
+    rate = _number("Flows an hour")
 
     def __init__(self, data: Mapping[str, Any] | None, zone: tzinfo, **told: Any) -> None:
         super().__init__(data, **told)

@@ -264,7 +264,9 @@ def spark(step: Step) -> SafeString:
         if count:
             height = round(max(1.5, count / most * 20), 1)
             marked = ' class="hot"' if is_hot and count > usual and place >= len(step.hours) // 2 else ""
-            bars.append(f'<rect{marked} x="{place * 5.5}" y="{22 - height:.1f}" width="4.3" height="{height}"/>')
+            bars.append(
+                f'<rect{marked} x="{place * 5.5}" y="{22 - height:.1f}" width="4.3" height="{height}"/>'
+            )
     told = f"open flows, hour by hour; at most {most:,}"
     return SafeString(
         f'<svg class="spark" viewBox="0 0 132 22" role="img" aria-label="{told}">{"".join(bars)}</svg>'

@@ -29,6 +29,7 @@ FILTERS = (
     "status",
     "state",
     "verdict",
+    "grey",
     "waits",
     "from",
     "to",

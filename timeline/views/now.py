@@ -84,9 +84,13 @@ def _row(step: Step) -> dict[str, Any]:
     """A step with the lists that its numbers count."""
 
     def listed(verdict: str) -> str:
+        if not step.step:
+            return ""  # no filter says "without a step"
         env = "" if step.environment == settings.ENVIRONMENT else step.environment
         filters = {"kind": step.kind, "type": step.type, "env": env, "state": step.step, "verdict": verdict}
-        return with_query("/flows", filters)
+        # The watcher counts as late and stuck only what somebody is told of.
+        grey = {"grey": "no"} if verdict in ("late", "stuck") else {}
+        return with_query("/flows", filters | grey)
 
     numbers = [
         {"word": word, "count": getattr(step, word), "href": listed(word)}
