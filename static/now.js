@@ -11,7 +11,7 @@ const now = () => document.getElementById("now");
 function isBusy() {
   const selection = document.getSelection();
   return (
-    now().querySelector("details.say[open]") !== null ||
+    now().querySelector("details.act[open]") !== null ||
     (selection && !selection.isCollapsed && now().contains(selection.anchorNode))
   );
 }

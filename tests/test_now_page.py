@@ -171,7 +171,9 @@ def test_types_with_many_steps_are_folded_and_said(client: Client, moving: None)
     # Where something is wrong stands first.
     assert answer["motion"][0]["type"] == "sync/a"
     html = page(client)
-    assert '<a href="/types/order">3 more steps of order</a>' in html and 'href="/types/sync%2Fa"' in html
+    assert (
+        '<a href="/types/order">3 more steps of order</a>' in html and 'href="/types/-?type=sync%2Fa"' in html
+    )
 
 
 def test_another_environment_is_named_and_asked_for(client: Client, moving: None) -> None:

@@ -27,11 +27,6 @@ def record_url(trace_id: str, span_id: str) -> str:
     return f"/record/{trace_id}/{span_id}"
 
 
-def type_url(type: str) -> str:
-    """The path of a type's page: its steps, its usual times, its settings."""
-    return f"/types/{quote(type, safe='')}"
-
-
 def with_query(path: str, query: dict[str, str]) -> str:
     """A path with those parameters that say something."""
     said = {name: value for name, value in query.items() if value != ""}

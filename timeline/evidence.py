@@ -1,9 +1,10 @@
 """The numbers behind a problem's sentence, in words: what a detector kept as evidence, line by line.
 
-Names end with their unit: `_ns` is a moment or a length, whichever its size says. What has parts of its own (samples,
-the oldest flow's evidence) is left to the JSON form.
+Names end with their unit: `_ns` is a moment or a length, whichever its size says. What has parts of its own is left to
+the JSON form.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -14,6 +15,8 @@ _MOMENT_NS = 315_532_800 * moments.SECOND_NS
 # How the watcher itself counts, and what stands on the page already.
 _OWN = frozenset({"good_looks", "causes_system", "worse_ns"})
 LONGEST = 200
+# The evidence of the flow that is wrong longest, as the judge kept it.
+OLDEST = "oldest"
 MOST = 10  # parts of a list
 
 
@@ -29,12 +32,26 @@ class Fact(NamedTuple):
 def facts(evidence: Mapping[str, Any]) -> list[Fact]:
     """In the order in which they were told."""
     told = (_fact(name, value) for name, value in evidence.items() if name not in _OWN)
-    return [fact for fact in told if fact is not None]
+    found = [fact for fact in told if fact is not None]
+    oldest = evidence.get(OLDEST)
+    return found + facts(oldest) if isinstance(oldest, dict) else found
+
+
+def stringed(value: Any) -> Any:
+    """The same for programs: what ends with `_ns` as text, because JSON's numbers hold 53 bits."""
+    if isinstance(value, dict):
+        return {
+            name: str(one) if name.endswith("_ns") and isinstance(one, int) else stringed(one)
+            for name, one in value.items()
+        }
+    return [stringed(one) for one in value] if isinstance(value, list) else value
 
 
 def _fact(name: str, value: Any) -> Fact | None:
     word = name.removesuffix("_ns").replace("_", " ")
-    if name == "trace_id" and isinstance(value, str):
+    if name == OLDEST:
+        return None
+    if name == "trace_id" and isinstance(value, str) and re.fullmatch("[0-9a-f]{32}", value):
         return Fact("first in trace", value[:8], href=f"/trace/{value}")
     if name.endswith("_ns") and isinstance(value, int) and value > _MOMENT_NS:
         return Fact(word, "", value)

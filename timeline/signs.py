@@ -9,7 +9,7 @@ STATUS = {"ok": "●", "error": "■", "open": "◌", "unset": "○"}
 ERROR = STATUS["error"]
 # Each verdict's shape; its word always stands beside it.
 VERDICT = {
-    "moving": "▸", "due": "◔", "late": "▲", "stuck": "■", "unknown": "?", "paused": "‖", "ended": "✓",
+    "moving": "▸", "due": "◔", "late": "◧", "stuck": "■", "unknown": "?", "paused": "‖", "ended": "✓",
 }  # fmt: skip
 WARNING = "▲"  # worth a look, nothing failed by itself
 
@@ -24,12 +24,12 @@ class Sign(NamedTuple):
 
 PROBLEM = {
     "stuck": Sign("■", "stuck", "stuck"),
-    "late": Sign("▲", "stuck", "late"),
+    "late": Sign("◧", "stuck", "late"),
     "failed": Sign("✕", "bad", "failed"),
     "conflict": Sign("◆", "bad", "conflict"),
     "duplicate": Sign("◈", "bad", "duplicate effect"),
     "abandoned_retry": Sign("▼", "stuck", "abandoned retry"),
-    "retry_storm": Sign("↻", "open", "retry storm"),
+    "retry_storm": Sign("▲", "open", "retry storm"),
     "orphan_message": Sign("◇", "stuck", "orphan message"),
     "silent_service": Sign("○", "stuck", "silent service"),
     "slow": Sign("◔", "open", "slow"),

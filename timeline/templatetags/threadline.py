@@ -4,7 +4,6 @@
 whose colours stand in `threadline.css`.
 """
 
-import re
 from collections.abc import Sequence
 from datetime import UTC, tzinfo
 from typing import Any
@@ -165,6 +164,17 @@ def href(path: str, **query: str) -> str:
 
 
 @register.filter
+def coded(text: str) -> SafeString:
+    """A sentence with the names between backticks as code; everything is escaped."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return SafeString(escape(text))
+    return SafeString(
+        "".join(f"<code>{escape(part)}</code>" if at % 2 else escape(part) for at, part in enumerate(parts))
+    )
+
+
+@register.filter
 def mark(status: str) -> SafeString:
     """A status as shape, word and colour."""
     return SafeString(f'<span class="mark {status}">{signs.STATUS[status]} {status}</span>')
@@ -183,7 +193,7 @@ def state_mark(state: str) -> SafeString:
 
 
 @register.filter
-def verdict_mark(verdict: str) -> SafeString:
+def judged_mark(verdict: str) -> SafeString:
     """A flow's verdict as shape, word and colour."""
     tone = signs.VERDICT_TONE.get(verdict, "off")
     return _sign_mark(signs.Sign(signs.VERDICT[verdict], tone, verdict))
@@ -192,12 +202,6 @@ def verdict_mark(verdict: str) -> SafeString:
 def _sign_mark(sign: signs.Sign) -> SafeString:
     tone = {"bad": "error", "stuck": "warn"}.get(sign.tone, sign.tone)
     return SafeString(f'<span class="mark {tone}">{sign.shape} {sign.word}</span>')
-
-
-@register.filter
-def coded(text: str) -> SafeString:
-    """A sentence in which names stand between backticks, as in chat."""
-    return SafeString(re.sub(r"`([^`\n]+)`", r"<code>\1</code>", escape(text)))
 
 
 @register.filter

@@ -11,13 +11,14 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from timeline import calm, moments
-from timeline.addresses import type_url, with_query
+from timeline.addresses import with_query
 from timeline.answers import asked_format, json_answer, page_answer, text_answer, wants_part
 from timeline.plain import cell, flow_lines, flow_table, one_line
 from timeline.problemtext import problem_lines, waiting
 from timeline.queries import backlog, motion, problems, watching
 from timeline.queries.backlog import Step
 from timeline.reader import name_of
+from timeline.typeaddresses import type_url
 from tracing.clock import now_ns
 from tracing.models import Sender
 
@@ -107,7 +108,7 @@ def _row(step: Step) -> dict[str, Any]:
         "aside": aside,
         "is_hot": bool(step.late or step.stuck),
         "is_here": step.environment == settings.ENVIRONMENT,
-        "type_href": type_url(step.type),
+        "type_href": type_url(step.type, environment=step.environment),
         "usual": usual(step),
     }
 

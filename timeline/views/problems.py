@@ -13,9 +13,9 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from timeline import problemtext
-from timeline.addresses import type_url, with_query
+from timeline.addresses import with_query
 from timeline.answers import NotFound, asked_format, json_answer, page_answer, text_answer, wants_part
-from timeline.evidence import facts
+from timeline.evidence import facts, stringed
 from timeline.problem import STATES, Problem
 from timeline.problemforms import MuteForm, NoteForm, WordForm, read_flows, read_problems
 from timeline.queries import affected, history, problems
@@ -23,6 +23,7 @@ from timeline.queries.problems import ProblemQuestion
 from timeline.reader import name_of
 from timeline.strip import strip
 from timeline.templatetags.threadline import reader_zone
+from timeline.typeaddresses import type_url
 from tracing.clock import now_ns
 from tracing.watch.finding import KINDS
 
@@ -91,7 +92,7 @@ def problem(request: HttpRequest, problem_id: str) -> HttpResponse:
         "strip": strip(history.bands(found, told), told, found.opened_ns, found.resolved_ns or at_ns),
         "ends_ns": found.resolved_ns or at_ns,
         "facts": facts(found.evidence),
-        "type_href": type_url(found.type) if found.type else "",
+        "type_href": type_url(found.type, environment=found.environment) if found.type else "",
     } | forms(request, found)
     return page_answer(request, "problems/problem.html", context)
 
@@ -217,8 +218,8 @@ def _as_json(
         | {
             "all_flows": found.all_flows,
             "flaps": found.flaps,
-            "quieted": dict(found.quieted) or None,
-            "evidence": dict(found.evidence),
+            "quieted": stringed(found.quieted) or None,
+            "evidence": stringed(found.evidence),
         },
         "cause": cause.as_json(settings.URL) if cause else None,
         "effects": [effect.as_json(settings.URL) for effect in found.effects],
