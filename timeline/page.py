@@ -68,14 +68,20 @@ def _drawn(reading: Reading, painter: Painter, path: str, zone: tzinfo) -> dict[
 
 
 def _head(reading: Reading, path: str, zone: tzinfo, now: int) -> dict[str, Any]:
-    sign, word, css = sentences.mark_of(reading.flow, reading.first_error is not None)
-    answer, evidence = sentences.answer(reading.flow, reading.first_error, reading.root_ns, zone, now)
+    flow = reading.flow
+    told = sentences.answer(flow, reading.first_error, reading.root_ns, zone, now)
     return {
-        "sign": sign,
-        "word": word,
-        "status_css": css,
-        "answer": answer,
-        "evidence": evidence,
+        "mark": sentences.mark_of(flow, reading.first_error is not None, now),
+        # What is judged tells nothing of errors: both are said.
+        "status": sentences.status_mark(flow) if flow.judged and flow.status == "error" else None,
+        "title_word": " · ".join(
+            part
+            for part in (sentences.mark_of(flow, reading.first_error is not None).word, flow.standing)
+            if part
+        ),
+        "answer": told.first,
+        "known": told.known,
+        "evidence": told.evidence,
         "first_error_href": _error_href(reading, path),
         "doubts": notes(reading, path, sentences.doubts(reading.trust, reading.flow)),
         "remarks": notes(

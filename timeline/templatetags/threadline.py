@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString
 
 from timeline import moments, signs
 from timeline.bars import Bar
+from timeline.sentences import WAITING, awaited, verdict_mark
 from timeline.summaries import FlowSummary
 from tracing.clock import now_ns
 from tracing.models import Sender
@@ -147,6 +148,36 @@ def href(path: str, **query: str) -> str:
 
 
 # The parts of a list's row are made here and not in its template: a page of 500 rows draws each a thousand times.
+
+
+@register.filter
+def coded(text: str) -> SafeString:
+    """A sentence with the names between backticks as code; everything is escaped."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return SafeString(escape(text))
+    return SafeString(
+        "".join(f"<code>{escape(part)}</code>" if at % 2 else escape(part) for at, part in enumerate(parts))
+    )
+
+
+@register.filter
+def standing_mark(flow: FlowSummary) -> SafeString:
+    """A flow's verdict as shape, word and colour, and that it has errors; its status until it is judged."""
+    if flow.judged is None:
+        return mark(flow.status)
+    told = verdict_mark(flow.judged, now_ns())
+    found = f'<span class="mark {told.css}">{told.sign} {escape(told.word)}</span>'
+    return SafeString(f"{found} {mark('error')}" if flow.status == "error" else found)
+
+
+@register.filter
+def waiting(flow: FlowSummary) -> SafeString:
+    """What a flow waits for, beside its state; nothing where it goes as usual."""
+    told = awaited(flow.judged) if flow.judged and flow.judged.verdict in WAITING else ""
+    return SafeString(
+        f' <span class="soft waits" title="{escape(told)}">{escape(told)}</span>' if told else ""
+    )
 
 
 @register.filter

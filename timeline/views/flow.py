@@ -53,7 +53,7 @@ def _answer(request: HttpRequest, kind: str, type: str, key: str) -> HttpRespons
     # Before the records are read: what comes in between is asked for once too often rather than missed.
     pulse = read_pulse(flows[0], traces_beside(flows[0], asked.fold))
     if "pulse" in request.GET:
-        return json_answer({"pulse": pulse.text, "again_ms": AGAIN_MS})
+        return json_answer({"pulse": pulse.whole, "again_ms": AGAIN_MS})
     if form == "html":
         return _page(request, flows, read_soon(flows[0], asked, pulse))
     reading = read(flows[0], asked, pulse)
