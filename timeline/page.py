@@ -17,9 +17,12 @@ from timeline.layout.forest import CHAPTER
 from timeline.layout.ids import row_id
 from timeline.linking import add_links, beside
 from timeline.painting import Painter, distinct_hues
+from timeline.queries.people import read_said
 from timeline.queries.related import LINKS_SOUGHT, Neighbour, Neighbours, read_linked, read_neighbours
+from timeline.reader import name_of
 from timeline.reading import Reading
 from timeline.rowhtml import rows_html
+from timeline.sayforms import FORMS, form_of
 from timeline.sheet import origin, shared_axis, sheet
 from timeline.slow import mark_slow
 from timeline.summaries import FlowSummary
@@ -50,6 +53,7 @@ def context(request: HttpRequest, reading: Reading, others: Sequence[FlowSummary
         "neighbours": _neighbours(reading),
         "linked": _linked(reading, path),
         **_head(reading, path, zone, now),
+        **_words(request, reading, path, zone),
         **_ways(reading, path),
         "menus": menus(reading, path, hues),
         **sheet(reading, axis, path, zone, hues),
@@ -92,6 +96,14 @@ def _head(reading: Reading, path: str, zone: tzinfo, now: int) -> dict[str, Any]
         "raw_clocks": reading.asked.fold.raw_clocks,
         "facts": _facts(reading, path),
     }
+
+
+def _words(request: HttpRequest, reading: Reading, path: str, zone: tzinfo) -> dict[str, Any]:
+    """What was said by hand, and the forms that say more; nobody judges a request, so it has notes alone."""
+    judged = reading.flow.kind != "request"
+    told = {f"{what}_form": form_of(what, zone, name_of(request)) for what in FORMS}
+    said = read_said(reading.flow) if judged else None
+    return {**told, "said": said, "say_href": reading.asked.address(path, ("cursor",))}
 
 
 def _ways(reading: Reading, path: str) -> dict[str, Any]:

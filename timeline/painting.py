@@ -143,18 +143,25 @@ class Painter:
             drawn.note_at, drawn.note_dx, drawn.note_anchor = self._note(row)
 
     def _add_aside(self, drawn: Drawn) -> None:
-        """What was said stands whole in the plot; a ghost's bar has a stretch beyond what was usual."""
+        """What was said stands in the plot, or after the name where the sheet is narrow."""
         row = drawn.row
         drawn.href = self._record_href(row) if row.record else ""
-        drawn.when = f"{drawn.when}: {row.text}" if row.text else drawn.when
-        if row.row == "ghost":
-            drawn.note = row.text or ""
-            drawn.usual = self._overdue(row)
-            drawn.told = self._remaining(row)
+        said = " ".join((row.text or "").replace("`", "").split())
+        drawn.when = f"{drawn.when}: {said}" if said else drawn.when
+        if said == row.name:
             return
-        said = " ".join((row.text or "").split())
-        drawn.beside = "" if said == row.name else said
-        drawn.note_at, drawn.note_dx, drawn.note_anchor = self._note(row)
+        drawn.beside = drawn.note = said
+        if row.row != "ghost":
+            drawn.note_at, drawn.note_dx, drawn.note_anchor = self._note(row)
+            drawn.note_dx = "-11" if drawn.note_anchor else "9"
+            return
+        drawn.usual = self._overdue(row)
+        drawn.told = self._remaining(row)
+        # In its bar, before it where that is short.
+        left, right = self.axis.at(row.drawn), self.axis.at(row.drawn_end)
+        inside = right - left > 30 or left < 40
+        drawn.note_at, drawn.note_dx = percent(left), "8" if inside else "-8"
+        drawn.note_anchor = "" if inside else ' text-anchor="end"'
 
     def _overdue(self, row: Row) -> tuple[str, str]:
         if row.expected_ns is None or row.expected_ns >= row.drawn_end:
@@ -280,10 +287,12 @@ def _aside_label(row: Row) -> tuple[str, str]:
     """A ghost has none: its name in italics between dashes says what it is."""
     if row.row == "flip":
         after = row.name.rpartition(" → ")[2]
-        return f"{signs.VERDICT.get(after, '◇')} verdict", VERDICT_TAGS.get(after, "log")
+        return signs.VERDICT.get(after, "◇"), VERDICT_TAGS.get(after, "log")
     if row.row == "notification":
-        return "✉ message", "err" if row.status == "error" else "log"
-    return ("✎ note", "st") if row.row == "note" else ("┄", "ghosted")
+        return "✉", "err" if row.status == "error" else "log"
+    if row.row == "note":
+        return f"✎ {row.marks[0].removeprefix('by ') if row.marks else 'note'}", "st"
+    return "┄", "ghosted"
 
 
 def distinct_hues(services: Iterable[str]) -> dict[str, str]:

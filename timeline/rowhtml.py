@@ -72,7 +72,7 @@ def _tags_after(drawn: Drawn) -> str:
     ]
     if row.usual_ns is not None:
         tags.append(tag("warn sole", "slow"))
-    tags += [_mark(drawn, mark) for mark in row.marks if row.row not in GROUPS]
+    tags += [_mark(drawn, mark) for mark in row.marks if row.row not in (*GROUPS, "note")]
     if row.hits and row.open is False:
         tags.append(tag("find", f"{row.hits:,} found"))
     note = drawn.at or drawn.note
@@ -136,8 +136,9 @@ _SAID = {
 def _ghost(drawn: Drawn) -> str:
     """Dashed until now; what lies beyond the usual is filled."""
     left, width = drawn.usual
-    late = f'<rect class="late" x="{left}" width="{width}" y="7" height="12" rx="2"/>' if left else ""
-    return f'{late}<rect class="ghostbar" x="{drawn.left}" width="{drawn.width}" y="7" height="12" rx="3"/>'
+    late = f'<rect class="late" x="{left}" width="{width}" y="5" height="16" rx="3"/>' if left else ""
+    bar = f'<rect class="ghostbar" x="{drawn.left}" width="{drawn.width}" y="5" height="16" rx="3"/>'
+    return late + bar + _beside(drawn)
 
 
 def _point(drawn: Drawn) -> str:

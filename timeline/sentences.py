@@ -213,16 +213,18 @@ def summed_up(flow: FlowSummary, now_ns: int) -> str:
     return " · ".join(part for part in (verdict_mark(judged, now_ns).word, where, awaited(judged)) if part)
 
 
-def awaited(judged: Standing) -> str:
-    """`waiting for shipment.created from wms`; empty where nothing is expected."""
+def awaited(judged: Standing, quote: str = "") -> str:
+    """`waiting for shipment.created from wms`, names between quotes; empty where nothing is expected."""
     if not judged.waits:
         return ""
-    whom = f" from {judged.awaited_system}" if judged.awaited_system else ""
+    whom = f" from {quote}{judged.awaited_system}{quote}" if judged.awaited_system else ""
     if judged.reason == "retry":
-        return f"waiting for another try of {judged.told.get('operation') or judged.awaited_step or 'it'}"
+        operation = judged.told.get("operation") or judged.awaited_step or "it"
+        return f"waiting for another try of {quote}{operation}{quote}"
     if judged.reason == "deadline":
         return f"waiting for its end{whom}"
-    return f"waiting for {judged.awaited_step or 'anything'}{whom}"
+    step = f"{quote}{judged.awaited_step}{quote}" if judged.awaited_step else "anything"
+    return f"waiting for {step}{whom}"
 
 
 def answer(
@@ -272,7 +274,7 @@ def _waiting(flow: FlowSummary, zone: tzinfo, now_ns: int) -> str:
     judged = flow.judged
     if judged is None:
         return ""
-    told = awaited(judged)
+    told = awaited(judged, "`")
     if told and judged.since_ns is not None:
         told += f" since {moments.short(judged.since_ns, zone, now_ns)}"
     held = (

@@ -145,14 +145,20 @@ def _extents(reading: Reading) -> tuple[Times, Times]:
 
 
 def _points(reading: Reading) -> Iterator[int]:
-    """Moments at which something was said or should come: they are seen, and the quiet between them folds."""
+    """Moments that are seen beside the records: the ends of what was said, when something should come, and now.
+
+    What was said in between lies in the quiet, which folds.
+    """
     forest, flags = reading.story.forest, reading.plan.flags
-    for row, aside in enumerate(forest.asides):
-        if flags is None or flags[forest.node_of(ASIDE, row)] == MATCH:
-            yield aside.start
-            if aside.row == "ghost":
-                yield aside.end
-                yield aside.end if aside.expected_ns is None else aside.expected_ns
+    kept = [
+        aside
+        for row, aside in enumerate(forest.asides)
+        if flags is None or flags[forest.node_of(ASIDE, row)] == MATCH
+    ]
+    if kept:
+        yield min(aside.start for aside in kept)
+        yield max(aside.end for aside in kept)
+    yield from (aside.expected_ns for aside in kept if aside.expected_ns is not None)
 
 
 def _offset_ns(axis: Axis, zone: tzinfo) -> int:

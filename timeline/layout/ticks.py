@@ -127,5 +127,8 @@ def _spaced(found: list[tuple[float, str]]) -> list[Tick]:
             continue
         stays = at >= narrow and at < 72
         kept.append(Tick(at, label, 0 if stays else 1))
-        free, narrow = at + max(wide(label) + 1.5, 4), at + NARROW_ROOM if stays else narrow
+        free, narrow = (
+            at + max(wide(label) + 1.5, 4),
+            at + max(NARROW_ROOM, 3.6 * len(label)) if stays else narrow,
+        )
     return kept

@@ -44,6 +44,13 @@ SELECT (SELECT (count(*), max(judged_ns))::text FROM flip WHERE flow_id = %(flow
        (SELECT (count(*), max(id))::text FROM tracing_closure WHERE flow_id = %(flow)s)"""
 
 
+# How it is known what should come, as a ghost says it.
+EXPECTED = {
+    "stated": ("said to come", ""), "rule": ("expected", "rule"), "heartbeat": ("expected", "heartbeat"),
+    "learned": ("expected", "learned"), "type": ("expected", "learned of the type"),
+}  # fmt: skip
+
+
 class Promise(NamedTuple):
     """An announced try. `trace_id` is empty and `record_id` a log's where a log without a trace said so."""
 
@@ -102,8 +109,8 @@ def _awaited(judged: Standing, now_ns: int, zone: tzinfo) -> Aside:
         name = f"{judged.told.get('operation') or name}, tried again"
     return Aside(
         "ghost", "x-awaited", judged.since_ns or now_ns, max(now_ns, judged.expected_ns or 0), name,
-        _expected(judged.expected_ns, now_ns, zone, "said to come" if judged.source == "stated" else "expected"),
-        judged.awaited_system, "open", (*marks, judged.source), judged.expected_ns,
+        _expected(judged.expected_ns, now_ns, zone, *EXPECTED.get(judged.source, ("expected", ""))),
+        judged.awaited_system, "open", tuple(marks), judged.expected_ns,
     )  # fmt: skip
 
 
@@ -119,10 +126,11 @@ def _promised(told: Promise, now_ns: int, zone: tzinfo) -> Aside:
     )  # fmt: skip
 
 
-def _expected(by_ns: int | None, now_ns: int, zone: tzinfo, verb: str) -> str:
+def _expected(by_ns: int | None, now_ns: int, zone: tzinfo, verb: str, how: str = "") -> str:
     if by_ns is None:
         return "nothing yet"
-    return f"{verb} by {clock(by_ns, now_ns, zone)}{', nothing yet' if by_ns <= now_ns else ''}"
+    told = f"{verb} by {clock(by_ns, now_ns, zone)}{f' ({how})' if how else ''}"
+    return f"{told}, nothing yet" if by_ns <= now_ns else told
 
 
 def _is_past(by_ns: int | None, now_ns: int) -> bool:
