@@ -3,13 +3,16 @@
 The order of `tests.test_flow_page` is paid and waits for wms; times are milliseconds after `BASE_NS`, as in `builders`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import orjson
 from django.db import connection
 
 from tests.builders import BASE_NS, MS, T2, Service
+from tracing import clock
 from tracing.records import Log, Span
 
 MINUTE = 60_000
@@ -50,6 +53,18 @@ def waiting_order() -> list[Span | Log]:
         wms.span("consume order.paid", 1245, 40, trace=T2, kind=5, links=[place], attributes=received),
         wms.log("no carrier answers", 5200, severity=17, attributes=order),
     ]  # fmt: skip
+
+
+@contextmanager
+def at(folder: Path, time_ns: int = NOW) -> Iterator[Path]:
+    """It is that time for everything in this process; `clock.set_file` of what is yielded moves it on."""
+    told = folder / "clock"
+    clock.set_file(told, time_ns)
+    clock.follow(told)
+    try:
+        yield told
+    finally:
+        clock.follow(None)
 
 
 def order_id() -> bytes:

@@ -7,6 +7,6 @@ STATUS = {"ok": "●", "error": "■", "open": "◌", "unset": "○"}
 ERROR = STATUS["error"]
 # Each verdict's shape; its word always stands beside it.
 VERDICT = {
-    "moving": "▸", "due": "◔", "late": "▲", "stuck": "■", "unknown": "?", "paused": "‖", "ended": "✓",
+    "moving": "▸", "due": "◔", "late": "◧", "stuck": "■", "unknown": "?", "paused": "‖", "ended": "✓",
 }  # fmt: skip
 WARNING = "▲"  # worth a look, nothing failed by itself

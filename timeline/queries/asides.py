@@ -116,12 +116,11 @@ def _awaited(judged: Standing, now_ns: int, zone: tzinfo) -> Aside:
 
 def _promised(told: Promise, now_ns: int, zone: tzinfo) -> Aside:
     marks = ("abandoned",) if _is_past(told.by_ns, now_ns) else ()
-    if told.most:
-        marks = (*marks, f"of {told.most} tries")
+    count = f"try {told.attempt} of {told.most}" if told.attempt is not None and told.most else ""
     return Aside(
         "ghost", f"x-retry-{told.said_ns}-{quote(told.operation, safe='')[:400]}", told.said_ns,
         max(now_ns, told.by_ns), f"{told.operation or 'it'}, tried again",
-        _expected(told.by_ns, now_ns, zone, "said to come"), told.system, "open", marks, told.by_ns,
+        _expected(told.by_ns, now_ns, zone, "said to come", count), told.system, "open", marks, told.by_ns,
         record=told.row, attempt=told.attempt,
     )  # fmt: skip
 
