@@ -20,6 +20,7 @@ from timeline import moments, signs
 from timeline.bars import Bar
 from timeline.queries import problems
 from timeline.queries.backlog import Step
+from timeline.sentences import WAITING, awaited, verdict_mark
 from timeline.summaries import FlowSummary
 from timeline.typeaddresses import type_url
 from tracing.clock import now_ns
@@ -185,6 +186,25 @@ def coded(text: str) -> SafeString:
         return SafeString(escape(text))
     return SafeString(
         "".join(f"<code>{escape(part)}</code>" if at % 2 else escape(part) for at, part in enumerate(parts))
+    )
+
+
+@register.filter
+def standing_mark(flow: FlowSummary) -> SafeString:
+    """A flow's verdict as shape, word and colour, and that it has errors; its status until it is judged."""
+    if flow.judged is None:
+        return mark(flow.status)
+    told = verdict_mark(flow.judged, now_ns())
+    found = f'<span class="mark {told.css}">{told.sign} {escape(told.word)}</span>'
+    return SafeString(f"{found} {mark('error')}" if flow.status == "error" else found)
+
+
+@register.filter
+def waiting(flow: FlowSummary) -> SafeString:
+    """What a flow waits for, beside its state; nothing where it goes as usual."""
+    told = awaited(flow.judged) if flow.judged and flow.judged.verdict in WAITING else ""
+    return SafeString(
+        f' <span class="soft waits" title="{escape(told)}">{escape(told)}</span>' if told else ""
     )
 
 
