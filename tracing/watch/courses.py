@@ -5,7 +5,6 @@ late. `judging` decides what to make of it.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -21,7 +20,7 @@ FEWEST_BEATS = 6
 
 _FLOWS = """
 SELECT f.flow_id, f.kind, f.type, f.key, f.environment, f.first_ns, f.last_ns, f.chapters, f.state IS NOT NULL,
-    f.step, f.step_system, f.step_ns, f.xid::text
+    f.step, f.step_system, f.step_ns
 FROM flow f WHERE f.flow_id = ANY(%s)
 """
 # The primary key serves it backwards.
@@ -53,29 +52,20 @@ JOIN span s ON s.trace_id = m.trace_id AND s.span_id = substring(m.span_ids FROM
 """
 
 
-@dataclass(slots=True)
-class Read:
-    """A course, and the transaction that wrote the flow's row last: the verdict holds for this and no later one."""
-
-    course: Course
-    xid: str
-
-
-def read(connection: psycopg.Connection, flow_ids: Sequence[bytes]) -> dict[bytes, Read]:
+def read(connection: psycopg.Connection, flow_ids: Sequence[bytes]) -> dict[bytes, Course]:
     """The courses of these flows; a flow that is gone is absent."""
     rows = connection.execute(_FLOWS, (list(flow_ids),)).fetchall()
-    found = {row[0]: Read(_course(row), row[12]) for row in rows}
-    courses = {flow_id: one.course for flow_id, one in found.items()}
+    courses = {row[0]: _course(row) for row in rows}
     _add_states(connection, courses, [row[0] for row in rows if row[8]])
     _add_stated(connection, courses)
     for flow_id, *closed in connection.execute(_CLOSED, (list(courses),)).fetchall():
         courses[flow_id].closed = Closed(*closed)
     _add_beats(connection, courses, [row[0] for row in rows if row[7] >= FEWEST_BEATS])
-    return found
+    return courses
 
 
 def _course(row: tuple[Any, ...]) -> Course:
-    flow_id, kind, type, key, environment, first_ns, last_ns, _, _, step, system, step_ns, _ = row
+    flow_id, kind, type, key, environment, first_ns, last_ns, _, _, step, system, step_ns = row
     steps = (Step(step, system or "", step_ns),) if step is not None else ()
     return Course(flow_id, kind, type, key, environment, first_ns, last_ns, steps)
 
