@@ -60,16 +60,26 @@ def test_a_later_step_or_state_in_another_trace_heals(
     assert bool(failed.find(worker, NOW)) == is_failed
 
 
-@pytest.mark.parametrize(("end", "is_failed"), [("good", False), ("bad", True), (None, False)])
+@pytest.mark.parametrize(
+    ("end", "state", "went", "is_failed"),
+    [
+        ("good", "done", 1000, False),
+        ("closed", "paid", 1000, False),
+        ("bad", "Timed_Out", 100, True),
+        ("bad", "cancelled", 100, False),
+        ("bad", "cancelled", 1000, True),
+        ("learned", "paid", 1000, True),
+        ("learned", "paid", 100, False),
+    ],
+)
 def test_an_end_says_more_than_the_error(
-    worker: psycopg.Connection, end: str | None, is_failed: bool
+    worker: psycopg.Connection, end: str, state: str, went: int, is_failed: bool
 ) -> None:
-    flow(worker, "1", step_ns=ago(100) if end == "bad" else ago(1000))
+    flow(worker, "1", step_ns=ago(went))
     failure(worker, "1", ago(900))
-    evidence = {"end": end} if end else {}
     insert(
         worker, "expectation", flow_id=id_of("1"), kind=1, type="order", environment="production", verdict="ended",
-        evidence=evidence,
+        evidence={"end": end}, step=state, system="wms", verdict_since_ns=ago(went),
     )  # fmt: skip
     assert bool(failed.find(worker, NOW)) == is_failed
 
@@ -81,6 +91,19 @@ def test_the_first_minute_is_left_to_a_retry(worker: psycopg.Connection) -> None
     assert len(failed.find(worker, NOW + 2 * MINUTE)) == 1
     # Nothing new for a day.
     assert failed.find(worker, NOW + 24 * HOUR) == []
+
+
+@pytest.mark.parametrize(("kind", "verdict", "found"), [(2, "ended", 1), (2, "moving", 0), (1, "ended", 0)])
+def test_a_run_that_its_engine_ended_badly_is_not_left_to_a_retry(
+    worker: psycopg.Connection, kind: int, verdict: str, found: int
+) -> None:
+    flow(worker, "1", kind=kind)
+    failure(worker, "1", ago(9), kind=kind, received_ns=ago(8))
+    insert(
+        worker, "expectation", flow_id=id_of("1"), kind=kind, type="order", environment="production", verdict=verdict,
+        evidence={"end": "bad"},
+    )  # fmt: skip
+    assert len(failed.find(worker, NOW)) == found
 
 
 def test_only_the_last_failure_of_a_flow_is_its_word(worker: psycopg.Connection) -> None:
@@ -126,10 +149,10 @@ def test_through_the_store_a_try_that_failed_inside_a_good_request_is_none(
 
 def request(name: str, at_ns: int, **values: Any) -> Failure:
     told: dict[str, Any] = {
-        "scope_id": id_of(name), "kind": 0, "fingerprint": b"f", "at_ns": at_ns, "received_ns": at_ns,
+        "scope_id": id_of(name), "kind": 0, "fingerprint": b"f", "at_ns": at_ns, "last_ns": at_ns, "received_ns": at_ns,
         "trace_id": id_of(name), "environment": "production", "service": "shop", "operation": "GET /", "error_type": "",
         "message": "boom", "type": "trace", "flow_environment": "production", "went_ns": None, "chapter_ns": None,
-        "root_status": 2, "end": None,
+        "root_status": 2, "end": None, "state": None,
     }  # fmt: skip
     return Failure(**(told | values))
 
@@ -187,3 +210,34 @@ def test_more_than_can_be_read_is_said(worker: psycopg.Connection, monkeypatch: 
     found = failed.find(worker, NOW)
     assert len(found) == 2
     assert found[0].evidence["cut"] is True
+
+
+def test_the_first_to_fail_is_named_not_its_callers(worker: psycopg.Connection) -> None:
+    flow(worker, "1")
+    trace = id_of("trace 1")
+    for name, seconds in (("carrier", 900), ("wms", 899.5), ("shop", 899)):
+        failure(worker, "1", ago(seconds), service=name, fingerprint=id_of(name), record_id=id_of(name, 8))
+    failure(worker, "1", ago(1_000), service="earlier", fingerprint=id_of("earlier"), record_id=id_of("e", 8))
+    (found,) = failed.find(worker, NOW)
+    assert (found.system, found.fingerprint, found.since_ns) == ("carrier", id_of("carrier"), ago(900))
+    assert found.evidence["trace_id"] == trace.hex()
+    # A step between the first and the last of them is none that came after.
+    worker.execute("UPDATE flow SET step_ns = %s", [ago(899.2)])
+    assert len(failed.find(worker, NOW)) == 1
+
+
+def test_flows_that_say_they_failed_and_told_no_error(worker: psycopg.Connection) -> None:
+    for key, state in (("1", "FAILURE"), ("2", "FAILURE"), ("3", "cancelled"), ("4", "lost")):
+        flow(worker, key, type="task")
+        insert(
+            worker, "expectation", flow_id=id_of(key), kind=2, type="task", environment="production", verdict="ended",
+            evidence={"end": "bad"}, step=state, system="worker", verdict_since_ns=ago(500),
+        )  # fmt: skip
+    failure(worker, "4", ago(900))
+    found = failed.find(worker, NOW)
+    assert [one.title for one in found] == [
+        "1 task failed: carrier 503 (CarrierError) in wms",
+        "2 tasks ended as FAILURE in worker",
+    ]
+    assert [one.severity for one in found] == [2, 2]
+    assert failed.find(worker, NOW + 25 * HOUR) == []

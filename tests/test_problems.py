@@ -148,6 +148,9 @@ def test_waits_for_a_silent_service_are_its_effect(worker: psycopg.Connection, t
     (cause,) = (row["problem_id"] for row in problems(worker) if row["kind"] == "silent_service")
     assert causes == {"wms": cause, "billing": None}
     reconcile(worker, answers(kinds=("silent_service",)), NOW + SECOND)
+    assert cause in {row["cause_id"] for row in problems(worker)}, "it was not heard yet"
+    heard(worker, "wms", NOW)
+    reconcile(worker, answers(kinds=("silent_service",)), NOW + 2 * SECOND)
     assert all(row["cause_id"] is None for row in problems(worker))
 
 
@@ -315,6 +318,12 @@ def test_being_there_just_now_is_not_blind(worker: psycopg.Connection) -> None:
     assert holding.is_blind(worker, NOW)
     watching.insert(worker, "awake", process=b"q", since_ns=ago(3600), until_ns=ago(5))
     assert not holding.is_blind(worker, NOW)
+    watching.insert(worker, "blind", from_ns=ago(100), until_ns=None)
+    assert holding.is_blind(worker, NOW)
+    assert holding.blind_stretches(worker, ago(200), NOW) == [(ago(100), NOW)]
+    worker.execute("UPDATE blind SET until_ns = %s", [ago(50)])
+    assert not holding.is_blind(worker, NOW)
+    assert holding.blind_stretches(worker, ago(80), NOW) == [(ago(80), ago(50))]
 
 
 def test_more_flows_than_are_named_count(worker: psycopg.Connection) -> None:

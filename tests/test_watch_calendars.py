@@ -122,7 +122,7 @@ def test_a_calendar_that_hardly_opens_is_followed_for_two_years() -> None:
     hardly = Calendar("UTC", {"fri": [["00:00", "00:01"]]})
     began = time.perf_counter()
     assert add(hardly, start, 300 * DAY) == start + 731 * DAY
-    assert open_between(hardly, start, start + 10**20) == pytest.approx(105 * MINUTE, abs=MINUTE)
+    assert open_between(hardly, start, start + 10**20) == 105 * MINUTE
     assert add(Calendar("UTC", {}), start, 1) == start + 731 * DAY
     assert time.perf_counter() - began < 1
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tracing.watch.buckets import BUCKETS
-from tracing.watch.survival import FLOOR_NS, curve, pace, pace_of_finished, weights
+from tracing.watch.survival import FLOOR_NS, curve, held, pace, pace_of_finished, weights
 
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
@@ -144,14 +144,14 @@ def test_between_a_twentieth_and_half_that_stay_somebody_is_asked() -> None:
         (0, [HOUR] * 29, 10 * MINUTE, True),
         (0, [HOUR] * 28, 10 * MINUTE, False),
         (0, [HOUR - 1] * 40, 10 * MINUTE, False),
-        (0, [2 * HOUR] * 40, 3 * HOUR, False),
-        (0, [3 * HOUR] * 29, 3 * HOUR, True),
+        (0, [14 * HOUR] * 40, 3 * HOUR, False),
+        (0, [15 * HOUR] * 29, 3 * HOUR, True),
         (0, [23 * HOUR] * 40, None, False),
         (0, [DAY] * 29, None, True),
         (5, [DAY] * 24, HOUR, True),
         (5, [DAY] * 23, HOUR, False),
         # A queue that has just formed is no end, however long; nor is one of few among many that went on.
-        (20, [DAY] * 3 + [50 * MINUTE] * 60, HOUR, False),
+        (30, [DAY] * 3 + [50 * MINUTE] * 80, HOUR, False),
         (300, [DAY] * 299, HOUR, False),
     ],
 )
@@ -235,6 +235,21 @@ def test_nothing_seen_is_nothing_known() -> None:
     )
     assert found.needed == 29
     assert curve([], [5]).staying_by_bucket() == [1.0] * BUCKETS
+
+
+def test_an_alarm_does_not_fall_silent_because_flows_queue_up() -> None:
+    """Four hundred went on within 20 minutes; now a service is down, and each minute for 35 one more waits."""
+    before = pace(spread(400), [])
+    after = pace(spread(400), [minute * MINUTE for minute in range(1, 36)])
+    assert (before.level, after.level) == ("p99", "p90")
+    stands = held(before, after, 0)
+    assert (stands.threshold, stands.level) == (before.threshold, "p99")
+    assert (stands.passed, stands.waiting, stands.p50) == (after.passed, after.waiting, after.p50)
+    # Not for ever, and not against better knowledge.
+    assert held(before, after, 3 * DAY) == after
+    assert held(after, before, 0) == before
+    assert held(before, pace(spread(500), []), 0) == pace(spread(500), [])
+    assert held(pace([], []), after, 0) == after
 
 
 # A log-normal step whose true 95th percentile is 104 minutes: median 20 minutes, one order a minute.

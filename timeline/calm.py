@@ -9,10 +9,11 @@ from typing import NamedTuple
 from timeline import moments
 from timeline.addresses import with_query
 from timeline.queries.backlog import Totals
+from tracing.lengths import SECOND_NS
 from tracing.models import Sender
 
 # A round of judging ends every few seconds; after so long without one, nobody judges.
-SILENT_NS = 60 * moments.SECOND_NS
+SILENT_NS = 60 * SECOND_NS
 
 
 class Part(NamedTuple):
@@ -34,7 +35,7 @@ def judged(judged_ns: int | None, at_ns: int) -> str:
     """`judged 4 s ago`."""
     if judged_ns is None:
         return "never judged"
-    age_ns = (at_ns - judged_ns) // moments.SECOND_NS * moments.SECOND_NS
+    age_ns = (at_ns - judged_ns) // SECOND_NS * SECOND_NS
     return f"judged {moments.took(age_ns)} ago" if age_ns > 0 else "judged just now"
 
 

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from timeline import moments
+from tracing.lengths import SECOND_NS
 
 # A length of time is shorter, a moment later: the beginning of 1980.
-_MOMENT_NS = 315_532_800 * moments.SECOND_NS
+_MOMENT_NS = 315_532_800 * SECOND_NS
 # How the watcher itself counts, and what stands on the page already.
 _OWN = frozenset({"good_looks", "causes_system", "worse_ns"})
 # What would not explain itself.

@@ -7,16 +7,10 @@ Absolute times come with their offset from UTC; "3 h 12 m ago" stands beside the
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
-SECOND_NS = 1_000_000_000
-MINUTE_NS = 60 * SECOND_NS
-# (at least so many ns, large unit in ns, its sign, small unit in ns, its sign)
-_TWO_UNITS = (
-    (86_400 * SECOND_NS, 86_400 * SECOND_NS, "d", 3_600 * SECOND_NS, "h"),
-    (3_600 * SECOND_NS, 3_600 * SECOND_NS, "h", MINUTE_NS, "m"),
-    (MINUTE_NS, MINUTE_NS, "m", SECOND_NS, "s"),
-)
+from tracing.lengths import MINUTE_NS, SECOND_NS
+from tracing.lengths import took as took
+
 CLOCK = len("14:02:11")
-_ONE_UNIT = ((SECOND_NS, "s"), (1_000_000, "ms"), (1_000, "µs"))
 
 
 def zone_named(name: str) -> tzinfo:
@@ -78,22 +72,6 @@ def stretch(first_ns: int, last_ns: int, zone: tzinfo, now_ns: int) -> tuple[str
     return (today + first, last) if len(first) == CLOCK else (first, today + last)
 
 
-def took(duration_ns: int | None) -> str:
-    """`3 h 12 m`, `1.24 s`, `90 ms`, `0`; an en dash for the unknown."""
-    if duration_ns is None:
-        return "–"
-    if duration_ns < 0:
-        return f"−{took(-duration_ns)}"
-    for least, large, large_sign, small, small_sign in _TWO_UNITS:
-        if duration_ns >= least:
-            rest = duration_ns % large // small
-            return f"{duration_ns // large} {large_sign}" + (f" {rest} {small_sign}" if rest else "")
-    for unit, sign in _ONE_UNIT:
-        if duration_ns >= unit:
-            return f"{_three_digits(duration_ns / unit)} {sign}"
-    return f"{duration_ns} ns" if duration_ns else "0"
-
-
 def ago(time_ns: int, now_ns: int) -> str:
     """`3 h 12 m ago`, `in 5 m`, `just now` under ten seconds."""
     age_ns = now_ns - time_ns
@@ -101,9 +79,3 @@ def ago(time_ns: int, now_ns: int) -> str:
         return "just now"
     age_ns = age_ns // SECOND_NS * SECOND_NS if abs(age_ns) < MINUTE_NS else age_ns
     return f"{took(age_ns)} ago" if age_ns > 0 else f"in {took(-age_ns)}"
-
-
-def _three_digits(value: float) -> str:
-    places = 0 if value >= 99.5 else 1 if value >= 9.95 else 2
-    text = f"{value:.{places}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,6 +1,6 @@
 """The shape that stands for each status, so that none is told by colour alone: one table for pages, text and chat.
 
-`timeline.sentences` says a flow's status in words, `timeline.plain` and `templatetags.threadline` in lists.
+`timeline.sentences` says a flow's status and verdict in words, `timeline.plain` and `templatetags.threadline` in lists.
 """
 
 from typing import NamedTuple

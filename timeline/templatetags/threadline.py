@@ -20,8 +20,11 @@ from timeline import moments, signs
 from timeline.bars import Bar
 from timeline.queries import problems
 from timeline.queries.backlog import Step
+from timeline.sentences import WAITING, awaited, verdict_mark
 from timeline.summaries import FlowSummary
+from timeline.typeaddresses import type_url
 from tracing.clock import now_ns
+from tracing.durations import SECOND_NS
 from tracing.models import Sender
 
 register = Library()
@@ -96,6 +99,12 @@ def took(duration_ns: int | None) -> str:
 
 
 @register.filter
+def lasting(seconds: float) -> str:
+    """A length that a person gave in seconds."""
+    return moments.took(round(seconds * SECOND_NS))
+
+
+@register.filter
 def number(value: Any) -> str:
     """`1,204`; an en dash for nothing."""
     return "–" if value is None else f"{value:,}"
@@ -160,6 +169,12 @@ def href(path: str, **query: str) -> str:
     return f"{path}{'&' if '?' in path else '?'}{urlencode(query)}"
 
 
+@register.simple_tag
+def type_href(type: str, *parts: str | int) -> str:
+    """The address of a page under a type."""
+    return type_url(type, *(str(part) for part in parts))
+
+
 # The parts of a list's row are made here and not in its template: a page of 500 rows draws each a thousand times.
 
 
@@ -171,6 +186,25 @@ def coded(text: str) -> SafeString:
         return SafeString(escape(text))
     return SafeString(
         "".join(f"<code>{escape(part)}</code>" if at % 2 else escape(part) for at, part in enumerate(parts))
+    )
+
+
+@register.filter
+def standing_mark(flow: FlowSummary) -> SafeString:
+    """A flow's verdict as shape, word and colour, and that it has errors; its status until it is judged."""
+    if flow.judged is None:
+        return mark(flow.status)
+    told = verdict_mark(flow.judged, now_ns())
+    found = f'<span class="mark {told.css}">{told.sign} {escape(told.word)}</span>'
+    return SafeString(f"{found} {mark('error')}" if flow.status == "error" else found)
+
+
+@register.filter
+def waiting(flow: FlowSummary) -> SafeString:
+    """What a flow waits for, beside its state; nothing where it goes as usual."""
+    told = awaited(flow.judged) if flow.judged and flow.judged.verdict in WAITING else ""
+    return SafeString(
+        f' <span class="soft waits" title="{escape(told)}">{escape(told)}</span>' if told else ""
     )
 
 

@@ -5,31 +5,31 @@ Bucket 0 holds everything up to 1 ms, zero and negative durations (skewed clocks
 `volume.lengths`, `arrival.delays` and the curves of `survival` are kept in them; counts of two are added place by place.
 """
 
-from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-BUCKETS = 80
-SHORTEST_NS = 1_000_000
-LONGEST_NS = 40 * 86_400 * 1_000_000_000
-RATIO = (LONGEST_NS / SHORTEST_NS) ** (1 / (BUCKETS - 1))
-EDGES: tuple[int, ...] = (*(round(SHORTEST_NS * RATIO**place) for place in range(BUCKETS - 1)), LONGEST_NS)
-# Floats hold each whole number up to 104 days of nanoseconds, and durations beyond 64 bits too.
+from tracing.buckets import BUCKETS, EDGES, LONGEST_NS, RATIO, SHORTEST_NS, bucket_of, edge_ns
+
+__all__ = [
+    "BUCKETS",
+    "EDGES",
+    "LONGEST_NS",
+    "RATIO",
+    "SHORTEST_NS",
+    "added",
+    "bucket_of",
+    "buckets_of",
+    "counts_of",
+    "edge_ns",
+    "quantile_ns",
+]
+
 _EDGES = np.array(EDGES, dtype=np.float64)
 
 Counts = Sequence[int] | NDArray[np.int64]
 Durations = Sequence[int] | NDArray[np.int64]
-
-
-def edge_ns(bucket: int) -> int:
-    """The upper edge in nanoseconds; of the last one 40 days, although it holds what is longer."""
-    return EDGES[bucket]
-
-
-def bucket_of(duration_ns: int) -> int:
-    return min(bisect_left(EDGES, duration_ns), BUCKETS - 1)
 
 
 def buckets_of(durations_ns: Durations) -> NDArray[np.int64]:

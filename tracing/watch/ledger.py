@@ -1,4 +1,4 @@
-"""The rows of problems: read under a lock, written where they changed; their flows, and the flips of their turns.
+"""The rows of problems: read, and written where they changed; their flows, and the flips of their turns.
 
 What happens to a problem is decided in `turns`; `problems` calls both. All of it runs in one transaction.
 """
@@ -16,10 +16,8 @@ from tracing.watch.turns import Problem, Turn, flip_id
 _COLUMNS: LiteralString = """problem_id, identity, kind, type, environment, step, system, fingerprint, title, why,
 severity, state, flows, all_flows, first_ns, last_ns, opened_ns, resolved_ns, bad, good, good_ns, flaps, cause_id,
 quieted, evidence"""
-# All that is not over. A person who acknowledges one meanwhile waits for this look.
-_STANDING: LiteralString = (
-    f"SELECT {_COLUMNS} FROM problem WHERE state <> 'resolved' ORDER BY problem_id FOR UPDATE"
-)
+# All that is not over.
+_STANDING: LiteralString = f"SELECT {_COLUMNS} FROM problem WHERE state <> 'resolved' ORDER BY problem_id"
 # The latest of each identity that is over, and when it opened last by our clock.
 _PAST: LiteralString = f"""
 SELECT DISTINCT ON (identity) {_COLUMNS},

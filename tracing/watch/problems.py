@@ -14,7 +14,7 @@ from tracing.watch import detectors, ledger, turns
 from tracing.watch.detectors import Answers
 from tracing.watch.finding import Finding
 from tracing.watch.holding import held
-from tracing.watch.quieting import Unfit, acknowledge, mute, mute_facts, unmute
+from tracing.watch.quieting import WORD_LOCK, Unfit, acknowledge, mute, mute_facts, unmute
 from tracing.watch.turns import Problem, Turn
 
 __all__ = ["Unfit", "acknowledge", "keep", "mute", "reconcile", "unmute"]
@@ -40,6 +40,7 @@ def keep(connection: psycopg.Connection) -> None:
 def reconcile(connection: psycopg.Connection, answers: Answers, now: int) -> None:
     """Bring problems, their flows and flips to what was found; all or nothing."""
     with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (WORD_LOCK,))
         standing = ledger.standing(connection)
         found = {finding.identity: finding for finding in reversed(answers.findings)}
         new = [identity for identity in found if identity not in standing]

@@ -16,9 +16,16 @@ from tracing.watch.turns import HOUR_NS, Facts, Problem, flip_id
 LONGEST_REASON = 300
 LONGEST_NAME = 100
 
-# A word on a problem that is not over, and its flip.
+# "TLWD": a look that writes and a person's word wait for each other; locking the rows would write them at each look.
+WORD_LOCK = 0x544C5744
+
+# A word on a problem that is not over, and its flip. The row is locked after the wait, so as the look left it.
 _SAY: LiteralString = """
-WITH was AS (SELECT problem_id, state FROM problem WHERE problem_id = %(id)s AND state = ANY(%(from)s) FOR UPDATE),
+WITH alone AS MATERIALIZED (SELECT pg_advisory_xact_lock(%(lock)s)),
+was AS (
+    SELECT p.problem_id, p.state FROM alone, problem p WHERE p.problem_id = %(id)s AND p.state = ANY(%(from)s)
+    FOR UPDATE OF p
+),
 said AS (
     UPDATE problem p SET state = %(state)s, xid = pg_current_xact_id(),
         quieted = CASE WHEN %(state)s <> 'open' THEN %(said)s::jsonb || jsonb_build_object(
@@ -124,6 +131,7 @@ def _say(
     verb = {"acknowledged": "Acknowledged", "muted": "Muted", "open": "Open again"}[state]
     by = f" by {said['name']}" if said["name"] else ""
     values = {
+        "lock": WORD_LOCK,
         "id": problem_id,
         "from": before,
         "state": state,

@@ -24,6 +24,8 @@ FLOOR_NS = 60 * SECOND_NS
 HOUR_NS = 3_600 * SECOND_NS
 DAY_NS = 24 * HOUR_NS
 HALF_LIFE_NS = 7 * DAY_NS
+LIVES = 5
+HELD_NS = 3 * DAY_NS
 # One-sided, as the smallest numbers of samples are: 0.95 of the standard normal distribution.
 Z = 1.6448536269514722
 DOUBT = 0.05
@@ -81,12 +83,15 @@ def pace(
     passed_weights: Values | None = None,
     waiting_weights: Values | None = None,
     usual_life_ns: int | None = None,
+    *,
+    no_end: bool = False,
 ) -> Pace:
     """What durations of a step say of it; `ways` stays empty.
 
     `passed_ns`: how long flows stayed that went on. `waiting_ns`: how long those were there that had not when they were last
     looked at, cut where we became blind. Weights (`weights`) default to 1; smallest numbers are of flows, not of weights.
-    `usual_life_ns`: how long flows of the type usually live, None where no one knows.
+    `usual_life_ns`: how long flows of the type usually live, None where no one knows. `no_end`: a person said that the step
+    is none, so whoever stays is stuck, however many.
 
     Threshold: 1.5 x the upper limit of p99; where that does not exist, 2 x that of p95, else of p90 (`level` says
     which), at least 60 s. None while too little was seen, at an end, and where 5 to 50 % stay (somebody has to say
@@ -95,10 +100,10 @@ def pace(
     seen = _seen(passed_ns, waiting_ns, passed_weights, waiting_weights)
     passed, waiting = len(seen.passed), len(seen.waiting)
     if not passed:
-        ends = _long(seen, _life_ns(usual_life_ns)) >= FEWEST
+        ends = not no_end and _long(seen, _life_ns(usual_life_ns)) >= FEWEST
         return Pace(passed, waiting, is_end=ends, plateau=1.0 if ends else 0.0)
     curve = _curve(seen)
-    ends = _is_end(seen, curve, usual_life_ns)
+    ends = not no_end and _is_end(seen, curve, usual_life_ns)
     plateau = float(curve.share[-1]) if ends else _plateau(seen, curve)
     if plateau:
         curve = _curve(_without_stuck(seen, curve))
@@ -112,12 +117,24 @@ def pace(
         plateau=plateau,
         is_end=ends,
     )
-    return known if plateau >= STUCK_BELOW else _with_threshold(known, curve)
+    return known if plateau >= STUCK_BELOW and not no_end else _with_threshold(known, curve)
 
 
 def pace_of_finished(passed_ns: Values, passed_weights: Values | None = None) -> Pace:
     """The same learned as if nobody waited: too short while flows are young. For comparison only."""
     return pace(passed_ns, (), passed_weights)
+
+
+def held(before: Pace, after: Pace, held_ns: int) -> Pace:
+    """What counts where the last look knew more than this one: `before`'s threshold, for three days at most.
+
+    While flows queue up, those that wait make high quantiles uncertain, and the alarm they raise would fall silent
+    because it is right. `held_ns`: for how long `before`'s threshold has been held already, 0 where it was learned.
+    """
+    ranks = (None, *(level for level, _, _, _ in reversed(LEVELS)))
+    if ranks.index(after.level) >= ranks.index(before.level) or held_ns >= HELD_NS:
+        return after
+    return replace(after, threshold=before.threshold, level=before.level, needed=before.needed, is_end=False)
 
 
 def curve(
@@ -226,8 +243,11 @@ def _with_threshold(known: Pace, curve: Curve) -> Pace:
 
 
 def _life_ns(usual_life_ns: int | None) -> float:
-    """Who waited for so long at one step has outlived the usual: an hour and a life, or a day where no life is known."""
-    return float(DAY_NS if usual_life_ns is None else max(HOUR_NS, usual_life_ns))
+    """Who waited for so long at one step has outlived the usual: an hour and five lives, or a day where no life is known.
+
+    Five, because of flows that are all young a life is short: those that were not there yet had no time for the next step.
+    """
+    return float(DAY_NS if usual_life_ns is None else max(HOUR_NS, LIVES * usual_life_ns))
 
 
 def _long(seen: Seen, beyond_ns: float) -> int:

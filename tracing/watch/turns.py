@@ -200,6 +200,8 @@ def _told(problem: Problem, finding: Finding) -> Problem:
         evidence["good_looks"] = finding.good_looks
     if finding.causes_system:
         evidence["causes_system"] = finding.causes_system
+    # A window that moves on moves no beginning.
+    stays = not finding.flows and problem.state != "forming"
     return replace(
         problem,
         kind=finding.kind,
@@ -207,7 +209,7 @@ def _told(problem: Problem, finding: Finding) -> Problem:
         why=f"{finding.why} {COMES_AND_GOES}".strip() if problem.flaps else finding.why,
         severity=finding.severity,
         flows=finding.count or len(finding.flows),
-        first_ns=finding.since_ns,
+        first_ns=min(problem.first_ns, finding.since_ns) if stays else finding.since_ns,
         last_ns=max(problem.last_ns, finding.last_ns),
         evidence=evidence,
     )

@@ -8,10 +8,21 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import psycopg
 
-from tracing.watch.detectors import failed, waits
+from tracing.watch.detectors import (
+    conflict,
+    duplicate,
+    failed,
+    orphan_message,
+    retry_storm,
+    series,
+    silent_service,
+    slow,
+    waits,
+)
 from tracing.watch.finding import Finding
 
 logger = logging.getLogger(__name__)
@@ -33,7 +44,14 @@ class Detector(NamedTuple):
 
 DETECTORS: tuple[Detector, ...] = (
     Detector("waits", ("late", "stuck", "abandoned_retry"), waits.find),
-    Detector("failed", ("failed",), failed.find),
+    Detector("series", ("late", "stuck"), series.find),
+    Detector("failed", ("failed",), failed.find, every_s=4.0),
+    Detector("conflict", ("conflict",), conflict.find, every_s=10.0),
+    Detector("silent_service", ("silent_service",), silent_service.find, every_s=20.0),
+    Detector("retry_storm", ("retry_storm",), retry_storm.find, every_s=20.0),
+    Detector("slow", ("slow",), slow.find, every_s=60.0),
+    Detector("duplicate", ("duplicate",), duplicate.find, every_s=60.0),
+    Detector("orphan_message", ("orphan_message",), orphan_message.find, every_s=60.0),
 )
 
 
@@ -46,23 +64,29 @@ class Answers:
     cut: set[str] = field(default_factory=set)
 
 
-# By name: when it was asked last (our clock), and which failed last time: each failure is told once.
-_asked: dict[str, int] = {}
+# By watcher and name: when it was asked last (our clock). And which failed last time: each failure is told once.
+_asked: WeakKeyDictionary[psycopg.Connection, dict[str, int]] = WeakKeyDictionary()
 _failing: set[str] = set()
 
 
 def ask(connection: psycopg.Connection, now_ns: int, detectors: Sequence[Detector] = DETECTORS) -> Answers:
     """Every detector whose time has come. `connection` is in autocommit."""
     answers = Answers()
+    left: set[str] = set()
+    asked = _asked.setdefault(connection, {})
     for detector in detectors:
-        if not 0 <= now_ns - _asked.get(detector.name, -1) < detector.every_s * SECOND_NS:
+        if not 0 <= now_ns - asked.get(detector.name, -1) < detector.every_s * SECOND_NS:
             found = _look(connection, detector, now_ns)
-            if found is not None:
-                _asked[detector.name] = now_ns
+            if found is None:
+                left |= set(detector.kinds)
+            else:
+                asked[detector.name] = now_ns
                 answers.findings += found
                 answers.kinds |= set(detector.kinds)
                 if any(finding.evidence.get("cut") for finding in found):
                     answers.cut |= set(detector.kinds)
+    # What two look for is known only where both looked.
+    answers.kinds -= left
     return answers
 
 

@@ -1,18 +1,18 @@
 """Flows whose last word is a failure, by error and type; and requests that keep failing the same way.
 
 A flow is well again once it went on in another trace, its failing request ended well after all, or it ended well. One that
-ended badly stays. The failures of a day are looked at: what brings nothing new for so long is over.
+says that it failed stays. The failures of a day are looked at: what brings nothing new for so long is over.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from hashlib import blake2b
 from typing import LiteralString, NamedTuple
 
 import psycopg
 
+from tracing.watch.detectors import bad_ends
 from tracing.watch.finding import NEEDS_A_PERSON, WARNING, Affected, Finding
-from tracing.watch.wording import counted, moment, short
+from tracing.watch.titles import counted, moment, short
 
 SECOND_NS = 1_000_000_000
 MINUTE_NS, HOUR_NS = 60 * SECOND_NS, 3_600 * SECOND_NS
@@ -20,27 +20,34 @@ DAY_NS = 24 * HOUR_NS
 
 MOST_ROWS = 20_000
 MOST_FINDINGS = 200
-# A retry within the minute is no matter for a person.
+# A retry within the minute is no matter for a person. An engine that ends a run badly has done with its retries.
 SETTLES_NS = MINUTE_NS
+# Spans end from the inside out: a failure within so long of its caller's is the same story.
+CHAIN_NS = 10 * SECOND_NS
+WORKFLOW = 2
 # One request that fails is nobody's flow: so many within an hour are a problem.
 REQUESTS_AN_HOUR = 3
 
-# Of the newest failures each flow's and each request's last, and what was heard of it since. The root's row of a trace
-# may lie on the day before.
+# Of the newest failures each flow's and each request's last. Who called what failed fails a moment later: the first of
+# them is shown. And what was heard of it since; the root's row of a trace may lie on the day before.
 _LAST: LiteralString = """
 WITH recent AS (
     SELECT * FROM failure WHERE received_ns > %(since)s AND received_ns <= %(now)s AND at_ns > %(since)s
     ORDER BY received_ns DESC LIMIT %(rows)s
+), latest AS (
+    SELECT DISTINCT ON (scope_id) scope_id, trace_id, at_ns AS last_ns, received_ns AS told_ns FROM recent
+    ORDER BY scope_id, at_ns DESC, record_id
 ), last AS (
-    SELECT DISTINCT ON (scope_id) * FROM recent ORDER BY scope_id, at_ns DESC, record_id
+    SELECT DISTINCT ON (scope_id) r.*, last_ns, told_ns FROM recent r JOIN latest USING (scope_id, trace_id)
+    WHERE at_ns >= last_ns - %(chain)s ORDER BY scope_id, at_ns, record_id
 )
-SELECT l.scope_id, l.kind, l.fingerprint, l.at_ns, l.received_ns, l.trace_id, l.environment, l.service, l.operation,
-    l.error_type, l.message, coalesce(f.type, 'trace'), coalesce(f.environment, l.environment),
+SELECT l.scope_id, l.kind, l.fingerprint, l.at_ns, l.last_ns, l.told_ns, l.trace_id, l.environment, l.service,
+    l.operation, l.error_type, l.message, coalesce(f.type, 'trace'), coalesce(f.environment, l.environment),
     greatest(f.state_since_ns, f.step_ns),
     (SELECT max(c.last_ns) FROM chapter c WHERE c.flow_id = f.flow_id AND c.trace_id = l.trace_id AND l.trace_id <> ''),
     (SELECT max(r.root_status) FROM request r
      WHERE r.trace_id = l.trace_id AND l.trace_id <> '' AND r.day BETWEEN l.day - 1 AND l.day),
-    CASE WHEN e.verdict = 'ended' THEN coalesce(e.evidence ->> 'end', 'good') END,
+    CASE WHEN e.verdict = 'ended' THEN e.evidence ->> 'end' END, e.step,
     (SELECT count(*) FROM recent)
 FROM last l LEFT JOIN flow f ON l.kind > 0 AND f.flow_id = l.scope_id
 LEFT JOIN expectation e ON l.kind > 0 AND e.flow_id = l.scope_id
@@ -55,6 +62,7 @@ class Failure(NamedTuple):
     kind: int
     fingerprint: bytes
     at_ns: int
+    last_ns: int  # when the last of those who called it failed
     received_ns: int
     trace_id: bytes
     environment: str
@@ -67,16 +75,18 @@ class Failure(NamedTuple):
     went_ns: int | None  # the flow's latest state or step
     chapter_ns: int | None  # the last that its failing trace brought for it
     root_status: int | None  # of the failing trace
-    end: str | None  # good or bad, of a flow that ended
+    end: str | None  # of a flow that ended: good, bad, closed by a person, learned
+    state: str | None  # in which the judge saw it
 
 
 def find(connection: psycopg.Connection, now_ns: int) -> list[Finding]:
-    asked = {"since": now_ns - DAY_NS, "now": now_ns, "rows": MOST_ROWS}
+    asked = {"since": now_ns - DAY_NS, "now": now_ns, "rows": MOST_ROWS, "chain": CHAIN_NS}
     rows = connection.execute(_LAST, asked).fetchall()
     found = findings([Failure(*row[:-1]) for row in rows], now_ns)
     if found and (rows[0][-1] >= MOST_ROWS or len(found) > MOST_FINDINGS):
         found[0].evidence = {**found[0].evidence, "cut": True}
-    return found[:MOST_FINDINGS]
+    named = {one.flow_id for finding in found for one in finding.flows}
+    return found[:MOST_FINDINGS] + bad_ends.find(connection, now_ns, named)
 
 
 def findings(failures: Sequence[Failure], now_ns: int) -> list[Finding]:
@@ -85,26 +95,36 @@ def findings(failures: Sequence[Failure], now_ns: int) -> list[Finding]:
     # What failed with a flow is that flow's matter, also after it recovered.
     with_flow = {one.trace_id for one in failures if one.kind and not ended_before(one)}
     for one in failures:
-        if one.kind and now_ns - one.received_ns >= SETTLES_NS and is_failed(one):
+        if one.kind and is_settled(one, now_ns) and is_failed(one):
             flows[one.fingerprint, one.type, one.flow_environment].append(one)
     found = [_finding(same) for same in flows.values()]
     found += _requests((one for one in failures if not one.kind and one.trace_id not in with_flow), now_ns)
     return sorted(found, key=lambda finding: (-len(finding.flows), finding.since_ns, finding.identity))
 
 
+def is_settled(one: Failure, now_ns: int) -> bool:
+    """Whether nothing is to be waited for that may follow at once and mend it."""
+    return (one.kind == WORKFLOW and one.end == "bad") or now_ns - one.received_ns >= SETTLES_NS
+
+
 def is_failed(one: Failure) -> bool:
     """Whether the failure is the last word of the flow."""
-    if one.end is not None:
+    if ended_as_failed(one) or one.end in ("good", "closed"):
         return one.end == "bad"
-    if one.went_ns is not None and one.went_ns > max(one.chapter_ns or one.at_ns, one.at_ns):
+    if one.went_ns is not None and one.went_ns > max(one.chapter_ns or 0, one.last_ns):
         return False
     # A try that failed inside a request that then ended well.
     return one.root_status is None or one.root_status == ERROR
 
 
+def ended_as_failed(one: Failure) -> bool:
+    """Its end is a word of failure. One that was cancelled later went on, though not well."""
+    return one.end == "bad" and bad_ends.is_failure(one.state or "")
+
+
 def ended_before(one: Failure) -> bool:
     """A flow that is over and was looked at afterwards: what fails then is a request like any other."""
-    return one.end == "good" and one.went_ns is not None and one.went_ns < one.at_ns
+    return one.end in ("good", "closed") and one.went_ns is not None and one.went_ns < one.at_ns
 
 
 def _requests(failures: Iterable[Failure], now_ns: int) -> list[Finding]:
@@ -132,6 +152,8 @@ def _finding(same: Sequence[Failure]) -> Finding:
     services = sorted({one.service for one in same})
     operations = sorted({one.operation for one in same})
     ended = sum(one.end == "bad" for one in same)
+    # Who came to an end because of it, though a bad one, waits for nobody.
+    loud = NEEDS_A_PERSON if first.kind and ended < len(same) else WARNING
     why = f"{first.operation} failed in {services[0]}; nothing that went well has followed."
     if not first.kind:
         why = f"{first.operation} failed at least {REQUESTS_AN_HOUR} times within an hour."
@@ -145,7 +167,7 @@ def _finding(same: Sequence[Failure]) -> Finding:
         system=services[0],
         title=f"{counted(len(same), noun)} failed: {named(first.error_type, first.message)} in {services[0]}",
         why=f"{why} The first at {moment(first.at_ns)}.",
-        severity=NEEDS_A_PERSON if first.kind else WARNING,
+        severity=loud,
         since_ns=first.at_ns,
         last_ns=last.at_ns,
         flows=[Affected(one.scope_id, one.kind, one.at_ns) for one in same],
@@ -170,8 +192,3 @@ def named(error_type: str, message: str) -> str:
     if not message or message == error_type:
         return error_type or "an error"
     return f"{message} ({short(error_type)})" if error_type else message
-
-
-def ending(state: str) -> bytes:
-    """The fingerprint of flows that ended in a bad state and told no error."""
-    return blake2b(f"end\0{state}".encode("utf-8", "surrogatepass"), digest_size=16).digest()

@@ -10,7 +10,7 @@ from typing import Any, LiteralString, NamedTuple
 import psycopg
 
 from tracing.watch.finding import GREY, NEEDS_A_PERSON, WARNING, Affected, Finding
-from tracing.watch.wording import counted, lasting, moment, verb
+from tracing.watch.titles import counted, lasting, moment, verb
 
 MOST_FLOWS = 2_000  # named in a finding: the oldest; the count is exact
 MOST_FINDINGS = 500
