@@ -118,7 +118,7 @@ def judged(ago_s: float = 4, duty: str = "judge") -> None:
 def counted(step: str, open: int, **changed: Any) -> None:
     """A row of the backlog."""
     values = {
-        "kind": 1, "type": "order", "environment": "production", "step": step, "open": open, "late": 0,
+        "kind": 1, "type": "order", "environment": "production", "step": step, "open": open, "ended": 0, "late": 0,
         "stuck": 0, "unknown": 0, "paused": 0, "oldest_ns": now_ns() - HOUR_NS, "counted_ns": now_ns(),
     }  # fmt: skip
     insert("backlog", **(values | changed))

@@ -84,7 +84,8 @@ def _late(count: int, standing: Mapping[str, int], totals: Totals) -> list[Part]
     # Flows that turned late since the detectors looked last, or whose problem is still forming.
     more = totals.late + totals.stuck - standing.get("waiting", 0)
     if more > 0:
-        return [Part(f"{many(more, 'further flow')} late", _flows("late" if totals.late else "stuck"))]
+        href = _flows("late" if totals.late else "stuck", grey="no")
+        return [Part(f"{many(more, 'further flow')} late", href)]
     if _known(standing):
         return []
     return [Part("nothing else is late" if count else "none is late")]
@@ -107,8 +108,8 @@ def many(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def _flows(verdict: str) -> str:
-    return with_query("/flows", {"verdict": verdict})
+def _flows(verdict: str, grey: str = "") -> str:
+    return with_query("/flows", {"verdict": verdict, "grey": grey})
 
 
 def _problems(state: str) -> str:

@@ -15,6 +15,15 @@ from tracing.lengths import SECOND_NS
 _MOMENT_NS = 315_532_800 * SECOND_NS
 # How the watcher itself counts, and what stands on the page already.
 _OWN = frozenset({"good_looks", "causes_system", "worse_ns"})
+# What would not explain itself.
+_WORDS = {
+    "passed": "flows that went on",
+    "share": "of them in time",
+    "within_ns": "usually within",
+    "level": "quantile",
+    "factor": "times that allowed",
+    "period_ns": "beats every",
+}
 LONGEST = 200
 # The evidence of the flow that is wrong longest, as the judge kept it.
 OLDEST = "oldest"
@@ -49,7 +58,7 @@ def stringed(value: Any) -> Any:
 
 
 def _fact(name: str, value: Any) -> Fact | None:
-    word = name.removesuffix("_ns").replace("_", " ")
+    word = _WORDS.get(name) or name.removesuffix("_ns").replace("_", " ")
     if name == OLDEST:
         return None
     if name == "trace_id" and isinstance(value, str) and re.fullmatch("[0-9a-f]{32}", value):

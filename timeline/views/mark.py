@@ -12,7 +12,7 @@ _MARK = (
 )
 # Large enough to be read at 16 pixels: it covers the thread's end.
 _BADGE = (
-    '<rect x="{x}" y="6" width="{width}" height="12" rx="6" fill="#b3261e"/>'
+    '<rect x="{x}" y="6" width="{width}" height="12" rx="6" fill="#b3261e" stroke="#ffffff" stroke-width="1.4"/>'
     '<text x="{middle}" y="15.6" text-anchor="middle" font-family="sans-serif" font-size="10" font-weight="700"'
     ' fill="#ffffff">{text}</text>'
 )
