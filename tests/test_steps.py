@@ -51,7 +51,10 @@ def test_the_strip_is_the_main_line() -> None:
     ]
     columns = strip(step_lines(told, [], None))
     assert [column.line.name for column in columns] == ["a", "b"]
-    assert columns[0].points == "0,2.0 100,11.0 100,29.0 0,38.0"
+    assert columns[0].points == "0,2.0 64,2.0 100,11.0 100,29.0 64,38.0 0,38.0"
+    assert columns[1].points == "0,11.0 64,11.0 64,29.0 0,29.0"
+    ends = strip(step_lines([learned("done", 0, share=1.0), learned("b", 1, share=0.5)], [], None))
+    assert ends[0].points == "0,2.0 64,2.0 64,38.0 0,38.0"
     many = [learned(str(n), n, share=0.2 + n / 100) for n in range(20)]
     assert [column.line.name for column in strip(step_lines(many, [], None))] == [
         str(n) for n in range(8, 20)
