@@ -3,7 +3,7 @@
 import pytest
 
 from timeline.queries.types import LearnedStep, Standing
-from timeline.steps import alarms_words, learning_words, percent, rhythm_words, step_lines, strip
+from timeline.steps import about, alarms_words, learning_words, percent, rhythm_words, step_lines, strip
 
 MINUTE = 60_000_000_000
 
@@ -130,6 +130,21 @@ def test_a_rhythm_in_words() -> None:
 )
 def test_alarms_in_words(told: dict[str, int], words: str) -> None:
     assert alarms_words(told) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.25, "250 ms"),
+        (42, "42 s"),
+        (215, "3 m 35 s"),
+        (1_697, "28 m"),
+        (8_280, "2 h 18 m"),
+        (43_320, "12 h"),
+    ],
+)
+def test_lengths_are_told_as_exactly_as_they_are_known(seconds: float, words: str) -> None:
+    assert about(round(seconds * 1_000_000_000)) == words
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ class StepLine:
         p50, top = self.learned.length("p50"), highest(self.learned)
         if p50 is None:
             return ""
-        return f"{took(p50)} – {took(top[1])}" if top and top[0] != "p50" else took(p50)
+        return f"{about(p50)} – {about(top[1])}" if top and top[0] != "p50" else about(p50)
 
     @property
     def usual_of(self) -> str:
@@ -236,6 +236,12 @@ def alarms_words(told: Mapping[str, Any]) -> str:
         return f"would have raised no alarm in {stretch}"
     recovered = f"{never:,} never recovered" if never else "all recovered"
     return f"would have raised {alarms:,} alarm{'' if alarms == 1 else 's'} in {stretch}, {recovered}"
+
+
+def about(length_ns: int) -> str:
+    """A length in two units, or in one where ten of it say enough: `2 h 18 m`, `28 m`."""
+    words = took(length_ns).split()
+    return " ".join(words[:2]) if len(words) == 4 and int(words[0]) >= 10 else " ".join(words)
 
 
 def percent(share: float | None) -> str:
