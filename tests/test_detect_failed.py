@@ -93,6 +93,19 @@ def test_the_first_minute_is_left_to_a_retry(worker: psycopg.Connection) -> None
     assert failed.find(worker, NOW + 24 * HOUR) == []
 
 
+@pytest.mark.parametrize(("kind", "verdict", "found"), [(2, "ended", 1), (2, "moving", 0), (1, "ended", 0)])
+def test_a_run_that_its_engine_ended_badly_is_not_left_to_a_retry(
+    worker: psycopg.Connection, kind: int, verdict: str, found: int
+) -> None:
+    flow(worker, "1", kind=kind)
+    failure(worker, "1", ago(9), kind=kind, received_ns=ago(8))
+    insert(
+        worker, "expectation", flow_id=id_of("1"), kind=kind, type="order", environment="production", verdict=verdict,
+        evidence={"end": "bad"},
+    )  # fmt: skip
+    assert len(failed.find(worker, NOW)) == found
+
+
 def test_only_the_last_failure_of_a_flow_is_its_word(worker: psycopg.Connection) -> None:
     flow(worker, "1")
     failure(worker, "1", ago(900))

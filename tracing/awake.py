@@ -7,15 +7,19 @@ process that could not write for a while begins a new row: it refused what came 
 import logging
 import secrets
 import threading
+import time
 from collections.abc import Callable
 
 import psycopg
 
+from tracing import clock
 from tracing.clock import now_ns
 
 logger = logging.getLogger(__name__)
 
 EVERY_S = 2.0
+# Where the clock is set from outside, its movement is looked for this often.
+DRILL_S = 0.01
 PROCESS = 8
 
 _TOUCH = """
@@ -46,9 +50,19 @@ class Awake:
         stopping = False
         while not stopping:
             self.touch()
-            stopping = self._stop.wait(EVERY_S)
+            stopping = self._pause()
         self.touch()
         self.leave()
+
+    def _pause(self) -> bool:
+        """Wait for the next touch, as long by our clock as by the true one; whether to stop."""
+        if not clock.is_set():
+            return self._stop.wait(EVERY_S)
+        since_ns, until = now_ns(), time.monotonic() + EVERY_S
+        while time.monotonic() < until and abs(now_ns() - since_ns) < EVERY_S * 1e9:
+            if self._stop.wait(DRILL_S):
+                return True
+        return False
 
     def touch(self) -> None:
         """Say that we are here, or note that we cannot."""

@@ -1,6 +1,6 @@
 """`/settings/`: where the settings' pages are, each with its one number.
 
-The pages themselves are `timeline.views.senders`, `.rules`, `.calendars` and `.maintenance`.
+The pages themselves are `timeline.views.senders`, `rules`, `calendars`, `maintenance` and `notifications`.
 """
 
 from django.http import HttpRequest, HttpResponse
@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 from timeline.answers import page_answer
 from tracing.clock import now_ns
 from tracing.models import Rule, Sender
-from tracing.people import Calendar, Maintenance
+from tracing.people import Calendar, Channel, Maintenance, Route
 
 
 @require_safe
@@ -19,5 +19,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "rules": Rule.objects.filter(enabled=True).count(),
         "calendars": Calendar.objects.count(),
         "pauses": Maintenance.objects.filter(until_ns__gt=now_ns()).count(),
+        "channels": Channel.objects.filter(enabled=True).count(),
+        "routes": Route.objects.filter(enabled=True).count(),
     }
     return page_answer(request, "settings/overview.html", context)

@@ -20,10 +20,11 @@ DAY_NS = 24 * HOUR_NS
 
 MOST_ROWS = 20_000
 MOST_FINDINGS = 200
-# A retry within the minute is no matter for a person.
+# A retry within the minute is no matter for a person. An engine that ends a run badly has done with its retries.
 SETTLES_NS = MINUTE_NS
 # Spans end from the inside out: a failure within so long of its caller's is the same story.
 CHAIN_NS = 10 * SECOND_NS
+WORKFLOW = 2
 # One request that fails is nobody's flow: so many within an hour are a problem.
 REQUESTS_AN_HOUR = 3
 
@@ -94,11 +95,16 @@ def findings(failures: Sequence[Failure], now_ns: int) -> list[Finding]:
     # What failed with a flow is that flow's matter, also after it recovered.
     with_flow = {one.trace_id for one in failures if one.kind and not ended_before(one)}
     for one in failures:
-        if one.kind and now_ns - one.received_ns >= SETTLES_NS and is_failed(one):
+        if one.kind and is_settled(one, now_ns) and is_failed(one):
             flows[one.fingerprint, one.type, one.flow_environment].append(one)
     found = [_finding(same) for same in flows.values()]
     found += _requests((one for one in failures if not one.kind and one.trace_id not in with_flow), now_ns)
     return sorted(found, key=lambda finding: (-len(finding.flows), finding.since_ns, finding.identity))
+
+
+def is_settled(one: Failure, now_ns: int) -> bool:
+    """Whether nothing is to be waited for that may follow at once and mend it."""
+    return (one.kind == WORKFLOW and one.end == "bad") or now_ns - one.received_ns >= SETTLES_NS
 
 
 def is_failed(one: Failure) -> bool:
