@@ -16,8 +16,8 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-import psycopg
 import pytest
 
 from tests.asking import as_json, ask, every_row
@@ -28,14 +28,6 @@ S = 1_000_000_000
 WORKER = (
     "-A tests.celery_shop.app worker --concurrency=1 --without-gossip --without-mingle --without-heartbeat"
 )
-_STANDING = """
-SELECT e.verdict, e.source, e.reason, e.awaited_step, e.awaited_system, e.evidence, e.late_ns FROM expectation e
-JOIN flow f USING (flow_id) WHERE f.key = %s
-"""
-_PROBLEMS = """
-SELECT p.kind, p.type, p.step, p.system, p.opened_ns FROM problem p JOIN problem_flow USING (problem_id)
-JOIN flow f USING (flow_id) WHERE f.key = %s AND p.state <> 'resolved'
-"""
 
 
 def redis_server() -> str:
@@ -109,47 +101,40 @@ def until(done: Callable[[], Any]) -> Any:
 class Told:
     """What the product says of one task."""
 
-    def __init__(self, running: Running, connection: psycopg.Connection, name: str, key: str) -> None:
-        self._url, self._connection, self._key = running.url, connection, key
+    def __init__(self, running: Running, name: str, key: str) -> None:
+        self._url = running.url
         self.path = f"/flow/workflow/{name}/{key}"
 
     def state(self) -> str | None:
+        """None while nothing of the task has come."""
         status, _, _ = ask(self._url, self.path)
-        return None if status == 404 else as_json(self._url, self.path)["flow"]["state"]
+        return None if status == 404 else str(self.flow("state")[0])
 
     def flow(self, *names: str) -> list[Any]:
         flow = as_json(self._url, self.path)["flow"]
         return [flow[name] for name in names]
 
-    def tries(self) -> list[tuple[Any, ...]]:
-        """The task's runs, folded as the page shows them: kind of row, how many, what is said of them."""
+    def rows(self, name: str) -> list[tuple[Any, ...]]:
+        """Rows of that name, folded as the page shows them: kind, how many, status."""
         rows = as_json(self._url, self.path)["rows"]
-        return [
-            (row["row"], row["count"], row["status"]) for row in rows if str(row["name"]).startswith("run/")
-        ]
+        return [(row["row"], row["count"], row["status"]) for row in rows if row["name"] == name]
 
     def states(self) -> list[str]:
         rows = every_row(self._url, self.path)
         told = [(int(row["start"]), row["name"]) for row in rows if row["row"] == "transition"]
         return [name for _, name in sorted(told)]
 
-    def standing(self) -> tuple[Any, ...]:
-        return self._one(_STANDING) or (None,) * 7
-
-    def problem(self) -> tuple[Any, ...] | None:
-        return self._one(_PROBLEMS)
-
-    def _one(self, question: str) -> tuple[Any, ...] | None:
-        return self._connection.execute(question.encode(), (self._key,)).fetchone()
+    def problem(self) -> list[Any]:
+        """Of the one problem the task is part of, once it is: kind, type, step, system and since when."""
+        (told,) = until(lambda: self.flow("problems")[0])
+        found = as_json(self._url, urlsplit(told["url"]).path)["problem"]
+        return [found[name] for name in ("kind", "type", "step", "system", "opened")]
 
 
 def test_tasks_that_are_tried_again_fail_and_are_lost(running: Running) -> None:
-    with (
-        mail_room(running) as (env, worker),
-        psycopg.connect(running.conninfo, autocommit=True) as connection,
-    ):
+    with mail_room(running) as (env, worker):
         ids = handed_in(env, f"celery-{uuid.uuid4().hex[:8]}")
-        told = {name: Told(running, connection, name, key) for name, key in ids.items()}
+        told = {name: Told(running, name, key) for name, key in ids.items()}
         until(lambda: told["mail.newsletter"].state() == "RETRY")
         kill(worker)
         went_well(told["mail.receipt"])
@@ -160,35 +145,36 @@ def test_tasks_that_are_tried_again_fail_and_are_lost(running: Running) -> None:
 
 def went_well(receipt: Told) -> None:
     assert receipt.flow("state", "spans", "retries", "errors") == ["SUCCESS", 2, 0, 0]
-    assert receipt.tries() == [("span", None, "unset")]
-    until(lambda: receipt.standing()[0] == "ended")
-    assert (receipt.standing()[5], receipt.problem()) == ({"end": "good"}, None)
+    assert receipt.rows("run/mail.receipt") == [("span", None, "unset")]
+    until(lambda: receipt.flow("verdict", "problems") == ["ended", []])
 
 
 def was_tried_twice(reminder: Told) -> None:
     assert reminder.flow("state", "spans", "retries", "chapters") == ["SUCCESS", 4, 1, 1]
     # Celery nests the second try below the first, which published it: one row with both.
-    assert reminder.tries() == [("retries", 2, "ok")]
+    assert reminder.rows("run/mail.reminder") == [("retries", 2, "ok")]
     assert reminder.states() == ["RETRY", "SUCCESS"]
-    until(lambda: reminder.standing()[0] == "ended")
-    assert (reminder.standing()[5], reminder.problem()) == ({"end": "good"}, None)
+    until(lambda: reminder.flow("verdict", "problems") == ["ended", []])
 
 
 def failed(invoice: Told) -> None:
     assert invoice.flow("state", "status") == ["FAILURE", "error"]
     assert invoice.states() == ["FAILURE"]
-    until(lambda: invoice.standing()[0] == "ended")
-    assert invoice.standing()[5] == {"end": "bad"}
-    kind, type, step, system, _ = until(invoice.problem)
-    assert (kind, type, step, system) == ("failed", "mail.invoice", "run/mail.invoice", "mail-room")
+    assert invoice.problem()[:4] == ["failed", "mail.invoice", "run/mail.invoice", "mail-room"]
+    assert invoice.flow("verdict") == ["ended"]
 
 
 def was_lost(newsletter: Told) -> None:
-    until(lambda: newsletter.standing()[0] == "stuck")
-    _, source, reason, step, system, evidence, late_ns = newsletter.standing()
-    assert (source, reason, step, system) == ("stated", "retry", "run/mail.newsletter", "mail-room")
-    assert (evidence["operation"], evidence["attempt"]) == ("run/mail.newsletter", 2)
-    assert evidence["by_ns"] < late_ns < evidence["by_ns"] + 3 * S
-    problem = until(newsletter.problem)
-    assert problem == ("abandoned_retry", "mail.newsletter", step, system, late_ns)
-    assert (newsletter.states(), newsletter.tries()) == (["RETRY"], [("span", None, "unset")])
+    """Its only try was the one that promised another, and what would say that nothing came is dead."""
+    run = "run/mail.newsletter"
+    until(lambda: newsletter.flow("verdict") == ["stuck"])
+    (waits,) = newsletter.flow("waiting_for")
+    assert (waits["step"], waits["service"], waits["source"]) == (run, "mail-room", "stated")
+    assert f"would try `{run}` again by" in waits["why"]
+    assert "(attempt 2); nothing came" in waits["why"]
+    *kind, opened = newsletter.problem()
+    assert kind == ["abandoned_retry", "mail.newsletter", run, "mail-room"]
+    # Dated to when it was late, however much later that was seen.
+    assert 0 < int(opened) - int(waits["expected_at"]) < 3 * S
+    assert (newsletter.states(), newsletter.rows(run)) == (["RETRY"], [("span", None, "unset")])
+    assert newsletter.rows(f"{run}, tried again") == [("ghost", None, "open")]
