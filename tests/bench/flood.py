@@ -33,7 +33,10 @@ class Template:
         raw = message.SerializeToString()
         self.bytes = np.frombuffer(raw, dtype=np.uint8).copy()
         self.traces = [_places(raw, span.trace_id, 16) for span in spans[::SPANS_A_TRACE]]
-        orders = [next(one.value.string_value for one in span.attributes if one.key == "order.id") for span in spans[::SPANS_A_TRACE]]
+        orders = [
+            next(one.value.string_value for one in span.attributes if one.key == "order.id")
+            for span in spans[::SPANS_A_TRACE]
+        ]
         self.orders = [_places(raw, order.encode(), DIGITS) for order in orders]
 
     def body(self, source: np.random.Generator) -> bytes:
@@ -53,7 +56,9 @@ def _places(raw: bytes, text: bytes, length: int) -> "np.ndarray[tuple[int, int]
 def rate(port: int, seconds: float) -> float:
     """Accepted spans a second over that time."""
     counts = [0] * CONNECTIONS
-    threads = [threading.Thread(target=_send, args=(port, seconds, counts, place)) for place in range(CONNECTIONS)]
+    threads = [
+        threading.Thread(target=_send, args=(port, seconds, counts, place)) for place in range(CONNECTIONS)
+    ]
     began = time.perf_counter()
     for thread in threads:
         thread.start()

@@ -83,7 +83,9 @@ def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--flows", type=int, default=1_000_000)
     options.add_argument("--rounds", type=int, default=5)
-    options.add_argument("--minutes", type=float, default=1.0, help="of sending, with the watcher and without each")
+    options.add_argument(
+        "--minutes", type=float, default=1.0, help="of sending, with the watcher and without each"
+    )
     options.add_argument("--no-ingest", action="store_true")
     asked = options.parse_args()
     cores = os.sched_getaffinity(0)
@@ -187,7 +189,10 @@ def ingest(house: House, minutes: float) -> dict[str, Any]:
         behind = house.asked("SELECT count(*) FROM expectation WHERE looks_ns <= %s", time.time_ns())
         end(house.watch)
         without.append(rate(house.otlp, TURN_S))
-        print(f"turn {turn}: {with_it[-1]:,.0f} spans/s with, {without[-1]:,.0f} without; {behind} flows due", file=sys.stderr)
+        print(
+            f"turn {turn}: {with_it[-1]:,.0f} spans/s with, {without[-1]:,.0f} without; {behind} flows due",
+            file=sys.stderr,
+        )
     return {
         "spans_per_s": round(statistics.mean(with_it)),
         "spans_per_s_without": round(statistics.mean(without)),

@@ -19,7 +19,9 @@ def main() -> None:
     options.add_argument("--orders", type=int, default=5_000)
     options.add_argument("--days", type=float, default=14.0)
     options.add_argument("--seed", type=int, default=4_711)
-    options.add_argument("--baseline", type=Path, help="a file that keeps the undisturbed run for other drills")
+    options.add_argument(
+        "--baseline", type=Path, help="a file that keeps the undisturbed run for other drills"
+    )
     options.add_argument("--kills", type=int, default=200)
     options.add_argument(
         "--watch", choices=("process", "turns"), default="process",

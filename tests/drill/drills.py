@@ -53,7 +53,11 @@ class Shop:
 
 
 def replayed(
-    shop: Shop, plan: Sequence[Delivery], watch: str, down: tuple[int, int] | None = None, start_ns: int = START
+    shop: Shop,
+    plan: Sequence[Delivery],
+    watch: str,
+    down: tuple[int, int] | None = None,
+    start_ns: int = START,
 ) -> Told:
     """One house, one plan."""
     with built(start_ns) as house:
@@ -137,7 +141,7 @@ def learning_from_finished() -> Iterator[None]:
     def pace(passed: Any, waiting: Any, weights: Any = None, *rest: Any, **named: Any) -> Any:
         return whole(passed, (), weights)
 
-    survival.pace = pace
+    survival.pace = pace  # type: ignore[assignment]
     try:
         yield
     finally:

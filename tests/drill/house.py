@@ -127,4 +127,3 @@ def built(start_ns: int, more: dict[str, str] | None = None, fsync: str = "off")
                     end(house.watch)
                 house.database.close()
         product.forget(home)
-

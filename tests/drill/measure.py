@@ -45,7 +45,8 @@ def false_alarms(flips: Sequence[Flipped], orders: Mapping[str, Order]) -> list[
     return [
         flip
         for flip in loud(flips)
-        if flip.before not in WRONG and not (orders[flip.key].stuck and not orders[flip.key].moved_after(flip.judged_ns))
+        if flip.before not in WRONG
+        and not (orders[flip.key].stuck and not orders[flip.key].moved_after(flip.judged_ns))
     ]
 
 
@@ -65,7 +66,9 @@ def _period(
     def within(at_ns: int) -> bool:
         return START + from_ns <= at_ns < START + to_ns
 
-    stuck = [one for one in orders.values() if one.stuck and within(one.boundary_ns) and one.boundary_ns < end_ns]
+    stuck = [
+        one for one in orders.values() if one.stuck and within(one.boundary_ns) and one.boundary_ns < end_ns
+    ]
     waits = sorted((calls[one.key].judged_ns - one.boundary_ns) / HOUR for one in stuck if one.key in calls)
     wrong = [flip for flip in false if within(flip.judged_ns)]
     return Period(

@@ -103,5 +103,7 @@ class Replay:
         self.flips += [Flipped(*row) for row in rows]
         self._read_ns = at_ns
         if self.down is not None and self.down[0] <= at_ns < self.down[1] + 6 * (self.down[1] - self.down[0]):
-            counts = self.house.database.execute("SELECT verdict, count(*) FROM expectation GROUP BY 1").fetchall()
+            counts = self.house.database.execute(
+                "SELECT verdict, count(*) FROM expectation GROUP BY 1"
+            ).fetchall()
             self.verdicts[at_ns] = {str(row[0]): row[1] for row in counts}

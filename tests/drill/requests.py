@@ -26,7 +26,9 @@ def body(delivery: Delivery) -> bytes:
 def _span(event: Event) -> Span:
     leg = COURSE[event.leg]
     name = blake2b(f"{event.key} {event.leg} {event.at_ns}".encode(), digest_size=24).digest()
-    attributes = {"order.id": event.key} if event.failed else {"order.id": event.key, "order.state": leg.state}
+    attributes = (
+        {"order.id": event.key} if event.failed else {"order.id": event.key, "order.state": leg.state}
+    )
     failed = {"status": Status(code=Status.STATUS_CODE_ERROR, message="503 from upstream")}
     return otlp_bodies.span(
         attributes,
