@@ -38,6 +38,18 @@ PAGES = [
     "/settings/rules",
     "/settings/rules/new",
     "/settings/rules/1",
+    "/settings/calendars",
+    "/settings/calendars/new",
+    "/settings/maintenance",
+    "/types",
+    "/types/order",
+    "/types/order/settings",
+    "/types/order/settings?take=1",
+    "/types/order/expectations",
+    "/types/order/expectations/new",
+    "/settings/notifications",
+    "/settings/notifications/channels/new",
+    "/settings/notifications/routes/new",
     "/flow/entity/order/4711",
     "/flow/entity/order/4711?only=errors",
     "/flow/workflow/onboarding/run-1",
@@ -123,7 +135,10 @@ def test_what_can_be_filled_in_has_a_name_for_those_who_listen(
             assert one.get("aria-label") or "".join(one.itertext()).strip(), one.attrib
 
 
-@pytest.mark.parametrize("path", ["/", "/flows", "/settings/", "/settings/rules", "/flow/entity/order/4711"])
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/flows", "/types", "/types/order", "/settings/", "/settings/rules", "/flow/entity/order/4711"],
+)
 def test_links_inside_lead_somewhere(client: Client, stored: None, path: str) -> None:
     root = parsed(client.get(path).content.decode())
     links = {str(one.get("href")) for one in root.iter("a")}
@@ -187,6 +202,10 @@ ASKED = (
     "/find",
     "/settings/senders",
     "/settings/rules/new",
+    "/types/order",
+    "/types/-/settings",
+    "/types/order/expectations/new",
+    "/settings/calendars/new",
     "/flow/entity",
     "/flow/entity/order/4711",
 )

@@ -18,7 +18,9 @@ from django.utils.safestring import SafeString
 from timeline import moments, signs
 from timeline.bars import Bar
 from timeline.summaries import FlowSummary
+from timeline.typeaddresses import type_url
 from tracing.clock import now_ns
+from tracing.durations import SECOND_NS
 from tracing.models import Sender
 
 register = Library()
@@ -93,6 +95,12 @@ def took(duration_ns: int | None) -> str:
 
 
 @register.filter
+def lasting(seconds: float) -> str:
+    """A length that a person gave in seconds."""
+    return moments.took(round(seconds * SECOND_NS))
+
+
+@register.filter
 def number(value: Any) -> str:
     """`1,204`; an en dash for nothing."""
     return "–" if value is None else f"{value:,}"
@@ -144,6 +152,12 @@ def typed(context: Context, text: str | None) -> str:
 def href(path: str, **query: str) -> str:
     """A path that may have a query, with more of it."""
     return f"{path}{'&' if '?' in path else '?'}{urlencode(query)}"
+
+
+@register.simple_tag
+def type_href(type: str, *parts: str | int) -> str:
+    """The address of a page under a type."""
+    return type_url(type, *(str(part) for part in parts))
 
 
 # The parts of a list's row are made here and not in its template: a page of 500 rows draws each a thousand times.

@@ -8,6 +8,7 @@ years, so a calendar that never opens costs as much as any other.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -67,6 +68,11 @@ def add(calendar: Calendar, start_ns: int, duration_ns: int) -> int:
 def open_between(calendar: Calendar, from_ns: int, to_ns: int) -> int:
     """Open nanoseconds between the two; 0 where they are the wrong way round. At most two years from the first count."""
     return sum(until - since for since, until in _open(calendar, from_ns, to_ns))
+
+
+def openings(calendar: Calendar, from_ns: int, count: int) -> list[tuple[int, int]]:
+    """The next open stretches from a moment on, at most so many, as Unix nanoseconds; a person sees by them what they set."""
+    return list(islice(_open(calendar, from_ns, from_ns + MOST_DAYS * DAY_S * SECOND_NS), count))
 
 
 def _open(calendar: Calendar, from_ns: int, to_ns: int) -> Iterator[tuple[int, int]]:

@@ -4,6 +4,7 @@ A duty is a function of one connection in autocommit; it guards itself against a
 updates). `duties` says which loop has which, so that a message that hangs or a long count does not keep the judge.
 """
 
+import contextlib
 import logging
 import threading
 import time
@@ -43,6 +44,7 @@ class Duty:
     due: float = 0.0
     due_ns: int = 0  # by our clock, where that is set from outside
     failures: int = 0
+    close: Callable[[psycopg.Connection], None] | None = None  # before the process ends
 
     def is_due(self) -> bool:
         return self.due <= time.monotonic() or (clock.is_set() and clock.now_ns() >= self.due_ns)
@@ -57,11 +59,12 @@ def duties() -> dict[str, list[Duty]]:
     from django.conf import settings
 
     from tracing import indexing, partitions, reapply, retention
-    from tracing.watch import problems, sensing, volumes
+    from tracing.watch import deadman, problems, sending, sensing, telling, volumes
     from tracing.watch.backlogs import Backlogs
     from tracing.watch.learning import Learner
     from tracing.watch.rounds import Rounds
 
+    post = sending.Sending()
     days, flow_days = settings.RETENTION_DAYS, settings.FLOW_RETENTION_DAYS
     rounds = Rounds()
     return {
@@ -84,6 +87,11 @@ def duties() -> dict[str, list[Duty]]:
             ),
             Duty("indexes", 300.0, indexing.build_next),
             Duty("rules", 1.0, lambda connection: reapply.work(connection, settings.ENVIRONMENT)),
+        ],
+        "telling": [
+            Duty("telling", 1.0, telling.work),
+            Duty("sending", 1.0, post.work, close=post.close),
+            Duty("deadman", 5.0, deadman.Deadman().work),
         ],
     }
 
@@ -109,6 +117,10 @@ def run(conninfo: str, duties: Sequence[Duty], stop: threading.Event) -> None:
                 connection = attempt(duty, connection, conninfo)
         stop.wait(_pause(duties))
     if connection is not None:
+        for duty in duties:
+            if duty.close is not None:
+                with contextlib.suppress(psycopg.Error):
+                    duty.close(connection)
         connection.close()
 
 

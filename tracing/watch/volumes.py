@@ -99,14 +99,6 @@ def counted(places: bytes) -> list[int]:
     return found
 
 
-def counted(places: bytes) -> list[int]:
-    """A byte each, its bucket, as counts by bucket up to the last that holds any."""
-    found = [0] * (max(places) + 1) if places else []
-    for place in places:
-        found[place] += 1
-    return found
-
-
 def delay_p99(connection: psycopg.Connection) -> dict[tuple[str, str], int]:
     """By service and environment: within how many ns after their end 99 % of its records came, over the last day.
 

@@ -12,7 +12,7 @@ from tracing.watch import loading
 from tracing.watch.blindness import overlap
 from tracing.watch.finding import NEEDS_A_PERSON, WARNING, Finding
 from tracing.watch.rulings import Ruling
-from tracing.watch.wording import lasting, moment
+from tracing.watch.titles import lasting, moment
 
 STEP = "begin"
 
