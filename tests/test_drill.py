@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -86,15 +87,7 @@ def test_the_same_event_is_the_same_span() -> None:
 
 
 def flipped(key: str, at_ns: int, **values: Any) -> Flipped:
-    told = {
-        "before": "due",
-        "after": "late",
-        "judged_ns": at_ns,
-        "step": "",
-        "source": "learned",
-        "quiet": False,
-    }
-    return Flipped(key=key, at_ns=at_ns, **(told | values))
+    return replace(Flipped(key, "due", "late", at_ns, at_ns, "", "learned", False), **values)
 
 
 def test_flips_are_held_to_the_truth() -> None:
