@@ -63,8 +63,9 @@ INSERT INTO span (day, trace_id, span_id, start_ns, digest, parent_span_id, end_
     dropped_events, dropped_links, redacted, rule_version, received_ns, xid, resource_id, scope_id, name, service,
     status_message, trace_state, attributes)
 SELECT %(day)s, flow_id, CASE WHEN n = 0 THEN substring(flow_id FOR 8) ELSE int8send(n) END, %(now)s - 7300000000000 + n, '\\x01',
-    CASE WHEN n = 0 THEN ''::bytea ELSE substring(flow_id FOR 8) END, %(now)s - 7200000000000, 1 + (n = 0)::int, 0, 0, 0, 0, 0, 0, 1,
-    0, '1', '', '', 'charge', 'billing', '', '', '{}' FROM unnest(%(late)s::bytea[]) AS flow_id, generate_series(0, 7) AS n
+    CASE WHEN n = 0 THEN ''::bytea ELSE substring(flow_id FOR 8) END, %(now)s - 7200000000000, 1 + (n = 0)::int, 0, 0, 0, 0,
+    0, 0, 1, 0, '1', '', '', 'charge', 'billing', '', '', '{}'
+FROM unnest(%(late)s::bytea[]) AS flow_id, generate_series(0, 7) AS n
 """
 _REQUESTS = """
 INSERT INTO request (day, trace_id, spans, events, logs, errors, retries, resent, late, services, environment, activity, xid)
@@ -91,7 +92,7 @@ def main() -> None:
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(cores)})
     now = time.time_ns()
-    with built(now, fsync="on") as house:
+    with built(now, {}, fsync="on") as house:
         _set_up_django()
         found: dict[str, Any] = {"bench": "watch", "flows": asked.flows}
         found["fill_s"] = timed(lambda: fill(house, asked.flows, now))

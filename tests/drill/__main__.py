@@ -40,9 +40,10 @@ def main() -> None:
 def line(period: Period) -> str:
     told = asdict(period)
     rate = 1000 * period.false_orders / period.orders if period.orders else 0.0
+    waits = f"p50 {period.p50_h} h, p90 {period.p90_h} h"
     return (
         f"{told['name']:<11} orders {period.orders:>5}  stuck {period.stuck:>4}  found {period.found:>4}  "
-        f"false alarms {period.false:>3} ({rate:.1f} of 1,000 orders)  boundary to flip p50 {period.p50_h} h, p90 {period.p90_h} h"
+        f"false alarms {period.false:>3} ({rate:.1f} of 1,000 orders)  boundary to flip {waits}"
     )
 
 

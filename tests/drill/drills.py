@@ -7,13 +7,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from tests.drill import plans
+from tests.drill import kills, plans
 from tests.drill.house import House, built
+from tests.drill.kills import Killed
 from tests.drill.measure import by_step, false_alarms, loud, periods
 from tests.drill.plans import Delivery
 from tests.drill.replays import Flipped, Replay
 from tests.drill.truth import DAY, HOUR, START, Event, Order, orders
 from tests.drill.watchers import Process, Turns, Watcher
+from tests.receivers import hooked
 
 Found = dict[str, Any]
 # Verdict, step and deadline of each flow, once all are looked at at the same time.
@@ -141,7 +143,7 @@ def learning_from_finished() -> Iterator[None]:
     def pace(passed: Any, waiting: Any, weights: Any = None, *rest: Any, **named: Any) -> Any:
         return whole(passed, (), weights)
 
-    survival.pace = pace
+    survival.pace = pace  # type: ignore[assignment]
     try:
         yield
     finally:
@@ -208,6 +210,19 @@ def outage(asked: argparse.Namespace) -> Found:
     }
 
 
+def deaths(asked: argparse.Namespace) -> Found:
+    """The watcher is killed again and again; nothing is lost and nothing is said twice without saying so."""
+    shop = Shop.of(asked)
+    with built(START) as house, hooked() as hook:
+        _set_up_django()
+        kills.listen(house, hook)
+        watcher = Killed(house, asked.kills, min(1.0, asked.kills / (asked.days * 100)), asked.seed)
+        replay = Replay(house, watcher, plans.as_it_happened(shop.events))
+        replay.run(START, shop.end_ns)
+        kills.calm(house, watcher, shop.end_ns)
+        return {"killed": watcher.killed, **kills.counted(house, hook)}
+
+
 def _turned(flips: Sequence[Flipped]) -> set[tuple[str, str, int]]:
     return {(flip.key, flip.after, flip.at_ns) for flip in flips}
 
@@ -231,4 +246,5 @@ DRILLS: dict[str, Callable[[argparse.Namespace], Found]] = {
     "shuffled": shuffled,
     "late": late,
     "outage": outage,
+    "kills": deaths,
 }

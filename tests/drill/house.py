@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psycopg
@@ -24,13 +24,15 @@ from tracing.database import conninfo
 PATIENCE_S = 60.0
 # Receivers say every two seconds of our clock that they are there.
 THERE_NS = 3_000_000_000
+# A simulated fortnight is kept whole, and one receiver is enough for one that waits for each answer.
+DRILLED = {"THREADLINE_RETENTION_DAYS": "40", "THREADLINE_RECEIVERS": "1"}
 HEADERS = {"Content-Type": "application/x-protobuf"}
 
 
 class House:
     """Started parts. `receiving` and `watching` are the files with their clocks."""
 
-    def __init__(self, home: Path, conninfo: str, start_ns: int, more: dict[str, str]) -> None:
+    def __init__(self, home: Path, conninfo: str, start_ns: int, more: Mapping[str, str]) -> None:
         self.home, self.conninfo, self._more = home, conninfo, more
         self.receiving, self.watching = home / "receiving.clock", home / "watching.clock"
         for path in (self.receiving, self.watching):
@@ -44,7 +46,7 @@ class House:
 
     def begin(self, *words: str, follows: Path) -> subprocess.Popen[bytes]:
         """One part as a process of its own."""
-        told = {"THREADLINE_CLOCK": str(follows), "THREADLINE_RETENTION_DAYS": "40", **self._more}
+        told = {"THREADLINE_CLOCK": str(follows), **self._more}
         with (self.home / "said.log").open("ab") as output:
             return subprocess.Popen(
                 [sys.executable, str(product.ROOT / "manage.py"), *words],
@@ -105,15 +107,15 @@ def end(process: subprocess.Popen[bytes], how: int = signal.SIGTERM) -> None:
 
 
 @contextlib.contextmanager
-def built(start_ns: int, more: dict[str, str] | None = None, fsync: str = "off") -> Iterator[House]:
-    """A house with receivers; Django in this process works on its database, by the watchers' clock."""
+def built(start_ns: int, more: Mapping[str, str] = DRILLED, fsync: str = "off") -> Iterator[House]:
+    """A house with receivers, `more` being settings; Django in this process works on its database, by the watchers' clock."""
     with tempfile.TemporaryDirectory(prefix="threadline-drill-") as folder:
         home = Path(folder)
-        for name, value in {"THREADLINE_HOME": folder, **(more or {})}.items():
+        for name, value in {"THREADLINE_HOME": folder, **more}.items():
             os.environ[name] = value
         os.environ.pop("DATABASE_URL", None)
         with postgres.running(home, {"fsync": fsync}) as server:
-            house = House(home, conninfo(server.cluster.database()), start_ns, more or {})
+            house = House(home, conninfo(server.cluster.database()), start_ns, more)
             try:
                 migrating = house.begin("migrate", "--verbosity=0", follows=house.receiving)
                 assert migrating.wait(PATIENCE_S) == 0, (home / "said.log").read_text()

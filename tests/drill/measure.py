@@ -6,6 +6,7 @@ true p99 after its last record; no judge can be sure before.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median, quantiles
 from typing import Any
 
@@ -82,7 +83,7 @@ def by_step(flips: Sequence[Flipped], orders: Mapping[str, Order], end_ns: int) 
     """Of each step: stuck after it, found, false alarms, and how long after the boundary, in steps' true p99."""
     calls, false = first_calls(flips, orders), false_alarms(flips, orders)
     found = []
-    for leg, following in zip(COURSE, COURSE[1:], strict=False):
+    for leg, following in pairwise(COURSE):
         p99_ns = following.true_ns(0.99)
         stuck = [
             one for one in orders.values()

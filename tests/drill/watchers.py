@@ -5,7 +5,7 @@ everything is repeatable, so two runs can be compared flip by flip. Both are giv
 """
 
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Protocol
 
@@ -29,7 +29,7 @@ _LEARNED = "SELECT coalesce(max(learned_ns) >= %s, true) FROM learned"
 class Watcher(Protocol):
     """`judge` returns when everything due at the moment is judged; `settle` also learns and keeps problems."""
 
-    took_s: Counter[str]
+    took_s: defaultdict[str, float]
 
     def judge(self, at_ns: int) -> None: ...
     def settle(self, at_ns: int) -> None: ...
@@ -40,7 +40,7 @@ class Process:
 
     def __init__(self, house: House) -> None:
         self.house = house
-        self.took_s: Counter[str] = Counter()
+        self.took_s: defaultdict[str, float] = defaultdict(float)
         self._start_ns: int | None = None
         house.watch = house.begin("watch", "--wait", follows=house.watching)
 
@@ -73,7 +73,7 @@ class Turns:
         from tracing.watch.rounds import Rounds
 
         self.house, self._start_ns, self._learned_ns = house, start_ns, 0
-        self.took_s: Counter[str] = Counter()
+        self.took_s: defaultdict[str, float] = defaultdict(float)
         self._connection = psycopg.connect(house.conninfo, autocommit=True)
         self._rounds, self._learner = Rounds(), Learner()
         self._volumes, self._senses, self._problems, self._count = (
