@@ -35,7 +35,7 @@ def test_flows_that_fail_the_same_way_are_one_finding(worker: psycopg.Connection
     assert [one.title for one in found] == ["4 orders failed: carrier 503 (CarrierError) in wms"]
     first = found[0]
     assert "With 1 delivery." in first.why
-    assert (first.severity, first.since_ns, first.last_ns) == (3, ago(913), ago(910))
+    assert (first.severity, first.since_ns, first.last_ns) == (3, ago(913), ago(800))
     assert (first.step, first.system, first.fingerprint) == ("POST /labels", "wms", id_of("carrier 503"))
     assert {one.flow_id for one in first.flows} == {id_of(str(at)) for at in range(4)} | {id_of("other")}
 

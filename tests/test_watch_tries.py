@@ -29,7 +29,7 @@ def retried(store: Store) -> bytes:
 
 
 def lasts(worker: psycopg.Connection, flow: bytes) -> float:
-    (promise,) = courses.read(worker, [flow])[flow].course.stated
+    (promise,) = courses.read(worker, [flow])[flow].stated
     assert (promise.what, promise.by_ns, promise.attempt) == ("retry", BASE_NS + 10 * S, 1)
     return promise.lasts_ns / S
 
@@ -54,10 +54,10 @@ def test_as_long_as_nearly_all_runs_of_the_operation(
 def test_what_was_begun_since_the_promise_is_known(
     store: Store, worker: psycopg.Connection, retried: bytes
 ) -> None:
-    assert courses.read(worker, [retried])[retried].course.operations == ()
+    assert courses.read(worker, [retried])[retried].operations == ()
     told = {"messaging.message.id": "t1", "celery.task_name": "mail.reminder"}
     again = MAIL.span(RUN.name, 10_100, 50, kind=5, attributes=told | {"celery.retries": 1})
     published = MAIL.span("apply_async/mail.reminder", 1_900, 5, kind=4, attributes=told)
     store.put(batch(published, again))
-    operations = courses.read(worker, [retried])[retried].course.operations
+    operations = courses.read(worker, [retried])[retried].operations
     assert operations == [(RUN.name, again.start_ns)]

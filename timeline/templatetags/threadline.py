@@ -192,17 +192,6 @@ def type_href(type: str, *parts: str | int) -> str:
 
 
 @register.filter
-def coded(text: str) -> SafeString:
-    """A sentence with the names between backticks as code; everything is escaped."""
-    parts = text.split("`")
-    if len(parts) % 2 == 0:
-        return SafeString(escape(text))
-    return SafeString(
-        "".join(f"<code>{escape(part)}</code>" if at % 2 else escape(part) for at, part in enumerate(parts))
-    )
-
-
-@register.filter
 def standing_mark(flow: FlowSummary) -> SafeString:
     """A flow's verdict as shape, word and colour, and that it has errors; its status until it is judged."""
     if flow.judged is None:
