@@ -1,7 +1,8 @@
 """The watcher's round: who is due is judged, and what became of it is written, a set of flows at a time.
 
 Several watchers may run; one judges at a time, and what it writes holds only for the look it was due for, which a record
-that comes meanwhile moves (`tracing.noting`). So a watcher that dies anywhere leaves nothing half done: the next one finds the same flows due.
+that comes meanwhile moves (`tracing.noting`). So a watcher that dies anywhere leaves nothing half done: the next one
+finds the same flows due.
 """
 
 import json
