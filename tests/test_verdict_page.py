@@ -102,6 +102,11 @@ def test_the_answer_comes_first(client: Client) -> None:
             "Closed by Ann: fixed outside.",
         ),
         (
+            {"verdict": "stuck", "source": "stated", "reason": "retry", "evidence": {"operation": "charge"}},
+            "■ stuck 3 h 12 m",
+            "abandoned retry of <code>charge</code>",
+        ),
+        (
             {"verdict": "moving", "source": None, "evidence": {"learning": {"seen": 12, "needed": 29}}},
             "▸ moving",
             "No deadline yet: learning, 12 of 29.",
