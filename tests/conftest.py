@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -147,6 +147,7 @@ def empty_tables() -> None:
         # Only what holds rows: to truncate every partition there is takes a second a test.
         filled = [f'"{row[0]}"' for row in cursor.fetchall()]
         if filled:
+            # With those that refer to them: PostgreSQL asks for these even where they are empty.
             cursor.execute(f"TRUNCATE {', '.join(filled)} CASCADE")
         for table in SEEDED:
             cursor.execute(f"DELETE FROM {table}")
@@ -235,3 +236,15 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
     # Two cores, shared with everything else a test starts: five seconds are not always enough.
     expect.set_options(timeout=20_000)
     return browser_type_launch_args | {"executable_path": str(CHROMIUM), "args": ["--no-sandbox"]}
+
+
+@pytest.fixture
+def at(tmp_path: Path) -> Iterator[Callable[[int], None]]:
+    """Sets what time it is in this process, in Unix nanoseconds; the true time again afterwards."""
+    from tracing import clock
+
+    path = tmp_path / "clock"
+    clock.set_file(path, 0)
+    clock.follow(path)
+    yield lambda time_ns: clock.set_file(path, time_ns)
+    clock.follow(None)

@@ -18,7 +18,7 @@ SHOP = Service("shop")
         ({}, 0),
         ({"order.id": 1, "http.response.status_code": 200}, 0),
         *(({name: 1}, facts.ATTEMPT) for name in DECLARED),
-        ({"celery.eta": "soon"}, facts.WAIT),
+        ({"celery.eta": "soon"}, facts.WAIT | facts.SAYS),
         ({"messaging.message.id": "m"}, facts.DELIVERY),
         ({"temporalActivityID": "5"}, facts.DELIVERY),
         ({"http.response.status_code": 302}, facts.NO_RETRY),

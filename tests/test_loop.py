@@ -92,7 +92,7 @@ def test_an_absent_database_is_waited_for(caplog: pytest.LogCaptureFixture) -> N
 
 def test_the_days_ahead_are_there(conninfo: str) -> None:
     """The duties themselves, once each, on the real tables."""
-    duties = loop.duties()
+    duties = [duty for one in loop.duties().values() for duty in one]
     with psycopg.connect(conninfo, autocommit=True) as connection:
         for duty in duties:
             assert loop.attempt(duty, connection, conninfo) is connection

@@ -92,6 +92,10 @@ THROUGH = {
     "tracing/summing.py": "test_storing",
     "tracing/trampoline.py": "test_supervisor",
     "tracing/urls.py": "test_up",
+    "tracing/watch/expecting.py": "test_watch_judging",
+    "tracing/watch/holding.py": "test_problems",
+    "tracing/watch/ledger.py": "test_problems",
+    "tracing/watch/quieting.py": "test_problems",
 }
 
 
@@ -100,7 +104,10 @@ def is_tested(path: Path) -> bool:
     parent, _, name = dotted(path).rpartition(".")
     imported = rf"(from {re.escape(parent)} import [^\n]*\b{name}\b|{re.escape(dotted(path))}\b)"
     grouped = rf"from {re.escape(parent)} import \([^)]*\b{name}\b"
-    own = any((ROOT / f"tests/test_{prefix}{name}.py").exists() for prefix in ("", "otlp_", "layout_"))
+    own = any(
+        (ROOT / f"tests/test_{prefix}{name}.py").exists()
+        for prefix in ("", "otlp_", "layout_", "watch_", "detect_")
+    )
     return own or bool(re.search(f"{imported}|{grouped}", TESTS))
 
 

@@ -16,6 +16,11 @@ REFUSED = [
     ({"THREADLINE_MAX_DAYS": "1.5"}, "THREADLINE_MAX_DAYS must be a whole number, not '1.5'."),
     ({"THREADLINE_URL": "threadline.example.com"}, "THREADLINE_URL must be an address such as"),
     ({"THREADLINE_CORS_ORIGINS": "https://a.example/x"}, "THREADLINE_CORS_ORIGINS lists origins such as"),
+    ({"THREADLINE_EMAIL_URL": "mail.example.com"}, "THREADLINE_EMAIL_URL must be an address such as smtp://"),
+    (
+        {"THREADLINE_DEADMAN_URL": "hc-ping.com/x"},
+        "THREADLINE_DEADMAN_URL must be an address such as https://",
+    ),
     ({"THREADLINE_HOME": str(ROOT / "manage.py")}, "THREADLINE_HOME must name a folder"),
     ({"DATABASE_URL": "mysql://localhost/x"}, "DATABASE_URL must start with postgresql://"),
     ({"DATABASE_URL": "postgresql://localhost"}, "DATABASE_URL names no database"),

@@ -223,7 +223,7 @@ def awaited(judged: Standing, quote: str = "") -> str:
         told = "abandoned retry of" if judged.verdict in ("late", "stuck") else "waiting for another try of"
         return f"{told} {quote}{operation}{quote}"
     if judged.reason == "deadline":
-        return f"waiting for its end{whom}"
+        return "waiting for its end"
     step = f"{quote}{judged.awaited_step}{quote}" if judged.awaited_step else "anything"
     return f"waiting for {step}{whom}"
 

@@ -7,7 +7,26 @@ from django.urls import URLPattern, path, register_converter
 from django.urls.converters import StringConverter
 from django.views.generic import RedirectView
 
-from timeline.views import compare, find, flow, flows, now, record, rules, senders, settings
+from timeline.views import (
+    calendars,
+    compare,
+    expectations,
+    find,
+    flow,
+    flows,
+    maintenance,
+    mark,
+    notifications,
+    now,
+    problems,
+    quieting,
+    record,
+    rules,
+    senders,
+    settings,
+    types,
+    typesettings,
+)
 
 
 class KeyConverter(StringConverter):
@@ -21,7 +40,22 @@ register_converter(KeyConverter, "key")
 urlpatterns: list[URLPattern] = [
     path("", now.now, name="now"),
     path("flows", flows.flows, name="flows"),
+    path("problems", problems.listed, name="problems"),
+    path("problems/<str:problem_id>", problems.problem, name="problem"),
+    path("problems/<str:problem_id>/acknowledge", quieting.acknowledge, name="acknowledge"),
+    path("problems/<str:problem_id>/mute", quieting.mute, name="mute"),
+    path("problems/<str:problem_id>/unmute", quieting.unmute, name="unmute"),
+    path("problems/<str:problem_id>/note", quieting.note, name="note"),
+    path("mark.svg", mark.mark, name="mark"),
     path("find", find.find, name="find"),
+    path("types", types.types, name="types"),
+    path("types/<str:type>", types.type_page),
+    path("types/<str:type>/settings", typesettings.type_settings),
+    path("types/<str:type>/expectations", expectations.expectations),
+    path("types/<str:type>/expectations/new", expectations.change),
+    path("types/<str:type>/expectations/<int:rule_id>", expectations.change),
+    path("types/<str:type>/expectations/<int:rule_id>/switch", expectations.switch),
+    path("types/<str:type>/expectations/<int:rule_id>/delete", expectations.delete),
     path("compare", compare.compare, name="compare"),
     path("settings", RedirectView.as_view(url="/settings/")),
     path("settings/", settings.overview, name="settings"),
@@ -33,6 +67,36 @@ urlpatterns: list[URLPattern] = [
     path("settings/rules/<int:rule_id>/apply", rules.apply, name="rule-apply"),
     path("settings/rules/<int:rule_id>/undo", rules.undo, name="rule-undo"),
     path("settings/rules/jobs/<int:job_id>", rules.job, name="rule-job"),
+    path("settings/calendars", calendars.calendars, name="calendars"),
+    path("settings/calendars/new", calendars.change, name="calendar-new"),
+    path("settings/calendars/<int:calendar_id>", calendars.change, name="calendar"),
+    path("settings/calendars/<int:calendar_id>/delete", calendars.delete, name="calendar-delete"),
+    path("settings/maintenance", maintenance.maintenance, name="maintenance"),
+    path("settings/maintenance/<int:maintenance_id>/end", maintenance.end, name="maintenance-end"),
+    path("settings/notifications", notifications.notifications, name="notifications"),
+    path("settings/notifications/channels/new", notifications.channel, name="channel-new"),
+    path("settings/notifications/channels/<int:channel_id>", notifications.channel, name="channel"),
+    path(
+        "settings/notifications/channels/<int:channel_id>/switch",
+        notifications.channel_switch,
+        name="channel-switch",
+    ),
+    path(
+        "settings/notifications/channels/<int:channel_id>/test",
+        notifications.channel_test,
+        name="channel-test",
+    ),
+    path(
+        "settings/notifications/channels/<int:channel_id>/delete",
+        notifications.channel_delete,
+        name="channel-delete",
+    ),
+    path("settings/notifications/routes/new", notifications.route, name="route-new"),
+    path("settings/notifications/routes/<int:route_id>", notifications.route, name="route"),
+    path("settings/notifications/routes/<int:route_id>/move", notifications.route_move, name="route-move"),
+    path(
+        "settings/notifications/routes/<int:route_id>/delete", notifications.route_delete, name="route-delete"
+    ),
     path("flow/<str:kind>", flow.flow),
     path("flow/<str:kind>/<str:type>/<key:key>", flow.flow),
     path("trace/<str:trace_id>", flow.trace),

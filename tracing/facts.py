@@ -8,6 +8,8 @@ from typing import Any
 
 from tracing.attempts import DECLARED, is_no_retry
 from tracing.records import Span
+from tracing.stating import NAMES as SAYING
+from tracing.stating import promises
 from tracing.values import opened
 
 ATTEMPT = 1  # declares which try it is
@@ -18,6 +20,7 @@ PENDING = 16  # says that something has begun, not that it ended
 DELIVERY = 32  # names the message, offset or activity it works on
 NO_RETRY = 64  # was answered by a redirect or a challenge: the next one is no retry
 OUTCOME = 128  # says how it ended in an attribute
+SAYS = 256  # says something of the future (`tracing.stating`)
 # Of spans stored before there was such a number nothing is known: every bit is set, so everything is looked up.
 UNKNOWN = -1
 
@@ -48,6 +51,8 @@ _BITS = {
     **dict.fromkeys(OUTCOMES, OUTCOME),
     "logfire.span_type": 0,
 }
+for _name in SAYING:
+    _BITS[_name] = _BITS.get(_name, 0) | SAYS
 _NAMES = frozenset(_BITS)
 _WAITING = frozenset(WAITING)
 
@@ -66,6 +71,8 @@ def facts_of(span: Span) -> int:
             found |= EXCEPTION
         elif event.name in _WAITING:
             found |= WAIT
+    if (span.status_message or span.events) and promises(span):
+        found |= SAYS
     return found
 
 

@@ -13,6 +13,7 @@ from tracing.exceptions import ERROR_SEVERITY, Telling, log_exception, span_exce
 from tracing.facts import ATTEMPT
 from tracing.mentions import NOTHING, Assertion, Flow, Mention, Reading
 from tracing.records import DAY_NS, FIRST_NS, LAST_NS, MAX_NS, Log, Span, is_plausible
+from tracing.remarks import Remarks
 from tracing.sums import (
     AssertionRow,
     ChapterKey,
@@ -62,6 +63,7 @@ class Fold:
         self.states: dict[tuple[bytes, str], Said] = {}
         # Who tells an exception, and which request or chapter gains its errors: the database knows what was told before.
         self.told: dict[ToldKey, Told] = {}
+        self.remarks = Remarks(environment)
         # Arrived again: counted on rows that exist, never a reason for a row.
         self.again_requests: dict[RequestKey, int] = {}
         self.again_chapters: dict[ChapterKey, int] = {}
@@ -114,6 +116,7 @@ class Fold:
         mentioning = bool(readings[0].mentions)
         if not request and not mentioning:
             return
+        self.remarks.take_spans(run, readings[0].mentions, self.received_ns, request=request)
         counted = self._spans_counted(run)
         told = [telling for span in run if span.events for telling in span_exceptions(span)]
         if request:
@@ -162,6 +165,7 @@ class Fold:
         if request and log.trace_id:
             self._request(log.trace_id, day, log.resource.environment).count(counted)
             self._tell(log.trace_id, told or (), RequestKey(log.trace_id, day))
+        self.remarks.take_log(log, reading.mentions, self.received_ns, request=request)
         if reading is not NOTHING:
             service = "" if log.trace_id else log.resource.service
             for place in self._places(reading.mentions, log.trace_id, service, day):
@@ -314,7 +318,7 @@ class Fold:
                 self.received_ns,
             )
             self.assertions[row] = None
-            said = Said(order_of(valid_ns, digest, state), state, valid_ns)
+            said = Said(order_of(valid_ns, digest, state), state, valid_ns, system)
             key = (flow.flow_id, system)
             self.states[key] = later(self.states.get(key), said) or said
             owner = self._flow(flow, rule_id)
@@ -345,13 +349,14 @@ def _choose_root(row: RequestSums, span: Span) -> None:
 def _log_step(log: Log) -> Said | None:
     if not log.event_name:
         return None
-    return Said(order_of(log.time_ns, log.digest), log.event_name, log.time_ns)
+    return Said(order_of(log.time_ns, log.digest), log.event_name, log.time_ns, log.resource.service)
 
 
 def _last_step(run: Sequence[Span]) -> Said | None:
     """The latest milestone among spans."""
     step = None
+    service = run[0].resource.service
     for span in run:
         if span.kind == SERVER or span.kind == CONSUMER or not span.parent_span_id:
-            step = later(step, Said(order_of(span.start_ns, span.digest), span.name, span.start_ns))
+            step = later(step, Said(order_of(span.start_ns, span.digest), span.name, span.start_ns, service))
     return step

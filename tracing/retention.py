@@ -31,6 +31,10 @@ _OF_A_FLOW: tuple[LiteralString, ...] = (
     "DELETE FROM assertion WHERE flow_id = ANY(%s)",
     "DELETE FROM current_state WHERE flow_id = ANY(%s)",
     "DELETE FROM told_exception WHERE scope_id = ANY(%s)",
+    "DELETE FROM expectation WHERE flow_id = ANY(%s)",
+    "DELETE FROM stated WHERE flow_id = ANY(%s)",
+    "DELETE FROM failure WHERE scope_id = ANY(%s)",
+    "DELETE FROM flip WHERE flow_id = ANY(%s)",
 )
 # Every stored day's records have resources and scopes noted for that day or a later one.
 _SENDERS: tuple[LiteralString, ...] = tuple(

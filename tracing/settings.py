@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tracing import clock, cluster, database
+from tracing import clock, cluster, database, mail
 from tracing.sentence import Sentence
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -57,6 +57,15 @@ def web_address(name: str, default: str) -> str:
     return value
 
 
+def ping_address(name: str) -> str:
+    """An address to call, or nothing. It may hold a secret, so the sentence does not repeat it."""
+    value = text(name, "")
+    parts = urlsplit(value)
+    if value and (parts.scheme not in ("http", "https") or not parts.hostname):
+        raise Sentence(f"{name} must be an address such as https://hc-ping.com/your-check.")
+    return value
+
+
 def origins(name: str) -> tuple[str, ...]:
     found = words(name)
     for origin in found:
@@ -84,6 +93,12 @@ URL = web_address("THREADLINE_URL", f"http://{f'[{HOST}]' if ':' in HOST else HO
 REDACT = words("THREADLINE_REDACT")
 # Web pages (their origins) that may send from a browser; `*` is every page.
 CORS_ORIGINS = origins("THREADLINE_CORS_ORIGINS")
+
+# E-mail for notifications; other services have addresses of their own (`/settings/notifications`).
+EMAIL = mail.parse("THREADLINE_EMAIL_URL", text("THREADLINE_EMAIL_URL", ""))
+EMAIL_FROM = text("THREADLINE_EMAIL_FROM", "threadline@localhost")
+# Called every minute while the watcher judges, so that somebody else notices when it does not.
+DEADMAN_URL = ping_address("THREADLINE_DEADMAN_URL")
 
 # A file that says what time it is, for drills and tests that judge the past fast (`tracing.clock`).
 CLOCK = text("THREADLINE_CLOCK", "")
@@ -142,6 +157,15 @@ def default_database(environ: Mapping[str, str]) -> dict[str, Any]:
 
 EMBEDDED = not os.environ.get("DATABASE_URL", "").strip()
 DATABASES = {"default": default_database(os.environ)}
+# Django's own names for what `mail` read.
+EMAIL_HOST: str = EMAIL.get("EMAIL_HOST", "")
+EMAIL_PORT: int = EMAIL.get("EMAIL_PORT", 25)
+EMAIL_HOST_USER: str = EMAIL.get("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD: str = EMAIL.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS: bool = EMAIL.get("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL: bool = EMAIL.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT: int = mail.TIMEOUT_S
+DEFAULT_FROM_EMAIL = EMAIL_FROM
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True

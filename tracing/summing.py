@@ -10,14 +10,13 @@ from typing import Any, LiteralString
 
 import psycopg
 
-from tracing import arrays
+from tracing import arrays, noting
 from tracing.exceptions import errors_of
 from tracing.flows import Fold
-from tracing.sums import ChapterKey, RequestKey, RequestSums, ToldKey
+from tracing.sums import ChapterKey, RequestKey, RequestSums, Said, ToldKey
 
 Cursor = psycopg.Cursor[tuple[Any, ...]]
-
-KINDS = {"entity": 1, "workflow": 2}
+KINDS = noting.KINDS
 
 # Text is ordered as Python orders it (COLLATE "C"): the database's own order would give another row by another way.
 # An event that tells an exception counts once, however many versions of its span repeat it: whoever inserts it counts.
@@ -74,15 +73,16 @@ ON CONFLICT (trace_id, day) DO UPDATE SET
 # The hot rows: one upsert each, on a page with room, no index touched but the one by activity, once a minute.
 _FLOWS = """
 INSERT INTO flow AS f (flow_id, kind, type, key, environment, rule_id, spans, events, logs, errors, retries, chapters,
-    first_ns, last_ns, services, state, state_order, state_since_ns, step, step_order, step_ns, activity, xid)
+    first_ns, last_ns, services, state, state_order, state_since_ns, state_system,
+    step, step_order, step_ns, step_system, activity, xid)
 SELECT flow_id, kind, type, key, environment, rule_id, spans, events, logs, errors, retries, chapters,
-    first_ns, last_ns, string_to_array(services, E'\\x01'), state, state_order, state_ns, step, step_order, step_ns,
-    activity, %s::xid8
+    first_ns, last_ns, string_to_array(services, E'\\x01'), state, state_order, state_ns, state_system,
+    step, step_order, step_ns, step_system, activity, %s::xid8
 FROM unnest(%b::bytea[], %b::smallint[], %b::text[], %b::text[], %b::text[], %b::int[], %b::bigint[], %b::bigint[],
     %b::bigint[], %b::bigint[], %b::bigint[], %b::int[], %b::bigint[], %b::bigint[], %b::text[], %b::text[], %b::bytea[],
-    %b::bigint[], %b::text[], %b::bytea[], %b::bigint[], %b::int[])
+    %b::bigint[], %b::text[], %b::text[], %b::bytea[], %b::bigint[], %b::text[], %b::int[])
     AS n(flow_id, kind, type, key, environment, rule_id, spans, events, logs, errors, retries, chapters, first_ns, last_ns,
-    services, state, state_order, state_ns, step, step_order, step_ns, activity)
+    services, state, state_order, state_ns, state_system, step, step_order, step_ns, step_system, activity)
 ORDER BY flow_id
 ON CONFLICT (flow_id) DO UPDATE SET
     rule_id = least(f.rule_id, excluded.rule_id),
@@ -94,9 +94,13 @@ ON CONFLICT (flow_id) DO UPDATE SET
     state = CASE WHEN excluded.state_order > f.state_order OR f.state_order IS NULL THEN excluded.state ELSE f.state END,
     state_since_ns = CASE WHEN excluded.state_order > f.state_order OR f.state_order IS NULL
         THEN excluded.state_since_ns ELSE f.state_since_ns END,
+    state_system = CASE WHEN excluded.state_order > f.state_order OR f.state_order IS NULL
+        THEN excluded.state_system ELSE f.state_system END,
     state_order = greatest(f.state_order, excluded.state_order),
     step = CASE WHEN excluded.step_order > f.step_order OR f.step_order IS NULL THEN excluded.step ELSE f.step END,
     step_ns = CASE WHEN excluded.step_order > f.step_order OR f.step_order IS NULL THEN excluded.step_ns ELSE f.step_ns END,
+    step_system = CASE WHEN excluded.step_order > f.step_order OR f.step_order IS NULL
+        THEN excluded.step_system ELSE f.step_system END,
     step_order = greatest(f.step_order, excluded.step_order),
     activity = greatest(f.activity, excluded.activity), xid = excluded.xid
 RETURNING flow_id, (xmax = 0) AS inserted
@@ -182,9 +186,11 @@ def add(cursor: Cursor, fold: Fold, xid: int, ending: LiteralString = "") -> Non
         _add_flows(flows, fold, xid)
         chapters = _chapter_columns(fold)
         grown = [flow_id for flow_id, inserted in flows if not inserted] if fold.flows else []
+        noting.expect(cursor, fold, grown)
         if fold.chapters:
             cursor.execute(_CHAPTERS, [str(xid), *chapters, arrays.array("b", grown)])
         _add_states(cursor, fold, xid)
+        noting.add(cursor, fold.remarks, xid)
         if ending:
             cursor.execute(ending)
 
@@ -266,7 +272,7 @@ def _add_flows(cursor: Cursor, fold: Fold, xid: int) -> None:
             _joined(sums.services), *_said(state), *_said(step), sums.activity,
         ))
         # fmt: on
-    cursor.execute(_FLOWS, [str(xid), *arrays.columns("bhtttiqqqqqiqqttbqtbqi", rows)])
+    cursor.execute(_FLOWS, [str(xid), *arrays.columns("bhtttiqqqqqiqqttbqttbqti", rows)])
 
 
 def _whole(key: ChapterKey) -> ChapterKey:
@@ -274,8 +280,8 @@ def _whole(key: ChapterKey) -> ChapterKey:
     return key._replace(day=0) if key.trace_id else key
 
 
-def _said(said: Any) -> tuple[Any, Any, Any]:
-    return (None, None, None) if said is None else (said.text, said.order, said.at_ns)
+def _said(said: Said | None) -> tuple[str | None, bytes | None, int | None, str | None]:
+    return (None,) * 4 if said is None else (said.text, said.order, said.at_ns, said.system)
 
 
 def _chapter_columns(fold: Fold) -> list[arrays.Packed]:

@@ -85,6 +85,7 @@ class Said(NamedTuple):
     order: bytes
     text: str
     at_ns: int
+    system: str = ""  # who said so
 
 
 @dataclass(slots=True)

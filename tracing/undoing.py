@@ -29,6 +29,9 @@ _CLEAR: tuple[LiteralString, ...] = (
     "DELETE FROM chapter c WHERE flow_id = ANY(%s)"
     " AND NOT EXISTS (SELECT 1 FROM day d WHERE d.day = c.day AND d.dropped_ns IS NOT NULL)",
     "DELETE FROM told_exception WHERE scope_id = ANY(%s)",
+    "DELETE FROM stated WHERE flow_id = ANY(%s)",
+    "DELETE FROM failure WHERE scope_id = ANY(%s)",
+    "UPDATE expectation SET looks_ns = 0 WHERE flow_id = ANY(%s)",
 )
 # What the chapters of dropped days still say; zero where there are none.
 _RESET = """
@@ -37,7 +40,8 @@ UPDATE flow f SET spans = k.spans, events = k.events, logs = k.logs, errors = k.
     services = CASE WHEN k.chapters = 0 THEN '{}' ELSE f.services END,
     activity = CASE WHEN k.chapters = 0 THEN 0 ELSE coalesce(k.last_ns / 60000000000, f.activity) END,
     rule_id = CASE WHEN k.chapters = 0 THEN 2147483647 ELSE f.rule_id END,
-    state = NULL, state_order = NULL, state_since_ns = NULL, step = NULL, step_order = NULL, step_ns = NULL
+    state = NULL, state_order = NULL, state_since_ns = NULL, state_system = NULL,
+    step = NULL, step_order = NULL, step_ns = NULL, step_system = NULL
 FROM (
     SELECT n.flow_id, coalesce(sum(c.spans), 0) AS spans, coalesce(sum(c.events), 0) AS events,
         coalesce(sum(c.logs), 0) AS logs, coalesce(sum(c.errors), 0) AS errors, coalesce(sum(c.retries), 0) AS retries,
@@ -80,7 +84,11 @@ def undo_some(
         cursor.execute(statement, (flows,))
     cursor.execute(_RESET, (flows,))
     _count_anew(connection, cursor, flows, environment)
-    cursor.execute("DELETE FROM flow WHERE flow_id = ANY(%s) AND chapters = 0", (flows,))
+    cursor.execute(
+        "WITH gone AS (DELETE FROM flow WHERE flow_id = ANY(%s) AND chapters = 0 RETURNING flow_id)"
+        " DELETE FROM expectation WHERE flow_id IN (SELECT flow_id FROM gone)",
+        (flows,),
+    )
     return len(flows)
 
 

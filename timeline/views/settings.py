@@ -1,13 +1,15 @@
 """`/settings/`: where the settings' pages are, each with its one number.
 
-The pages themselves are `timeline.views.senders` and `timeline.views.rules`.
+The pages themselves are `timeline.views.senders`, `rules`, `calendars`, `maintenance` and `notifications`.
 """
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from timeline.answers import page_answer
+from tracing.clock import now_ns
 from tracing.models import Rule, Sender
+from tracing.people import Calendar, Channel, Maintenance, Route
 
 
 @require_safe
@@ -15,5 +17,9 @@ def overview(request: HttpRequest) -> HttpResponse:
     context = {
         "senders": Sender.objects.exclude(service="").count(),
         "rules": Rule.objects.filter(enabled=True).count(),
+        "calendars": Calendar.objects.count(),
+        "pauses": Maintenance.objects.filter(until_ns__gt=now_ns()).count(),
+        "channels": Channel.objects.filter(enabled=True).count(),
+        "routes": Route.objects.filter(enabled=True).count(),
     }
     return page_answer(request, "settings/overview.html", context)

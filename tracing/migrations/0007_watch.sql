@@ -154,8 +154,8 @@ CREATE TABLE tally (
     records integer NOT NULL,
     errors integer NOT NULL,
     retries integer NOT NULL,
-    lengths smallint[] NOT NULL,               -- how long milestones took, counts in buckets of `tracing.watch.buckets`; empty for all else
-    delays smallint[] NOT NULL                 -- how long after their end records came, in the same buckets
+    lengths bytea NOT NULL,                    -- how long milestones took: a byte each, its bucket (`tracing.buckets`)
+    delays bytea NOT NULL                      -- how long after their end runs of records came, a byte each
 );
 
 CREATE TABLE volume (
@@ -190,6 +190,12 @@ CREATE TABLE awake (
 );
 CREATE INDEX awake_until ON awake (until_ns);
 
+-- When all senders' records stopped at once although we were there: something between them and us.
+CREATE TABLE blind (
+    from_ns bigint PRIMARY KEY,                -- our clock
+    until_ns bigint                            -- NULL while it lasts
+);
+
 -- How long flows of a type stay at a step, and what comes next (`tracing.watch.learning`).
 CREATE TABLE learned (
     type text NOT NULL,
@@ -213,6 +219,7 @@ CREATE TABLE backlog (
     environment text NOT NULL,
     step text NOT NULL,
     open integer NOT NULL,
+    ended integer NOT NULL,                    -- flows that ended there
     late integer NOT NULL,
     stuck integer NOT NULL,
     unknown integer NOT NULL,

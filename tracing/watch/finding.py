@@ -51,6 +51,7 @@ class Finding:
     since_ns: int
     last_ns: int
     flows: Sequence[Affected] = ()
+    count: int = 0  # how many flows, where more are wrong than `flows` names; 0: as many
     fingerprint: bytes = b""
     bad_looks: int = 1
     good_looks: int = 1
@@ -60,7 +61,15 @@ class Finding:
 
     @property
     def identity(self) -> bytes:
-        """16 bytes. A wait that turns from late to stuck stays the same problem."""
+        """16 bytes. A wait that turns from late to stuck stays the same problem.
+
+        An error is the same wherever it shows and whatever it strikes: it is named after the flows it strikes most.
+        """
         kind = "wait" if self.kind in ("late", "stuck") else self.kind
-        parts = (kind, self.type, self.environment, self.step, self.system, self.fingerprint.hex())
+        where = (
+            ("", "", "")
+            if self.kind == "failed" and self.fingerprint
+            else (self.type, self.step, self.system)
+        )
+        parts = (kind, *where, self.environment, self.fingerprint.hex())
         return blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).digest()

@@ -29,8 +29,9 @@ class Stated(NamedTuple):
     step: str  # awaited; empty where any will do
     system: str  # who said so
     operation: str  # what is tried again
-    attempt: int | None = None
+    attempt: int | None = None  # the one that said so
     most: int | None = None
+    lasts_ns: int = 0  # how long a try of it takes, nearly always, as far as is known
 
 
 class Closed(NamedTuple):
@@ -89,6 +90,7 @@ class Pace:
     needed: int = 29  # samples for the first level: "learning, 12 of 29"
     is_end: bool = False
     plateau: float = 0.0  # share of flows that stay for good, as far as is seen
+    quiet: bool = False  # tried on the past it raised too many false alarms, or the type has no course: grey
     ways: tuple[Way, ...] = ()  # the most frequent first
 
 

@@ -59,15 +59,19 @@ class Command(BaseCommand):
 
 @contextlib.contextmanager
 def storing() -> "Iterator[Store]":
+    from tracing.awake import Awake
     from tracing.storing import Store
 
     # Where several processes receive, one writer each: what waits for it shares its next transaction.
     writers = 1 if settings.RECEIVERS > 1 else 2
     database = conninfo(settings.DATABASES["default"])
     store = Store(database, settings.ENVIRONMENT, settings.MAX_DAYS, writers)
+    there = Awake(lambda: database)
+    there.start()
     try:
         yield store
     finally:
+        there.close()
         store.close()
 
 

@@ -23,4 +23,4 @@ class Command(BaseCommand):
 
     def handle(self, *arguments: str, **options: Any) -> None:
         waiting.demand(options)
-        loop.run(conninfo(settings.DATABASES["default"]), loop.duties(), stopping.event())
+        loop.run_all(conninfo(settings.DATABASES["default"]), loop.duties(), stopping.event())

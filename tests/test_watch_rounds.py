@@ -1,0 +1,311 @@
+"""The judge on the real tables: who is due is judged, what turned is written once, what moved meanwhile is not."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.builders import BASE_NS, Service, batch, trace_id
+from tracing.buckets import bucket_of
+from tracing.clock import now_ns
+from tracing.mentions import flow_id
+from tracing.noting import AGAIN_NS, FIRST_LOOK_NS
+from tracing.records import Span
+from tracing.storing import Store
+from tracing.watch import judging, rounds
+from tracing.watch.lore import DELAY_NS
+from tracing.watch.rounds import Rounds
+
+S = 1_000_000_000
+MINUTE = 60 * S
+SHOP, WMS = Service("shop"), Service("wms")
+At = Callable[[int], None]
+
+
+def said(key: str, state: str, seconds: float, service: Service = SHOP, **more: Any) -> Span:
+    told = {"order.id": key, "order.state": state} | {
+        name.replace("__", "."): one for name, one in more.items()
+    }
+    name = f"{state} {key} {seconds}"
+    return service.span(name, seconds * 1000, 0, trace=trace_id(name), attributes=told, kind=2)
+
+
+def put(store: Store, at: At, *spans: Span, seconds: float | None = None) -> None:
+    """Store them at their time, or at the given one."""
+    at(max(span.end_ns for span in spans) if seconds is None else BASE_NS + round(seconds * S))
+    store.put(batch(*spans, received_ns=now_ns()))
+
+
+def judge(worker: psycopg.Connection, at: At, seconds: float) -> None:
+    at(BASE_NS + round(seconds * S))
+    Rounds().work(worker)
+
+
+def verdict(worker: psycopg.Connection, key: str, *columns: str) -> Any:
+    wanted = ", ".join(columns or ("verdict",))
+    row = worker.execute(
+        f"SELECT {wanted} FROM expectation WHERE flow_id = %s".encode(),
+        (flow_id("entity", "order", key, "production"),),
+    ).fetchone()
+    assert row is not None
+    return row if columns else row[0]
+
+
+def flips(worker: psycopg.Connection, key: str) -> list[tuple[str | None, str, float]]:
+    rows = worker.execute(
+        "SELECT before, after, at_ns FROM flip WHERE flow_id = %s ORDER BY at_ns, judged_ns",
+        (flow_id("entity", "order", key, "production"),),
+    ).fetchall()
+    return [(before, after, (at_ns - BASE_NS) / S) for before, after, at_ns in rows]
+
+
+@pytest.fixture
+def rule(conninfo: str) -> None:
+    """A paid order is shipped within a minute, and nobody asks within ten seconds more."""
+    from tracing.models import ExpectationRule
+
+    ExpectationRule.objects.create(
+        type="order", step="paid", awaited_step="shipped", awaited_system="wms", within_s=60, grace_s=10
+    )
+
+
+def test_a_flow_is_judged_soon_and_turns_when_its_time_comes(
+    store: Store, worker: psycopg.Connection, at: At, rule: None
+) -> None:
+    put(store, at, said("1", "paid", 0))
+    assert verdict(worker, "1", "verdict", "looks_ns") == (None, BASE_NS + FIRST_LOOK_NS)
+    judge(worker, at, 2)
+    assert verdict(worker, "1") is None  # not due yet
+    judge(worker, at, 4)
+    told = verdict(
+        worker, "1", "verdict", "step", "system", "awaited_step", "awaited_system", "source", "judged_ns"
+    )
+    assert told == ("moving", "paid", "shop", "shipped", "wms", "rule", BASE_NS + 4 * S)
+    for seconds, expected in ((60 + 2, "due"), (70 + 2, "late"), (140 + 2, "stuck")):
+        judge(worker, at, seconds)
+        assert verdict(worker, "1") == expected
+    assert flips(worker, "1") == [("due", "late", 70), ("late", "stuck", 140)]
+    sentence = worker.execute("SELECT sentence FROM flip WHERE after = 'late'").fetchone()
+    assert sentence and sentence[0].startswith("Waiting for `shipped` from `wms`")
+
+
+def test_a_record_brings_the_look_forward_and_closes_the_turn(
+    store: Store, worker: psycopg.Connection, at: At, rule: None
+) -> None:
+    put(store, at, said("1", "paid", 0))
+    judge(worker, at, 90)
+    assert verdict(worker, "1") == "late"
+    put(store, at, said("1", "shipped", 100, WMS), seconds=101)
+    assert verdict(worker, "1", "looks_ns", "wakes") == (BASE_NS + 101 * S + AGAIN_NS, False)
+    judge(worker, at, 102)
+    assert verdict(worker, "1") == "moving"
+    assert flips(worker, "1") == [(None, "late", 70), ("late", "moving", 100)]
+
+
+def test_first_looked_at_when_it_is_stuck_it_was_late_before(
+    store: Store, worker: psycopg.Connection, at: At, rule: None
+) -> None:
+    put(store, at, said("1", "paid", 0))
+    judge(worker, at, 5_000)
+    assert flips(worker, "1") == [(None, "late", 70), ("late", "stuck", 140)]
+
+
+def test_an_ended_flow_waits_for_nothing_and_is_looked_at_when_it_moves(
+    store: Store, worker: psycopg.Connection, at: At, rule: None
+) -> None:
+    put(store, at, said("1", "paid", 0), said("1", "delivered", 5))
+    judge(worker, at, 10)
+    assert verdict(worker, "1", "verdict", "looks_ns", "awaited_step") == ("ended", None, None)
+    put(store, at, said("1", "paid", 100))
+    judge(worker, at, 104)
+    assert verdict(worker, "1") == "moving"
+
+
+def test_what_a_flow_states_is_looked_at_whatever_was_expected(
+    store: Store, worker: psycopg.Connection, at: At
+) -> None:
+    put(store, at, said("1", "paid", 0))
+    judge(worker, at, 4)
+    put(store, at, said("1", "paid", 10, flow__deadline=BASE_NS + 20 * S))
+    judge(worker, at, 11)
+    assert verdict(worker, "1", "source", "reason", "late_ns") == ("stated", "deadline", BASE_NS + 21 * S)
+    judge(worker, at, 24)
+    assert verdict(worker, "1") == "late"
+
+
+def test_sent_twice_nothing_turns_twice(store: Store, worker: psycopg.Connection, at: At, rule: None) -> None:
+    for _ in range(2):
+        put(store, at, said("1", "paid", 0), seconds=1)
+        judge(worker, at, 90)
+    assert flips(worker, "1") == [(None, "late", 70)]
+
+
+def test_what_belongs_without_the_key_is_seen_before_a_flow_is_called_late(
+    store: Store, worker: psycopg.Connection, at: At, rule: None
+) -> None:
+    paid = said("1", "paid", 0)
+    deeper = WMS.span("pick", 50_000, 1_000, trace=paid.trace_id, parent=paid, kind=5)
+    put(store, at, paid, deeper, seconds=60)
+    judge(worker, at, 90)
+    assert verdict(worker, "1", "verdict", "late_ns") == ("moving", BASE_NS + 120 * S)
+    judge(worker, at, 130)
+    assert verdict(worker, "1") == "late"
+
+
+def test_of_several_watchers_one_judges(
+    store: Store, worker: psycopg.Connection, at: At, rule: None, conninfo: str
+) -> None:
+    for number in range(1, 301):
+        put(store, at, said(str(number), "paid", 0), seconds=0)
+    at(BASE_NS + 90 * S)
+    connections = [psycopg.connect(conninfo, autocommit=True) for _ in range(4)]
+    working = [threading.Thread(target=Rounds().work, args=(one,)) for one in connections]
+    for thread in working:
+        thread.start()
+    for thread in working:
+        thread.join()
+    Rounds().work(worker)
+    for one in connections:
+        one.close()
+    row = worker.execute("SELECT count(*), count(DISTINCT flow_id) FROM flip").fetchone()
+    assert row == (300, 300)
+
+
+def test_a_record_stored_while_it_was_judged_counts(
+    store: Store, worker: psycopg.Connection, at: At, rule: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between reading the flow and writing its verdict: what was read does not hold any more."""
+    put(store, at, said("1", "paid", 0))
+    closer = rounds._look_closer
+
+    def meanwhile(*arguments: Any) -> None:
+        closer(*arguments)
+        monkeypatch.setattr(rounds, "_look_closer", closer)
+        put(store, at, said("1", "shipped", 89, WMS), seconds=90)
+
+    monkeypatch.setattr(rounds, "_look_closer", meanwhile)
+    judge(worker, at, 90)
+    assert flips(worker, "1") == []
+    judge(worker, at, 92)
+    assert (verdict(worker, "1"), flips(worker, "1")) == ("moving", [])
+
+
+def test_one_bad_row_is_put_off_alone(
+    store: Store, worker: psycopg.Connection, at: At, rule: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store, at, said("1", "paid", 0), said("2", "paid", 0))
+    real = judging.judge
+
+    def fails(course: Any, *rest: Any) -> Any:
+        if course.key == "1":
+            raise ZeroDivisionError
+        return real(course, *rest)
+
+    monkeypatch.setattr(rounds, "judge", fails)
+    judge(worker, at, 90)
+    assert verdict(worker, "2") == "late"
+    assert verdict(worker, "1", "verdict", "faults", "looks_ns") == (None, 1, BASE_NS + 90 * S + MINUTE)
+    monkeypatch.setattr(rounds, "judge", real)
+    judge(worker, at, 151)
+    assert verdict(worker, "1", "verdict", "faults") == ("stuck", 0)
+
+
+def test_a_value_the_database_refuses_is_put_off_alone(
+    store: Store, worker: psycopg.Connection, at: At, rule: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store, at, *(said(str(number), "paid", 0) for number in range(1, 6)))
+    real = rounds._row
+
+    def odd(one: Any, *rest: Any) -> Any:
+        row = real(one, *rest)
+        return (*row[:-1], '{"not": "json') if one.course.key == "3" else row
+
+    monkeypatch.setattr(rounds, "_row", odd)
+    judge(worker, at, 90)
+    assert [verdict(worker, str(number)) for number in range(1, 6)] == ["late", "late", None, "late", "late"]
+
+
+def test_a_flow_closed_by_hand_ends_and_opens_when_it_moves(
+    store: Store, worker: psycopg.Connection, at: At, rule: None
+) -> None:
+    from tracing.models import Closure
+
+    put(store, at, said("1", "paid", 0))
+    judge(worker, at, 90)
+    Closure.objects.create(
+        flow_id=flow_id("entity", "order", "1", "production"),
+        at_ns=BASE_NS + 100 * S,
+        reason="fixed outside",
+        name="Ann",
+    )
+    worker.execute("UPDATE expectation SET looks_ns = 0")
+    judge(worker, at, 101)
+    assert verdict(worker, "1") == "ended"
+    put(store, at, said("1", "paid", 200))
+    judge(worker, at, 203)
+    assert verdict(worker, "1") == "moving"
+    assert flips(worker, "1") == [(None, "late", 70), ("late", "ended", 100), ("ended", "moving", 200)]
+
+
+def test_a_clock_in_the_future_stops_nobody(
+    store: Store, worker: psycopg.Connection, at: At, rule: None
+) -> None:
+    ahead = SHOP.span("s", 0, 0, attributes={"order.id": "1", "order.state": "paid"}, start_ns=2**63 - 1)
+    put(store, at, said("2", "paid", 0), seconds=1)
+    store.put(batch(ahead, received_ns=now_ns()))
+    judge(worker, at, 90)
+    assert (verdict(worker, "1"), verdict(worker, "2")) == ("moving", "late")
+
+
+def test_an_unread_flow_that_is_gone_is_forgotten(store: Store, worker: psycopg.Connection, at: At) -> None:
+    put(store, at, said("1", "paid", 0))
+    worker.execute("DELETE FROM flow")
+    judge(worker, at, 90)
+    row = worker.execute("SELECT count(*) FROM expectation").fetchone()
+    assert row == (0,)
+
+
+def test_the_delay_of_a_service_is_waited_for(
+    store: Store, worker: psycopg.Connection, at: At, rule: None
+) -> None:
+    put(store, at, said("1", "paid", 0))
+    judge(worker, at, 70 + DELAY_NS / S - 0.1)
+    assert verdict(worker, "1") == "due"
+    delays = [0] * bucket_of(20 * S) + [400]
+    worker.execute(
+        "INSERT INTO arrival (service, environment, minute, records, delays) VALUES ('wms', 'production', %s, 400, %s)",
+        ((BASE_NS + 60 * S) // MINUTE, delays),
+    )
+    judge(worker, at, 75)
+    assert verdict(worker, "1") == "moving"
+
+
+def test_a_record_stored_while_a_stuck_flow_is_looked_at_again_counts(
+    store: Store, worker: psycopg.Connection, at: At, rule: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first of two records brings the look forward, the second comes while it is judged and changes no verdict."""
+    put(store, at, said("1", "paid", 0))
+    judge(worker, at, 200)
+    put(store, at, said("1", "paid", 1, WMS), seconds=201)
+    real = rounds._write
+
+    def meanwhile(*arguments: Any) -> None:
+        monkeypatch.setattr(rounds, "_write", real)
+        put(store, at, said("1", "shipped", 202, WMS), seconds=203)
+        real(*arguments)
+
+    monkeypatch.setattr(rounds, "_write", meanwhile)
+    judge(worker, at, 203)
+    judge(worker, at, 205)
+    assert verdict(worker, "1") == "moving"
+
+
+def test_a_flow_that_never_rests_is_judged(
+    store: Store, worker: psycopg.Connection, at: At, rule: None
+) -> None:
+    for number in range(40):
+        put(store, at, said("1", "paid", number / 5))
+    row = worker.execute("SELECT looks_ns FROM expectation").fetchone()
+    assert row and row[0] < BASE_NS + FIRST_LOOK_NS + S

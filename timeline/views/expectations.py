@@ -1,0 +1,200 @@
+"""`/types/<type>/expectations`: what people expect of a type's flows: list, add, change, switch off, delete.
+
+A rule is tried on the stored past before it is armed (`tracing.watch.trial`): the first press shows what it would have
+raised and whether it can match, the second arms exactly what was tried.
+"""
+
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from timeline.addresses import flow_url
+from timeline.answers import BadFilter, NotFound, page_answer
+from timeline.queries.types import TypeLine, type_lines
+from timeline.queries.vocabulary import Vocabulary, vocabulary
+from timeline.reader import name_of, remember
+from timeline.steps import alarms_words, customs_of
+from timeline.typeaddresses import type_asked, type_url
+from timeline.views.types import chosen_environment, page_links
+from timeline.watchforms import ExpectationForm, as_ruling, expectation_form, fingerprint, written_to
+from tracing.clock import now_ns
+from tracing.database import conninfo
+from tracing.people import Calendar, ExpectationRule, TypeSettings
+from tracing.watch.trial import Known, Trial, try_rule
+from tracing.watch.waking import wake_ruled
+
+LAST_ID = 2**63 - 1
+
+
+@require_safe
+def expectations(request: HttpRequest, type: str) -> HttpResponse:
+    type = _type(request, type)
+    environment = chosen_environment(request, [line.environment for line in type_lines(type)])
+    rules = ExpectationRule.objects.filter(type=type).select_related("calendar")
+    lines = [
+        {
+            "rule": rule,
+            "href": _address(rule, environment),
+            "backtest": alarms_words(rule.backtest) if rule.backtest else "",
+        }
+        for rule in rules
+    ]
+    context = {
+        "type": type,
+        "links": page_links(type, environment),
+        "lines": lines,
+        "armed": "armed" in request.GET,
+    }
+    return page_answer(request, "types/expectations.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def change(request: HttpRequest, type: str, rule_id: int | None = None) -> HttpResponse:
+    """A rule's page. Posting tries it; posting what was tried arms it."""
+    type = _type(request, type)
+    page = _Page(request, type, _rule(type, rule_id) if rule_id is not None else _begun(request, type))
+    if request.method != "POST":
+        return page.shown(page.form())
+    form = page.form(request.POST)
+    if not form.is_valid():
+        return page.shown(form, status=400)
+    rule = written_to(page.rule, form.cleaned_data)
+    trial = page.tried(rule)
+    if request.POST.get("do") != "arm" or request.POST.get("tried") != fingerprint(rule):
+        return page.shown(form, trial)
+    rule.backtest, rule.enabled, rule.changed_ns = trial.result.as_json(), True, now_ns()
+    before = _rule(type, rule.pk) if rule.pk is not None else None
+    with transaction.atomic():
+        rule.save()
+        _wake(rule, *([before] if before else []))
+    return remember(HttpResponseRedirect(f"{page.list_address}armed=1"), rule.name)
+
+
+@require_POST
+def switch(request: HttpRequest, type: str, rule_id: int) -> HttpResponse:
+    type = _type(request, type)
+    rule = _rule(type, rule_id)
+    rule.enabled, rule.changed_ns = not rule.enabled, now_ns()
+    with transaction.atomic():
+        rule.save()
+        _wake(rule)
+    return HttpResponseRedirect(page_links(type, request.GET.get("env", ""))["expectations"])
+
+
+@require_POST
+def delete(request: HttpRequest, type: str, rule_id: int) -> HttpResponse:
+    type = _type(request, type)
+    rule = _rule(type, rule_id)
+    with transaction.atomic():
+        _wake(rule)
+        rule.delete()
+    return HttpResponseRedirect(page_links(type, request.GET.get("env", ""))["expectations"])
+
+
+class _Page:
+    """One rule's page: what is known of its type is read once."""
+
+    def __init__(self, request: HttpRequest, type: str, rule: ExpectationRule) -> None:
+        self.request, self.type, self.rule = request, type, rule
+        self.places: list[TypeLine] = type_lines(type)
+        self.environments = sorted({line.environment for line in self.places})
+        self.environment = chosen_environment(request, self.environments)
+        self.words: Vocabulary = vocabulary(type)
+        self.links = page_links(type, self.environment)
+
+    @property
+    def list_address(self) -> str:
+        address = self.links["expectations"]
+        return f"{address}{'&' if '?' in address else '?'}"
+
+    def form(self, data: Any = None) -> ExpectationForm:
+        offered = list(Calendar.objects.all())
+        return expectation_form(
+            self.rule, self.environments, offered, data, name_of(self.request) or self.rule.name
+        )
+
+    def tried(self, rule: ExpectationRule) -> Trial:
+        environments = [rule.environment] if rule.environment else self.environments
+        said = TypeSettings.objects.filter(type=self.type).first()
+        known = Known(
+            self.words.states,
+            self.words.systems,
+            frozenset((before, after) for before, after, _ in self.words.ways),
+        )
+        with psycopg.connect(conninfo(), autocommit=True) as connection:
+            return try_rule(
+                connection,
+                as_ruling(rule),
+                environments,
+                customs_of(said),
+                known,
+                now_ns(),
+            )
+
+    def shown(self, form: ExpectationForm, trial: Trial | None = None, status: int = 200) -> HttpResponse:
+        context: dict[str, Any] = {
+            "type": self.type,
+            "links": self.links,
+            "form": form,
+            "rule": self.rule,
+            "is_new": self.rule.pk is None,
+            "address": _address(self.rule, self.environment),
+            "steps": sorted(self.words.states),
+            "systems": sorted(self.words.systems),
+            "backtest": alarms_words(self.rule.backtest) if self.rule.backtest and trial is None else "",
+        }
+        if trial is not None:
+            context |= self._tried_context(trial)
+        return page_answer(self.request, "types/expectation.html", context, status=status)
+
+    def _tried_context(self, trial: Trial) -> dict[str, Any]:
+        kinds = {line.environment: line.kind for line in self.places}
+        examples = []
+        for alarm in trial.result.examples:
+            environment = trial.environments.get(alarm.flow_id, settings.ENVIRONMENT)
+            href = flow_url(kinds.get(environment, "entity"), self.type, alarm.key, environment)
+            stayed_ns = None if alarm.recovered_ns is None else alarm.recovered_ns - alarm.at_ns
+            examples.append({"alarm": alarm, "href": href, "later_ns": stayed_ns})
+        return {
+            "trial": trial,
+            "told": alarms_words(trial.result.as_json()),
+            "examples": examples,
+            "tried": fingerprint(self.rule),
+        }
+
+
+def _wake(*rules: ExpectationRule) -> None:
+    """Flows these hold for, or held, are judged anew; of a series nothing stands still that could be."""
+    for rule in rules:
+        if rule.subject == ExpectationRule.Subject.FLOW:
+            wake_ruled(as_ruling(rule), now_ns())
+
+
+def _type(request: HttpRequest, type: str) -> str:
+    type = type_asked(request, type)
+    if not type or len(type) > 100:
+        raise BadFilter("type", "A type has a name of at most 100 characters.")
+    return type
+
+
+def _begun(request: HttpRequest, type: str) -> ExpectationRule:
+    """A new rule, begun from a step."""
+    return ExpectationRule(type=type, step=request.GET.get("step", "")[:300], within_s=0)
+
+
+def _rule(type: str, rule_id: int) -> ExpectationRule:
+    rule = None
+    if rule_id <= LAST_ID:
+        rule = ExpectationRule.objects.filter(pk=rule_id, type=type).select_related("calendar").first()
+    if rule is None:
+        raise NotFound("There is no such expectation.")
+    return rule
+
+
+def _address(rule: ExpectationRule, environment: str, *parts: str) -> str:
+    which = "new" if rule.pk is None else str(rule.pk)
+    return type_url(rule.type, "expectations", which, *parts, environment=environment)

@@ -1,0 +1,75 @@
+"""How flows of a type go: their ends, who owns the state, what a person answered (pure).
+
+Until somebody says otherwise the usual words for an end are taken, and the page says that they are assumed.
+`lore` makes these from `people.TypeSettings`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tracing.watch.standing import Step
+
+# As frameworks and shops write them, lower case, without separators: Celery, Airflow, Prefect, Temporal, CI, commerce.
+GOOD_ENDS = frozenset(
+    "done completed complete finished succeeded success successful ok closed delivered fulfilled archived resolved"
+    " settled skipped".split()
+)
+BAD_ENDS = frozenset(
+    "failed failure error errored crashed cancelled canceled aborted rejected refused declined expired timedout"
+    " terminated revoked refunded voided upstreamfailed dead deadlettered".split()
+)
+# Two systems' clocks differ: a state said this long after an end still belongs before it.
+SKEW_NS = 30_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Customs:
+    """Of one type. `good` and `bad` are None where nobody said: the usual words are assumed."""
+
+    good: frozenset[str] | None = None
+    bad: frozenset[str] | None = None
+    owner: str = ""
+    answers: Mapping[str, bool] = field(default_factory=dict)  # step -> whether a person called it an end
+
+    def end_of(self, state: str) -> str:
+        """good, bad, or empty where this state ends nothing."""
+        if state in self.answers:
+            return "good" if self.answers[state] else ""
+        if self.good is not None and state in self.good:
+            return "good"
+        if self.bad is not None and state in self.bad:
+            return "bad"
+        word = plain(state)
+        if self.good is None and word in GOOD_ENDS:
+            return "good"
+        return "bad" if self.bad is None and word in BAD_ENDS else ""
+
+
+USUAL = Customs()
+
+
+def plain(state: str) -> str:
+    """A state without case and separators: `TIMED_OUT` is `timedout`."""
+    return "".join(letter for letter in state.lower() if letter.isalnum())
+
+
+def owned(steps: Sequence[Step], customs: Customs) -> Sequence[Step]:
+    """The steps that count: the owner system's where a type has one that speaks."""
+    own = [step for step in steps if step.system == customs.owner] if customs.owner else []
+    return own or steps
+
+
+def ended(steps: Sequence[Step], customs: Customs) -> tuple[Step, str] | None:
+    """The step that ended the flow, and whether well; None where it is open.
+
+    Terminal wins: what another system says within `SKEW_NS` after an end does not reopen the flow, a later step does.
+    """
+    if not steps:
+        return None
+    latest_ns = steps[-1].at_ns
+    for step in reversed(steps):
+        if latest_ns - step.at_ns > SKEW_NS:
+            return None
+        if how := customs.end_of(step.name):
+            return step, how
+    return None

@@ -1,0 +1,109 @@
+"""Flows of which two systems say now what cannot be true at once: the shop says cancelled, the warehouse shipped.
+
+The pairs are those of the type's settings. A type without any has the usual words: what is called off cannot have gone out
+or be done. Refunds are no conflict, they follow a delivery. A minute after the later statement it counts.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from itertools import product
+from typing import LiteralString, NamedTuple
+
+import psycopg
+
+from tracing.watch.finding import NEEDS_A_PERSON, Affected, Finding
+from tracing.watch.titles import counted, moment
+
+SETTLES_NS = 60_000_000_000
+MINUTE_NS = 60_000_000_000
+RECENT_MINUTES = 1_440
+MOST_FLOWS = 5_000
+MOST_FINDINGS = 200
+
+Pairs = frozenset[frozenset[str]]
+CALLED_OFF = ("cancelled", "canceled", "voided", "aborted")
+GONE_OUT = ("shipped", "dispatched", "delivered", "fulfilled", "completed", "done")
+USUAL: Pairs = frozenset(frozenset(pair) for pair in product(CALLED_OFF, GONE_OUT))
+
+_SETTINGS: LiteralString = "SELECT type, incompatible FROM tracing_typesettings WHERE incompatible <> '[]'"
+# The flows that were heard last, and those that are in conflict already; not those that a person closed.
+_SAID: LiteralString = """
+WITH heard AS (
+    (SELECT flow_id FROM flow WHERE activity >= %(since)s ORDER BY activity DESC, flow_id DESC LIMIT %(flows)s)
+    UNION
+    SELECT w.flow_id FROM problem p JOIN problem_flow w USING (problem_id)
+    WHERE p.state <> 'resolved' AND p.kind = 'conflict' AND w.until_ns IS NULL
+)
+SELECT f.flow_id, f.kind, f.type, f.environment, one.system, one.state, one.since_ns, two.system, two.state, two.since_ns
+FROM heard JOIN flow f USING (flow_id) JOIN current_state one USING (flow_id) JOIN current_state two USING (flow_id)
+LEFT JOIN expectation e USING (flow_id)
+WHERE one.system < two.system AND one.state <> two.state
+    AND NOT (e.verdict IS NOT DISTINCT FROM 'ended' AND coalesce(e.evidence ? 'closed', false))
+"""
+
+
+class Said(NamedTuple):
+    """What two systems say of a flow now."""
+
+    flow_id: bytes
+    kind: int
+    type: str
+    environment: str
+    system: str
+    state: str
+    since_ns: int
+    other_system: str
+    other_state: str
+    other_since_ns: int
+
+    @property
+    def later_ns(self) -> int:
+        return max(self.since_ns, self.other_since_ns)
+
+
+def find(connection: psycopg.Connection, now_ns: int) -> list[Finding]:
+    settings = {type_: pairs_of(pairs) for type_, pairs in connection.execute(_SETTINGS)}
+    asked = {"since": now_ns // MINUTE_NS - RECENT_MINUTES, "flows": MOST_FLOWS}
+    said = (Said(*row) for row in connection.execute(_SAID, asked))
+    found = findings(said, settings, now_ns)
+    if len(found) > MOST_FINDINGS:
+        found[0].evidence = {**found[0].evidence, "cut": True}
+    return found[:MOST_FINDINGS]
+
+
+def pairs_of(pairs: Iterable[Collection[str]]) -> Pairs:
+    """As a person wrote them, without regard to case and order; what is no pair is left out."""
+    return frozenset(frozenset(str(state).casefold() for state in pair) for pair in pairs if len(pair) == 2)
+
+
+def findings(said: Iterable[Said], settings: dict[str, Pairs], now_ns: int) -> list[Finding]:
+    """Grouped by type and by who says what, most flows first."""
+    same: dict[tuple[str, ...], list[Said]] = defaultdict(list)
+    for one in said:
+        pair = frozenset((one.state.casefold(), one.other_state.casefold()))
+        if pair in settings.get(one.type, USUAL) and now_ns - one.later_ns >= SETTLES_NS:
+            same[one.type, one.environment, one.system, one.state, one.other_system, one.other_state].append(
+                one
+            )
+    return sorted(map(_finding, same.values()), key=lambda found: (-len(found.flows), found.identity))
+
+
+def _finding(same: Sequence[Said]) -> Finding:
+    same = sorted(same, key=lambda one: (one.later_ns, one.flow_id))
+    first = same[0]
+    return Finding(
+        kind="conflict",
+        type=first.type,
+        environment=first.environment,
+        step=f"{first.state}, {first.other_state}",
+        system=f"{first.system}, {first.other_system}",
+        title=f"{counted(len(same), first.type)}: {first.system} says {first.state}, "
+        f"{first.other_system} says {first.other_state}",
+        why=f"Both cannot be. First {first.system} at {moment(first.since_ns)}, "
+        f"{first.other_system} at {moment(first.other_since_ns)}.",
+        severity=NEEDS_A_PERSON,
+        since_ns=first.later_ns,
+        last_ns=same[-1].later_ns,
+        flows=[Affected(one.flow_id, one.kind, one.later_ns) for one in same],
+        evidence={"systems": {first.system: first.state, first.other_system: first.other_state}},
+    )

@@ -1,0 +1,146 @@
+"""Flows that wait too long, by type, environment, the step they stand at and the system they wait for.
+
+The judge has said which are late or stuck (`expectation`); here they become one finding each kind of wait. A promised
+retry that never came is a kind of its own.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, LiteralString, NamedTuple
+
+import psycopg
+
+from tracing.watch.finding import GREY, NEEDS_A_PERSON, WARNING, Affected, Finding
+from tracing.watch.titles import counted, lasting, moment, verb
+
+MOST_FLOWS = 2_000  # named in a finding: the oldest; the count is exact
+MOST_FINDINGS = 500
+
+# Everything late or stuck, grouped; the evidence is the oldest's.
+_WAITS: LiteralString = """
+SELECT type, environment, retries, step, system, count(*), count(*) FILTER (WHERE verdict = 'stuck'),
+    min(stuck_ns) FILTER (WHERE verdict = 'stuck'), bool_and(quiet), mode() WITHIN GROUP (ORDER BY reason),
+    (array_agg(awaited_step ORDER BY late_ns, flow_id))[1:%(flows)s],
+    (array_agg(flow_id ORDER BY late_ns, flow_id))[1:%(flows)s],
+    (array_agg(kind ORDER BY late_ns, flow_id))[1:%(flows)s],
+    (array_agg(late_ns ORDER BY late_ns, flow_id))[1:%(flows)s],
+    max(late_ns), (array_agg(evidence ORDER BY late_ns, flow_id))[1], min(since_ns)
+FROM (
+    SELECT flow_id, kind, type, environment, verdict, stuck_ns, quiet, evidence, coalesce(reason, 'step') AS reason,
+        coalesce(late_ns, verdict_since_ns, judged_ns, 0) AS late_ns, since_ns,
+        reason IS NOT DISTINCT FROM 'retry' AS retries, coalesce(awaited_step, '') AS awaited_step,
+        CASE WHEN reason = 'retry' THEN coalesce(evidence ->> 'operation', awaited_step, '') ELSE coalesce(step, '') END AS step,
+        coalesce(nullif(awaited_system, ''), CASE WHEN reason = 'retry' THEN system END, '') AS system
+    FROM expectation WHERE verdict IN ('late', 'stuck')
+) AS wrong
+GROUP BY type, environment, retries, step, system ORDER BY count(*) DESC, type, step, environment, system LIMIT %(findings)s
+"""
+
+
+class Wait(NamedTuple):
+    """A row of `_WAITS`."""
+
+    type: str
+    environment: str
+    retries: bool
+    step: str
+    system: str
+    number: int
+    stuck: int
+    stuck_ns: int | None
+    quiet: bool
+    reason: str
+    awaited: Sequence[str]
+    flow_ids: Sequence[bytes]
+    kinds: Sequence[int]
+    lates: Sequence[int]
+    last_ns: int
+    evidence: Mapping[str, Any] | None
+    since_ns: int | None
+
+
+def find(connection: psycopg.Connection, now_ns: int) -> list[Finding]:
+    rows = connection.execute(_WAITS, {"flows": MOST_FLOWS, "findings": MOST_FINDINGS + 1}).fetchall()
+    found = [_finding(Wait(*row)) for row in rows[:MOST_FINDINGS]]
+    if len(rows) > MOST_FINDINGS:
+        found[-1].evidence = {**found[-1].evidence, "cut": True}
+    return found
+
+
+def _finding(wait: Wait) -> Finding:
+    kind = "abandoned_retry" if wait.retries else "stuck" if wait.stuck else "late"
+    awaited: dict[str, int] = {}
+    for step in wait.awaited:
+        awaited[step] = awaited.get(step, 0) + 1
+    evidence: dict[str, Any] = {
+        "awaited": {step: number for step, number in sorted(awaited.items()) if step},
+        "stuck": wait.stuck,
+        "reason": wait.reason,
+        "oldest": dict(wait.evidence or {}),
+    }
+    if wait.stuck_ns is not None:
+        evidence["worse_ns"] = wait.stuck_ns
+    loud = NEEDS_A_PERSON if wait.retries or wait.stuck else WARNING
+    return Finding(
+        kind=kind,
+        type=wait.type,
+        environment=wait.environment,
+        step=wait.step,
+        system=wait.system,
+        title=_title(wait, max(awaited, key=lambda step: awaited[step])),
+        why=_why(wait),
+        severity=GREY if wait.quiet else loud,
+        since_ns=wait.lates[0],
+        last_ns=wait.last_ns,
+        flows=[Affected(*one) for one in zip(wait.flow_ids, wait.kinds, wait.lates, strict=True)],
+        count=wait.number,
+        evidence=evidence,
+    )
+
+
+def _title(wait: Wait, awaited: str) -> str:
+    flows = counted(wait.number, wait.type)
+    if wait.retries:
+        what = f"of {wait.step} " if wait.step else ""
+        whom = f" from {wait.system}" if wait.system else ""
+        return (
+            f"{flows} {verb(wait.number, 'waits', 'wait')} for a retry {what}that never came{whom}".replace(
+                "  ", " "
+            )
+        )
+    if wait.reason == "heartbeat":
+        return f"{flows} missed {verb(wait.number, 'its', 'their')} beat" + (
+            f" from {wait.system}" if wait.system else ""
+        )
+    if awaited or wait.system:
+        whom = f" from {wait.system}" if wait.system else ""
+        return f"{flows} {verb(wait.number, 'waits', 'wait')} for {awaited or 'anything'}{whom}"
+    if wait.reason == "deadline":
+        return f"{flows} {verb(wait.number, 'is', 'are')} past {verb(wait.number, 'its', 'their')} deadline"
+    return f"{flows} {verb(wait.number, 'has', 'have')} not moved on" + (
+        f" from {wait.step}" if wait.step else ""
+    )
+
+
+def _why(wait: Wait) -> str:
+    """The numbers behind the oldest one's deadline, as the judge kept them."""
+    parts = [_expected(wait, wait.evidence or {})]
+    if 0 < wait.stuck < wait.number:
+        parts.append(f"{wait.stuck:,} of them stuck.")
+    if wait.since_ns:
+        parts.append(f"The oldest waits since {moment(wait.since_ns)}.")
+    return " ".join(part for part in parts if part)
+
+
+def _expected(wait: Wait, told: Mapping[str, Any]) -> str:
+    if wait.retries and told.get("attempt"):
+        of = f" of {told['most']}" if told.get("most") else ""
+        return f"Attempt {told['attempt']}{of} was promised and did not come."
+    if told.get("passed") and told.get("within_ns"):
+        share = f"{100 * told['share']:.0f} % of " if isinstance(told.get("share"), float) else ""
+        passed = counted(told["passed"], wait.type)
+        return f"{share}{passed} passed this point within {lasting(told['within_ns'])}."
+    if told.get("rule"):
+        return f"Expected by rule: {told['rule']}"
+    if told.get("period_ns"):
+        return f"It came every {lasting(told['period_ns'])}."
+    return f"Stated by the flow: {told['said']}." if told.get("said") else ""

@@ -1,0 +1,304 @@
+"""How long flows of each type stay at each step and what comes next, learned from how they went.
+
+A duty: each type in its turn, the ones that changed most first, and no more often than learning it is cheap. What it
+finds is written to `learned`; flows that are late under it although nobody would look yet are looked at at once.
+"""
+
+import json
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from statistics import median
+from typing import Any
+
+import psycopg
+
+from tracing.clock import now_ns
+from tracing.watch import histories, loading, survival
+from tracing.watch.blindness import watched_ns
+from tracing.watch.customs import Customs, owned
+from tracing.watch.heartbeat import heartbeat
+from tracing.watch.histories import History
+from tracing.watch.lore import Stretch
+from tracing.watch.standing import Pace, Step, Way
+
+MINUTE_NS = 60_000_000_000
+# A type is learned anew after a minute at the soonest; between two, learning rests as long as twenty times what it took.
+SOONEST_NS, LATEST_NS = MINUTE_NS, 10 * MINUTE_NS
+PATIENCE = 20
+MOST_STEPS, MOST_WAYS = 200, 8
+FEW = 15  # flows: too few to be worth a turn of their own
+FALSE = 0.01  # of the flows that went on, alarms that would have been false
+RECURRING = 1.4  # visits of one step by one flow
+STATE, MILESTONE, SERIES = "state", "milestone", "series"
+FEWEST_BEGINNINGS = 8  # as `judging.SURE_INTERVALS`: fewer look even by chance
+EVEN = 0.1  # IQR / median: begun by a clock, not by people who come steadily
+
+_TYPES = """
+SELECT type, environment, max(l.learned_ns), max(k.flows), max((l.facts ->> 'flows')::bigint) FROM (
+    SELECT type, environment, sum(flows) AS flows FROM (
+        SELECT type, environment, open + ended AS flows FROM backlog UNION ALL SELECT type, environment, 0 FROM learned
+    ) AS each GROUP BY 1, 2
+) AS k LEFT JOIN learned l USING (type, environment) GROUP BY 1, 2
+"""
+_WRITE = """
+INSERT INTO learned (type, environment, step, source, passed, waiting, threshold_ns, level, is_end, facts, learned_ns)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s)
+ON CONFLICT (type, environment, step, source) DO UPDATE SET passed = excluded.passed, waiting = excluded.waiting,
+    threshold_ns = excluded.threshold_ns, level = excluded.level, is_end = excluded.is_end, facts = excluded.facts,
+    learned_ns = excluded.learned_ns
+"""
+_BEFORE = """
+SELECT step, source, passed, waiting, threshold_ns, level, is_end, facts FROM learned
+WHERE type = %s AND environment = %s AND source <> 'series'
+"""
+_FLOWS = "SELECT coalesce(sum(open + ended), 0) FROM backlog WHERE type = %s AND environment = %s"
+_BEGUN = """
+SELECT first_ns FROM (
+    SELECT first_ns, activity FROM flow WHERE type = %s AND environment = %s ORDER BY activity DESC, flow_id DESC LIMIT 60
+) AS newest WHERE first_ns IS NOT NULL
+"""
+_NO_RHYTHM = "DELETE FROM learned WHERE type = %s AND environment = %s AND source = 'series'"
+_FORGET = """
+DELETE FROM learned WHERE type = %s AND environment = %s AND learned_ns < %s AND source <> 'series'
+"""
+# Who stands at a step whose end is known now, or was moved, and would be looked at only later.
+_SOONER = """
+UPDATE expectation SET looks_ns = greatest(%(now)s, since_ns + %(after)s)
+WHERE type = %(type)s AND environment = %(environment)s AND step = %(step)s AND verdict IN ('moving', 'due')
+    AND looks_ns > greatest(%(now)s, since_ns + %(after)s)
+"""
+# Who was thought to have ended at a step that is no end.
+_REOPEN = """
+UPDATE expectation SET looks_ns = %s
+WHERE type = %s AND environment = %s AND step = %s AND verdict = 'ended' AND evidence ->> 'end' = 'learned'
+"""
+
+
+@dataclass(slots=True)
+class Stays:
+    """What was seen of one step. Durations in nanoseconds, each with its age."""
+
+    passed: list[int] = field(default_factory=list)
+    passed_ages: list[int] = field(default_factory=list)
+    waiting: list[int] = field(default_factory=list)
+    waiting_ages: list[int] = field(default_factory=list)
+    ways: Counter[tuple[str, str]] = field(default_factory=Counter)
+    systems: Counter[str] = field(default_factory=Counter)
+    places: list[int] = field(default_factory=list)  # which step of its flow it was
+    flows: set[bytes] = field(default_factory=set)
+
+
+class Learner:
+    """Takes its turns; what was learned is in the table. Who doubled since is as good as new."""
+
+    def __init__(self) -> None:
+        self._rests_until_ns = 0
+
+    def work(self, connection: psycopg.Connection) -> bool:
+        """Learn the type that is most overdue; whether another was never learned."""
+        now = now_ns()
+        known = connection.execute(_TYPES).fetchall()
+        new = [row for row in known if row[2] is None or row[3] >= 2 * max(row[4] or 0, FEW)]
+        if not new and self._rests_until_ns - LATEST_NS < now < self._rests_until_ns:
+            return False
+        due = new or [row for row in known if now - row[2] >= SOONEST_NS or now < row[2]]
+        if not due:
+            return False
+        type, environment, *_ = min(due, key=lambda row: (row[2] or 0, row[0], row[1]))
+        began = time.monotonic_ns()
+        learn(connection, type, environment, now)
+        self._rests_until_ns = now + min(PATIENCE * (time.monotonic_ns() - began), LATEST_NS)
+        return len(new) > 1
+
+
+def learn(connection: psycopg.Connection, type: str, environment: str, now: int) -> dict[str, Pace]:
+    """Learn one type from what is stored and write it down; the paces by step, "" for the whole type."""
+    past = histories.read(connection, type, environment, now)
+    customs = loading.customs(connection).get(type, Customs())
+    blind = loading.blind(connection, now)
+    before = _known(connection, type, environment)
+    found: dict[str, Pace] = {}
+    with connection.transaction():
+        # A type without a step is known to have none.
+        _write(
+            connection,
+            (type, environment, "", MILESTONE),
+            Pace(0, 0),
+            {"flows": known_flows(connection, type, environment)},
+            now,
+        )
+        for source in (STATE, MILESTONE):
+            of_source = [one for one in past if one.source == source]
+            for step, (pace, facts) in paces_of(of_source, customs, blind).items():
+                known, held_since_ns = before.get((step, source), (None, None))
+                kept = _held(known, held_since_ns, pace, now)
+                if kept is not pace:
+                    facts["held_since_ns"] = held_since_ns or now
+                found[step] = kept
+                _write(connection, (type, environment, step, source), kept, facts, now)
+                _hasten(connection, (type, environment, step), known, kept, now)
+        connection.execute(_FORGET, (type, environment, now))
+        _learn_rhythm(connection, type, environment, now)
+    return found
+
+
+def known_flows(connection: psycopg.Connection, type: str, environment: str) -> int:
+    """How many flows of the type there are, as last counted."""
+    row = connection.execute(_FLOWS, (type, environment)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _learn_rhythm(connection: psycopg.Connection, type: str, environment: str, now: int) -> None:
+    """Whether flows of the type begin at even intervals, and at which."""
+    begun = [row[0] for row in connection.execute(_BEGUN, (type, environment)).fetchall()]
+    beat = heartbeat(begun)
+    if beat is None or beat.intervals < FEWEST_BEGINNINGS or beat.spread > EVEN:
+        connection.execute(_NO_RHYTHM, (type, environment))
+        return
+    facts = {"period_ns": beat.period_ns, "beats": beat.intervals + 1, "spread": beat.spread}
+    _write(connection, (type, environment, "", SERIES), Pace(beat.intervals, 0), facts, now)
+
+
+def _known(
+    connection: psycopg.Connection, type: str, environment: str
+) -> dict[tuple[str, str], tuple[Pace, int | None]]:
+    """By step and source what was learned last, and since when its threshold is held although less is known."""
+    rows = connection.execute(_BEFORE, (type, environment)).fetchall()
+    return {(row[0], row[1]): (loading.as_pace(*row[2:]), row[7].get("held_since_ns")) for row in rows}
+
+
+def _held(known: Pace | None, held_since_ns: int | None, pace: Pace, now: int) -> Pace:
+    """A queue makes what is learned of a step uncertain just while it matters: what was known before holds on."""
+    if known is None or known.threshold is None:
+        return pace
+    return survival.held(known, pace, 0 if held_since_ns is None else now - held_since_ns)
+
+
+def paces_of(
+    past: Sequence[History], customs: Customs, blind: Sequence[Stretch]
+) -> dict[str, tuple[Pace, dict[str, Any]]]:
+    """By step the pace and what else is kept of it; "" is the type as a whole. Pure."""
+    stays = stays_of(past, customs, blind)
+    if not stays:
+        return {}
+    life_ns = usual_life_ns(past)
+    total = sum(1 for one in past if one.steps)
+    comes_again = recurs(past)
+    found = {
+        step: _paced(told, life_ns, total, comes_again, no_end=customs.answers.get(step) is False)
+        for step, told in sorted(stays.items(), key=lambda one: -len(one[1].flows))[:MOST_STEPS]
+    }
+    whole = Stays()
+    for step, told in stays.items():
+        if step in found and not found[step][0].is_end:
+            whole.passed += told.passed
+            whole.passed_ages += told.passed_ages
+            whole.waiting += told.waiting
+            whole.waiting_ages += told.waiting_ages
+            whole.flows |= told.flows
+    found[""] = _paced(whole, life_ns, total, comes_again)
+    return found
+
+
+def stays_of(past: Iterable[History], customs: Customs, blind: Sequence[Stretch]) -> dict[str, Stays]:
+    """How long flows stayed at each step. Who ended is seen to the end and waits no more."""
+    stays: defaultdict[str, Stays] = defaultdict(Stays)
+    for history in past:
+        steps = owned(history.steps, customs)
+        for place, step in enumerate(steps):
+            told = stays[step.name]
+            told.flows.add(history.flow_id)
+            told.places.append(place)
+            told.systems[step.system] += 1
+            following = steps[place + 1] if place + 1 < len(steps) else None
+            if following is None and customs.end_of(step.name):
+                continue
+            _note(told, step, following, history.seen_until_ns, blind)
+    return dict(stays)
+
+
+def _note(
+    told: Stays, step: Step, following: Step | None, seen_until_ns: int, blind: Sequence[Stretch]
+) -> None:
+    age_ns = max(0, seen_until_ns - step.at_ns)
+    if following is not None:
+        told.passed.append(max(0, following.at_ns - step.at_ns))
+        told.passed_ages.append(age_ns)
+        told.ways[following.name, following.system] += 1
+    else:
+        told.waiting.append(watched_ns(step.at_ns, seen_until_ns, blind))
+        told.waiting_ages.append(age_ns)
+
+
+def _paced(
+    told: Stays, life_ns: int | None, total: int, comes_again: bool, *, no_end: bool = False
+) -> tuple[Pace, dict[str, Any]]:
+    passed, waiting = survival.weights(told.passed_ages), survival.weights(told.waiting_ages)
+    pace = survival.pace(told.passed, told.waiting, passed, waiting, life_ns, no_end=no_end)
+    gone = sum(told.ways.values())
+    ways = [Way(step, system, count / gone) for (step, system), count in told.ways.most_common(MOST_WAYS)]
+    pace = replace(pace, ways=tuple(ways))
+    threshold = pace.threshold
+    late = 0 if threshold is None else sum(one > threshold for one in told.passed)
+    lost = 0 if threshold is None else sum(one > threshold for one in told.waiting)
+    facts: dict[str, Any] = {
+        "p50": pace.p50, "p90": pace.p90, "p95": pace.p95, "p99": pace.p99,
+        "needed": pace.needed, "plateau": pace.plateau,
+        "ways": [way._asdict() for way in ways],
+        "system": told.systems.most_common(1)[0][0] if told.systems else "",
+        "share": len(told.flows) / total if total else 0.0,
+        "position": sum(told.places) / len(told.places) if told.places else 0.0,
+        "flows": len(told.flows),
+        "backtest": {"alarms": late + lost, "never_recovered": lost, "days": histories.DAYS},
+        "recurs": comes_again,
+        # Tried on what it was learned from: more false alarms than its level promises, and it only colours pages.
+        "quiet": comes_again or late > max(1, FALSE * len(told.passed)),
+    }  # fmt: skip
+    return pace, facts
+
+
+def recurs(past: Sequence[History]) -> bool:
+    """Whether flows of the type come to the same steps again and again: a customer has no course, an order has.
+
+    Then how long it stays away says nothing of it; its rhythm, rules and its own words do.
+    """
+    visits = sum(len(one.steps) for one in past)
+    places = sum(len({(step.name, step.system) for step in one.steps}) for one in past)
+    return places > 0 and visits > RECURRING * places
+
+
+def usual_life_ns(past: Sequence[History]) -> int | None:
+    """How long a flow of the type is under way, as a rule: the median from its first step to its last."""
+    lives = [one.steps[-1].at_ns - one.steps[0].at_ns for one in past if len(one.steps) > 1]
+    return int(median(lives)) if lives else None
+
+
+def _write(
+    connection: psycopg.Connection,
+    key: tuple[str, str, str, str],
+    pace: Pace,
+    facts: Mapping[str, Any],
+    now: int,
+) -> None:
+    connection.execute(
+        _WRITE,
+        (*key, pace.passed, pace.waiting, pace.threshold, pace.level, pace.is_end, json.dumps(facts), now),
+    )
+
+
+def _hasten(
+    connection: psycopg.Connection, key: tuple[str, str, str], before: Pace | None, pace: Pace, now: int
+) -> None:
+    """Bring looks forward where a threshold is new or much shorter, and where a step turned out to be an end, or none."""
+    if before and before.is_end and not pace.is_end:
+        connection.execute(_REOPEN, (now, *key))
+    known = before.threshold if before else None
+    after = 0 if pace.is_end and not (before and before.is_end) else pace.threshold
+    if after is None or (after and known is not None and after > 0.8 * known):
+        return
+    type, environment, step = key
+    connection.execute(
+        _SOONER, {"now": now, "after": after, "type": type, "environment": environment, "step": step}
+    )

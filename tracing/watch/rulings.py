@@ -1,0 +1,45 @@
+"""A person's rule as the judge holds flows to it (pure). `lore` makes these from `people.ExpectationRule`."""
+
+from dataclasses import dataclass
+
+from tracing.watch import calendars
+from tracing.watch.calendars import Calendar
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """Durations in nanoseconds; empty text is any."""
+
+    type: str
+    environment: str
+    step: str
+    awaited_step: str
+    awaited_system: str
+    within_ns: int
+    grace_ns: int
+    from_start: bool
+    series: bool = False
+    calendar: Calendar | None = None
+
+    def add(self, start_ns: int, duration_ns: int) -> int:
+        """The moment when that much time has passed, counting open hours only where there is a calendar."""
+        if self.calendar is None:
+            return start_ns + duration_ns
+        return calendars.add(self.calendar, start_ns, duration_ns)
+
+    @property
+    def words(self) -> str:
+        """The rule as a sentence's end: "within 15 min of paid"."""
+        whence = "its beginning" if self.from_start else self.step or "the last step"
+        awaited = self.awaited_step or "the next step"
+        return f"{awaited} within {span_words(self.within_ns)} of {whence}"
+
+
+def span_words(length_ns: int) -> str:
+    """A length of time in its two largest units: `1 h 30 min`."""
+    parts = []
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
+        count, length_ns = divmod(length_ns, size * 1_000_000_000)
+        if count:
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2]) or "less than 1 s"
