@@ -288,6 +288,18 @@ def test_a_costly_detector_is_asked_seldom(worker: psycopg.Connection) -> None:
     assert asked == [True, False, False, True, False, True]
 
 
+@pytest.mark.parametrize(("took_s", "rests"), [(0.1, False), (0.6, True)])
+def test_a_long_look_is_followed_by_a_rest(worker: psycopg.Connection, took_s: float, rests: bool) -> None:
+    def find(connection: psycopg.Connection, now_ns: int) -> list[Finding]:
+        connection.execute("SELECT pg_sleep(%s)", [took_s])
+        return []
+
+    asked = (Detector("long", ("slow",), find),)
+    assert detectors.ask(worker, NOW, asked).kinds == {"slow"}
+    assert bool(detectors.ask(worker, NOW + SECOND, asked).kinds) != rests
+    assert detectors.ask(worker, NOW + 60 * SECOND, asked).kinds == {"slow"}
+
+
 def test_several_watchers_make_one_problem(conninfo: str, worker: psycopg.Connection, tmp_path: Path) -> None:
     for key in range(20):
         expectation(worker, str(key), "late", late_ns=ago(100 + key))

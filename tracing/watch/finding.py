@@ -24,6 +24,10 @@ KINDS = (
 GREY, WARNING, NEEDS_A_PERSON = 1, 2, 3
 
 
+class Unfinished(Exception):
+    """Raised by a detector that could not look at everything this time: nothing is known of its kinds yet."""
+
+
 class Affected(NamedTuple):
     """A flow that is wrong in this way. `flow_id` is a trace id where `kind` is 0."""
 

@@ -5,6 +5,7 @@ within a few seconds, and says in `evidence["cut"]` where that was not all. One 
 """
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -22,12 +23,13 @@ from tracing.watch.detectors import (
     slow,
     waits,
 )
-from tracing.watch.finding import Finding
+from tracing.watch.finding import Finding, Unfinished
 
 logger = logging.getLogger(__name__)
 
 PATIENCE_MS = 5_000
 SECOND_NS = 1_000_000_000
+LONG_S, LONGER = 0.5, 10
 
 Find = Callable[[psycopg.Connection, int], list[Finding]]
 
@@ -62,25 +64,33 @@ class Answers:
     cut: set[str] = field(default_factory=set)
 
 
-# By watcher and name: when it was asked last (our clock). And which failed last time: each failure is told once.
-_asked: WeakKeyDictionary[psycopg.Connection, dict[str, int]] = WeakKeyDictionary()
+# By watcher and name: when it is asked next, and not before (our clock). And which failed last time: each failure is told once.
+_waiting: WeakKeyDictionary[psycopg.Connection, dict[str, tuple[int, int]]] = WeakKeyDictionary()
 _failing: set[str] = set()
 
 
 def ask(connection: psycopg.Connection, now_ns: int, detectors: Sequence[Detector] = DETECTORS) -> Answers:
     """Every detector whose time has come. `connection` is in autocommit."""
     answers = Answers()
-    asked = _asked.setdefault(connection, {})
+    waiting = _waiting.setdefault(connection, {})
     for detector in detectors:
-        if not 0 <= now_ns - asked.get(detector.name, -1) < detector.every_s * SECOND_NS:
+        since_ns, until_ns = waiting.get(detector.name, (0, 0))
+        if not since_ns <= now_ns < until_ns:
+            began = time.monotonic()
             found = _look(connection, detector, now_ns)
+            pause_s = max(detector.every_s, _rest_s(time.monotonic() - began))
             if found is not None:
-                asked[detector.name] = now_ns
+                waiting[detector.name] = now_ns, now_ns + round(pause_s * SECOND_NS)
                 answers.findings += found
                 answers.kinds |= set(detector.kinds)
                 if any(finding.evidence.get("cut") for finding in found):
                     answers.cut |= set(detector.kinds)
     return answers
+
+
+def _rest_s(took_s: float) -> float:
+    """How long a look that took long is followed by none: in an outage much is wrong, and each look reads it all."""
+    return took_s * LONGER if took_s > LONG_S else 0.0
 
 
 def _look(connection: psycopg.Connection, detector: Detector, now_ns: int) -> list[Finding] | None:
@@ -89,6 +99,8 @@ def _look(connection: psycopg.Connection, detector: Detector, now_ns: int) -> li
         with connection.transaction():
             connection.execute(f"SET LOCAL statement_timeout = {PATIENCE_MS}".encode())
             found = detector.find(connection, now_ns)
+    except Unfinished:
+        return None
     except Exception as error:
         if connection.closed:
             raise
