@@ -45,7 +45,8 @@ def reconcile(connection: psycopg.Connection, answers: Answers, now: int) -> Non
         found = {finding.identity: finding for finding in reversed(answers.findings)}
         new = [identity for identity in found if identity not in standing]
         past = ledger.past(connection, new)
-        named = ledger.flows(connection, [problem.problem_id for problem in standing.values()])
+        seen = [problem.problem_id for problem in standing.values() if problem.identity in found]
+        named = ledger.flows(connection, seen)
         for identity, finding in found.items():
             before = standing.get(identity)
             last, opened_ns = past.get(identity, (None, None))

@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 PATIENCE_MS = 5_000
 SECOND_NS = 1_000_000_000
+# A look that took longer rests for ten times as long: in an outage much is wrong, and each look reads it all.
 LONG_S, LONGER = 0.5, 10
 
 Find = Callable[[psycopg.Connection, int], list[Finding]]
@@ -64,23 +65,22 @@ class Answers:
     cut: set[str] = field(default_factory=set)
 
 
-# By watcher and name: when it is asked next, and not before (our clock). And which failed last time: each failure is told once.
-_waiting: WeakKeyDictionary[psycopg.Connection, dict[str, tuple[int, int]]] = WeakKeyDictionary()
+# By watcher and name: when it was asked last (our clock). And which failed last time: each failure is told once.
+_asked: WeakKeyDictionary[psycopg.Connection, dict[str, int]] = WeakKeyDictionary()
 _failing: set[str] = set()
+# By watcher and name: from when to when it rests (our clock).
+_resting: WeakKeyDictionary[psycopg.Connection, dict[str, tuple[int, int]]] = WeakKeyDictionary()
 
 
 def ask(connection: psycopg.Connection, now_ns: int, detectors: Sequence[Detector] = DETECTORS) -> Answers:
     """Every detector whose time has come. `connection` is in autocommit."""
     answers = Answers()
-    waiting = _waiting.setdefault(connection, {})
+    asked = _asked.setdefault(connection, {})
     for detector in detectors:
-        since_ns, until_ns = waiting.get(detector.name, (0, 0))
-        if not since_ns <= now_ns < until_ns:
-            began = time.monotonic()
+        if not 0 <= now_ns - asked.get(detector.name, -1) < detector.every_s * SECOND_NS:
             found = _look(connection, detector, now_ns)
-            pause_s = max(detector.every_s, _rest_s(time.monotonic() - began))
             if found is not None:
-                waiting[detector.name] = now_ns, now_ns + round(pause_s * SECOND_NS)
+                asked[detector.name] = now_ns
                 answers.findings += found
                 answers.kinds |= set(detector.kinds)
                 if any(finding.evidence.get("cut") for finding in found):
@@ -88,13 +88,21 @@ def ask(connection: psycopg.Connection, now_ns: int, detectors: Sequence[Detecto
     return answers
 
 
-def _rest_s(took_s: float) -> float:
-    """How long a look that took long is followed by none: in an outage much is wrong, and each look reads it all."""
-    return took_s * LONGER if took_s > LONG_S else 0.0
-
-
 def _look(connection: psycopg.Connection, detector: Detector, now_ns: int) -> list[Finding] | None:
-    """None where it failed: then nothing is known of its kinds."""
+    """None where it rests, was not finished or failed: then nothing is known of its kinds."""
+    resting = _resting.setdefault(connection, {})
+    since_ns, until_ns = resting.get(detector.name, (0, 0))
+    if since_ns <= now_ns < until_ns:
+        return None
+    began = time.monotonic()
+    found = _try(connection, detector, now_ns)
+    took_s = time.monotonic() - began
+    if took_s > LONG_S:
+        resting[detector.name] = now_ns, now_ns + round(took_s * LONGER * SECOND_NS)
+    return found
+
+
+def _try(connection: psycopg.Connection, detector: Detector, now_ns: int) -> list[Finding] | None:
     try:
         with connection.transaction():
             connection.execute(f"SET LOCAL statement_timeout = {PATIENCE_MS}".encode())

@@ -18,7 +18,7 @@ SECOND_NS = 1_000_000_000
 MINUTE_NS, HOUR_NS = 60 * SECOND_NS, 3_600 * SECOND_NS
 DAY_NS = 24 * HOUR_NS
 
-MOST_ROWS = 10_000
+MOST_ROWS = 20_000
 MOST_FINDINGS = 200
 # A retry within the minute is no matter for a person.
 SETTLES_NS = MINUTE_NS
