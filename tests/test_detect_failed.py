@@ -93,6 +93,19 @@ def test_the_first_minute_is_left_to_a_retry(worker: psycopg.Connection) -> None
     assert failed.find(worker, NOW + 24 * HOUR) == []
 
 
+@pytest.mark.parametrize(("kind", "verdict", "found"), [(2, "ended", 1), (2, "moving", 0), (1, "ended", 0)])
+def test_a_run_that_its_engine_ended_badly_is_not_left_to_a_retry(
+    worker: psycopg.Connection, kind: int, verdict: str, found: int
+) -> None:
+    flow(worker, "1", kind=kind)
+    failure(worker, "1", ago(9), kind=kind, received_ns=ago(8))
+    insert(
+        worker, "expectation", flow_id=id_of("1"), kind=kind, type="order", environment="production", verdict=verdict,
+        evidence={"end": "bad"},
+    )  # fmt: skip
+    assert len(failed.find(worker, NOW)) == found
+
+
 def test_only_the_last_failure_of_a_flow_is_its_word(worker: psycopg.Connection) -> None:
     flow(worker, "1")
     failure(worker, "1", ago(900))
@@ -228,3 +241,36 @@ def test_flows_that_say_they_failed_and_told_no_error(worker: psycopg.Connection
     ]
     assert [one.severity for one in found] == [2, 2]
     assert failed.find(worker, NOW + 25 * HOUR) == []
+
+
+def failing(type: str, chapters: int, name: str, **values: Any) -> Failure:
+    told: dict[str, Any] = {"kind": 1, "type": type, "scope_id": id_of(type + name), "trace_id": id_of(name)}
+    return request(name, ago(900), **(told | {"chapters": chapters} | values))
+
+
+def test_what_fails_with_the_order_is_shown_under_it() -> None:
+    all_three = [
+        failing(type, chapters, name, end="bad" if type == "payment" else None, state="failed")
+        for name in ("a", "b")
+        for type, chapters in (("customer", 40), ("payment", 1), ("order", 3))
+    ]
+    found = {one.type: one for one in failed.findings(all_three, NOW)}
+    assert {type: len(one.flows) for type, one in found.items()} == {"order": 2, "payment": 2, "customer": 2}
+    order = found["order"]
+    assert (order.follows, order.severity) == (b"", 3)
+    assert (found["payment"].follows, found["customer"].follows) == (order.identity, order.identity)
+    # Another customer's own trouble, of the same kind, is its own.
+    alone = [failing("customer", 40, name) for name in "cdefghijkl"]
+    assert {one.follows for one in failed.findings([*all_three, *alone], NOW) if one.type == "customer"} == {
+        b""
+    }
+
+
+def test_what_became_of_the_order_decides_for_its_customer() -> None:
+    """The order was tried again and went well; the customer has not been heard since."""
+    order = failing("order", 3, "a", went_ns=ago(100))
+    customer = failing("customer", 40, "a")
+    assert failed.findings([order, customer], NOW) == []
+    assert len(failed.findings([order._replace(went_ns=None), customer], NOW)) == 2
+    # An order says nothing of a delivery, which has as many chapters.
+    assert [one.type for one in failed.findings([order, failing("delivery", 4, "a")], NOW)] == ["delivery"]

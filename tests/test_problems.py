@@ -9,10 +9,11 @@ import pytest
 
 from tests import watching
 from tests.watching import HOUR, MINUTE, NOW, SECOND, ago, at, expectation, flips, id_of, problems, rows, turn
-from tracing.watch import detectors, holding
+from tracing.watch import detectors, holding, ledger
 from tracing.watch.detectors import Answers, Detector
 from tracing.watch.finding import Affected, Finding
-from tracing.watch.problems import Unfit, acknowledge, keep, mute, reconcile, unmute
+from tracing.watch.problems import acknowledge, keep, mute, reconcile, unmute
+from tracing.watch.quieting import Unfit
 
 
 def look(worker: psycopg.Connection, folder: Path, now: int) -> None:
@@ -152,6 +153,19 @@ def test_waits_for_a_silent_service_are_its_effect(worker: psycopg.Connection, t
     heard(worker, "wms", NOW)
     reconcile(worker, answers(kinds=("silent_service",)), NOW + 2 * SECOND)
     assert all(row["cause_id"] is None for row in problems(worker))
+
+
+def test_what_tells_the_same_is_shown_under_it(worker: psycopg.Connection) -> None:
+    order = storm(kind="failed", type="order", fingerprint=b"f")
+    customer = storm(kind="failed", type="customer", fingerprint=b"f", follows=order.identity)
+    reconcile(worker, answers(customer, order), NOW)
+    found = {row["type"]: row for row in problems(worker)}
+    assert found["customer"]["cause_id"] == found["order"]["problem_id"]
+    assert found["order"]["cause_id"] is None
+    heard(worker, "wms", NOW)
+    customer.follows = b""
+    reconcile(worker, answers(customer), NOW + SECOND)
+    assert {row["cause_id"] for row in problems(worker)} == {None}
 
 
 def test_acknowledged_until_it_resolves(worker: psycopg.Connection, tmp_path: Path) -> None:
@@ -343,3 +357,19 @@ def test_more_flows_than_are_named_count(worker: psycopg.Connection) -> None:
     reconcile(worker, answers(storm(flows=named, count=5_000)), NOW)
     (problem,) = problems(worker)
     assert (problem["flows"], problem["all_flows"]) == (5_000, 5_000)
+
+
+def test_when_a_flow_was_well_again(worker: psycopg.Connection) -> None:
+    """Its judge's turn says it best; then its last record; and nobody can say of one that we were blind for."""
+    for key, verdict in (("judged", "moving"), ("blind", "unknown"), ("late", "late")):
+        expectation(worker, key, verdict, verdict_since_ns=ago(50))
+    for key in ("judged", "heard", "late"):
+        watching.flow(worker, key, last_ns=ago(20))
+    names = ("judged", "heard", "blind", "late", "request")
+    wrong = [Affected(id_of(key), 1, ago(100)) for key in names]
+    reconcile(worker, answers(storm(flows=wrong)), NOW)
+    problem_id = problems(worker)[0]["problem_id"]
+    ends = ledger.endings(worker, [problem_id], NOW)[problem_id]
+    assert {key: ends[id_of(key)] for key in names} == {
+        "judged": ago(50), "heard": ago(20), "blind": None, "late": ago(20), "request": NOW,
+    }  # fmt: skip

@@ -62,6 +62,7 @@ class Finding:
     evidence: Mapping[str, Any] = field(default_factory=dict)
     # What hides behind it: flows that wait for this system are its effect.
     causes_system: str = ""
+    follows: bytes = b""  # identity of the finding that tells the same, of which this one is an effect
 
     @property
     def identity(self) -> bytes:

@@ -83,8 +83,10 @@ def flows(connection: psycopg.Connection, ids: Sequence[bytes]) -> dict[bytes, F
     return found
 
 
-def endings(connection: psycopg.Connection, ids: Sequence[bytes]) -> dict[bytes, dict[bytes, int | None]]:
-    """By problem and flow: when it was well again as its own records tell (ns); None where nobody can say."""
+def endings(
+    connection: psycopg.Connection, ids: Sequence[bytes], now_ns: int
+) -> dict[bytes, dict[bytes, int | None]]:
+    """By problem and flow: when it was well again as its own records tell, else now; None where nobody can say."""
     found: dict[bytes, dict[bytes, int | None]] = {one: {} for one in ids}
     for problem_id, flow_id, since_ns, verdict, turned_ns, last_ns in connection.execute(
         _STANDS, (list(ids),)
@@ -94,7 +96,7 @@ def endings(connection: psycopg.Connection, ids: Sequence[bytes]) -> dict[bytes,
         elif verdict not in (None, "late", "stuck") and turned_ns and turned_ns > since_ns:
             found[problem_id][flow_id] = turned_ns
         else:
-            found[problem_id][flow_id] = max(last_ns or 0, since_ns)
+            found[problem_id][flow_id] = last_ns if last_ns and last_ns > since_ns else now_ns
     return found
 
 

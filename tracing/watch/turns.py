@@ -200,6 +200,8 @@ def _told(problem: Problem, finding: Finding) -> Problem:
         evidence["good_looks"] = finding.good_looks
     if finding.causes_system:
         evidence["causes_system"] = finding.causes_system
+    if finding.follows:
+        evidence["follows"] = finding.follows.hex()
     # A window that moves on moves no beginning.
     stays = not finding.flows and problem.state != "forming"
     return replace(

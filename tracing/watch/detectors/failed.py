@@ -11,6 +11,7 @@ from typing import LiteralString, NamedTuple
 import psycopg
 
 from tracing.watch.detectors import bad_ends
+from tracing.watch.detectors.folding import fold
 from tracing.watch.finding import NEEDS_A_PERSON, WARNING, Affected, Finding
 from tracing.watch.titles import counted, moment, short
 
@@ -20,12 +21,15 @@ DAY_NS = 24 * HOUR_NS
 
 MOST_ROWS = 20_000
 MOST_FINDINGS = 200
-# A retry within the minute is no matter for a person.
+# A retry within the minute is no matter for a person. An engine that ends a run badly has done with its retries.
 SETTLES_NS = MINUTE_NS
 # Spans end from the inside out: a failure within so long of its caller's is the same story.
 CHAIN_NS = 10 * SECOND_NS
+WORKFLOW = 2
 # One request that fails is nobody's flow: so many within an hour are a problem.
 REQUESTS_AN_HOUR = 3
+# A type whose flows have so many times as many chapters holds the other: its flows come again anyway.
+BROADER = 2
 
 # Of the newest failures each flow's and each request's last. Who called what failed fails a moment later: the first of
 # them is shown. And what was heard of it since; the root's row of a trace may lie on the day before.
@@ -46,7 +50,7 @@ SELECT l.scope_id, l.kind, l.fingerprint, l.at_ns, l.last_ns, l.told_ns, l.trace
     (SELECT max(c.last_ns) FROM chapter c WHERE c.flow_id = f.flow_id AND c.trace_id = l.trace_id AND l.trace_id <> ''),
     (SELECT max(r.root_status) FROM request r
      WHERE r.trace_id = l.trace_id AND l.trace_id <> '' AND r.day BETWEEN l.day - 1 AND l.day),
-    CASE WHEN e.verdict = 'ended' THEN e.evidence ->> 'end' END, e.step,
+    CASE WHEN e.verdict = 'ended' THEN e.evidence ->> 'end' END, e.step, coalesce(f.chapters, 0),
     (SELECT count(*) FROM recent)
 FROM last l LEFT JOIN flow f ON l.kind > 0 AND f.flow_id = l.scope_id
 LEFT JOIN expectation e ON l.kind > 0 AND e.flow_id = l.scope_id
@@ -76,6 +80,7 @@ class Failure(NamedTuple):
     root_status: int | None  # of the failing trace
     end: str | None  # of a flow that ended: good, bad, closed by a person, learned
     state: str | None  # in which the judge saw it
+    chapters: int = 0  # of the flow: a customer has more of them than an order
 
 
 def find(connection: psycopg.Connection, now_ns: int) -> list[Finding]:
@@ -89,16 +94,30 @@ def find(connection: psycopg.Connection, now_ns: int) -> list[Finding]:
 
 
 def findings(failures: Sequence[Failure], now_ns: int) -> list[Finding]:
-    """Grouped by error, type and environment, most flows first."""
+    """Grouped by error, type and environment, most flows first; what tells the same of other flows follows."""
     flows: dict[tuple[bytes, str, str], list[Failure]] = defaultdict(list)
     # What failed with a flow is that flow's matter, also after it recovered.
     with_flow = {one.trace_id for one in failures if one.kind and not ended_before(one)}
+    failures = undecided(failures)
     for one in failures:
-        if one.kind and now_ns - one.received_ns >= SETTLES_NS and is_failed(one):
+        if one.kind and is_settled(one, now_ns) and is_failed(one):
             flows[one.fingerprint, one.type, one.flow_environment].append(one)
     found = [_finding(same) for same in flows.values()]
+    together = sorted(
+        (
+            (finding, {one.trace_id for one in same}, _breadth(same))
+            for finding, same in zip(found, flows.values(), strict=True)
+        ),
+        key=lambda told: (-told[0].severity, told[2], told[0].type),
+    )
+    fold([(finding, traces) for finding, traces, _ in together])
     found += _requests((one for one in failures if not one.kind and one.trace_id not in with_flow), now_ns)
     return sorted(found, key=lambda finding: (-len(finding.flows), finding.since_ns, finding.identity))
+
+
+def is_settled(one: Failure, now_ns: int) -> bool:
+    """Whether nothing is to be waited for that may follow at once and mend it."""
+    return (one.kind == WORKFLOW and one.end == "bad") or now_ns - one.received_ns >= SETTLES_NS
 
 
 def is_failed(one: Failure) -> bool:
@@ -119,6 +138,34 @@ def ended_as_failed(one: Failure) -> bool:
 def ended_before(one: Failure) -> bool:
     """A flow that is over and was looked at afterwards: what fails then is a request like any other."""
     return one.end in ("good", "closed") and one.went_ns is not None and one.went_ns < one.at_ns
+
+
+def undecided(failures: Sequence[Failure]) -> list[Failure]:
+    """Without those of which a narrower flow, that the same error of the same trace tells, decides that they are well.
+
+    The order that failed with its customer: what became of the order decides, for the customer comes again anyway.
+    """
+    beside: dict[tuple[bytes, bytes], list[Failure]] = defaultdict(list)
+    types: dict[str, list[Failure]] = defaultdict(list)
+    for one in failures:
+        types[one.type].append(one)
+        if one.kind and one.trace_id:
+            beside[one.trace_id, one.fingerprint].append(one)
+    breadths = {type: _breadth(many) for type, many in types.items()}
+    return [
+        one
+        for one in failures
+        if not one.kind
+        or all(
+            is_failed(other) or BROADER * breadths[other.type] >= breadths[one.type]
+            for other in beside[one.trace_id, one.fingerprint]
+        )
+    ]
+
+
+def _breadth(many: Sequence[Failure]) -> float:
+    """Chapters of a flow, on average."""
+    return sum(one.chapters for one in many) / len(many)
 
 
 def _requests(failures: Iterable[Failure], now_ns: int) -> list[Finding]:

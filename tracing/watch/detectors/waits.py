@@ -9,6 +9,7 @@ from typing import Any, LiteralString, NamedTuple
 
 import psycopg
 
+from tracing.watch.detectors.folding import fold
 from tracing.watch.finding import GREY, NEEDS_A_PERSON, WARNING, Affected, Finding
 from tracing.watch.titles import counted, lasting, moment, verb
 
@@ -20,9 +21,10 @@ _WAITS: LiteralString = """
 SELECT type, environment, retries, step, system, count(*), count(*) FILTER (WHERE verdict = 'stuck'),
     min(stuck_ns) FILTER (WHERE verdict = 'stuck'), bool_and(quiet), mode() WITHIN GROUP (ORDER BY reason),
     (array_agg(awaited_step))[1:%(flows)s], (array_agg(flow_id))[1:%(flows)s], (array_agg(kind))[1:%(flows)s],
-    (array_agg(late_ns))[1:%(flows)s], max(late_ns), min(since_ns)
+    (array_agg(late_ns))[1:%(flows)s], max(late_ns), min(since_ns), bool_and(stated)
 FROM (
     SELECT flow_id, kind, type, environment, verdict, stuck_ns, quiet, coalesce(reason, 'step') AS reason,
+        source IS NOT DISTINCT FROM 'stated' AS stated,
         coalesce(late_ns, verdict_since_ns, judged_ns, 0) AS late_ns, since_ns,
         reason IS NOT DISTINCT FROM 'retry' AS retries, coalesce(awaited_step, '') AS awaited_step,
         CASE WHEN reason = 'retry' THEN coalesce(evidence ->> 'operation', awaited_step, '') ELSE coalesce(step, '') END AS step,
@@ -55,6 +57,7 @@ class Wait(NamedTuple):
     lates: Sequence[int]
     last_ns: int
     since_ns: int | None
+    stated: bool
 
 
 def find(connection: psycopg.Connection, now_ns: int) -> list[Finding]:
@@ -64,6 +67,14 @@ def find(connection: psycopg.Connection, now_ns: int) -> list[Finding]:
         connection.execute(_EVIDENCE, (list(oldest),)).fetchall()
     )
     found = [_finding(Wait(*row), evidence.get(row[11][0]) or {}) for row in rows[:MOST_FINDINGS]]
+    # One promise made for an order and its delivery is one moment: the more flows, the more it is about them.
+    fold(
+        [
+            (finding, {one.since_ns for one in finding.flows})
+            for finding in found
+            if finding.evidence["stated"]
+        ]
+    )
     if len(rows) > MOST_FINDINGS:
         found[-1].evidence = {**found[-1].evidence, "cut": True}
     return found
@@ -78,6 +89,7 @@ def _finding(wait: Wait, oldest: Mapping[str, Any]) -> Finding:
         "awaited": {step: number for step, number in sorted(awaited.items()) if step},
         "stuck": wait.stuck,
         "reason": wait.reason,
+        "stated": wait.stated,
         "oldest": dict(oldest),
     }
     if wait.stuck_ns is not None:
@@ -102,14 +114,10 @@ def _finding(wait: Wait, oldest: Mapping[str, Any]) -> Finding:
 
 def _title(wait: Wait, awaited: str) -> str:
     flows = counted(wait.number, wait.type)
+    if wait.retries and wait.system:
+        return f"{wait.system} never tried {wait.step or 'it'} again for {flows}"
     if wait.retries:
-        what = f"of {wait.step} " if wait.step else ""
-        whom = f" from {wait.system}" if wait.system else ""
-        return (
-            f"{flows} {verb(wait.number, 'waits', 'wait')} for a retry {what}that never came{whom}".replace(
-                "  ", " "
-            )
-        )
+        return f"{wait.step or 'What failed'} was never tried again for {flows}"
     if wait.reason == "heartbeat":
         return f"{flows} missed {verb(wait.number, 'its', 'their')} beat" + (
             f" from {wait.system}" if wait.system else ""
