@@ -1,7 +1,7 @@
 """Which findings tell the same wrongness of another flow: the order, its payment and its customer fail in one trace (pure).
 
-A detector gives what each finding rests on (traces, moments). One that rests on hardly anything but what another rests on
-follows it, and is shown under it.
+A detector gives what each finding rests on (traces, moments). One that rests on hardly anything but what others rest on
+follows the one of them that it shares most with, and is shown under it.
 """
 
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ def fold(findings: Sequence[tuple[Finding, AbstractSet[object]]]) -> None:
     """Set `follows`. Who comes first leads; a finding follows one of another type in its environment, never a follower."""
     leads: list[tuple[Finding, AbstractSet[object]]] = []
     for finding, marks in findings:
-        found = next((lead for lead, theirs in leads if _tells(finding, marks, lead, theirs)), None)
-        if found is None:
-            leads.append((finding, marks))
+        others = [(lead, marks & theirs) for lead, theirs in leads if _may_lead(lead, finding)]
+        shared = set().union(*(common for _, common in others))
+        if shared and len(shared) >= SHARED * len(marks):
+            finding.follows = max(others, key=lambda other: len(other[1]))[0].identity
         else:
-            finding.follows = found.identity
+            leads.append((finding, marks))
 
 
-def _tells(finding: Finding, marks: AbstractSet[object], lead: Finding, theirs: AbstractSet[object]) -> bool:
-    other = finding.type != lead.type and finding.environment == lead.environment
-    return other and bool(marks) and len(marks & theirs) >= SHARED * len(marks)
+def _may_lead(lead: Finding, finding: Finding) -> bool:
+    return lead.type != finding.type and lead.environment == finding.environment

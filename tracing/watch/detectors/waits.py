@@ -67,14 +67,10 @@ def find(connection: psycopg.Connection, now_ns: int) -> list[Finding]:
         connection.execute(_EVIDENCE, (list(oldest),)).fetchall()
     )
     found = [_finding(Wait(*row), evidence.get(row[11][0]) or {}) for row in rows[:MOST_FINDINGS]]
-    # One promise made for an order and its delivery is one moment: the more flows, the more it is about them.
-    fold(
-        [
-            (finding, {one.since_ns for one in finding.flows})
-            for finding in found
-            if finding.evidence["stated"]
-        ]
-    )
+    # One promise made for an order and its mail is one moment: the entity is what people know.
+    stated = [finding for finding in found if finding.evidence["stated"]]
+    stated.sort(key=lambda finding: (-finding.count, finding.flows[0].kind))
+    fold([(finding, {one.since_ns for one in finding.flows}) for finding in stated])
     if len(rows) > MOST_FINDINGS:
         found[-1].evidence = {**found[-1].evidence, "cut": True}
     return found
