@@ -373,3 +373,18 @@ def test_when_a_flow_was_well_again(worker: psycopg.Connection) -> None:
     assert {key: ends[id_of(key)] for key in names} == {
         "judged": ago(50), "heard": ago(20), "blind": None, "late": ago(20), "request": NOW,
     }  # fmt: skip
+
+
+def test_what_was_resolved_long_ago_is_forgotten(worker: psycopg.Connection) -> None:
+    heard(worker, "wms", NOW)
+    reconcile(worker, answers(storm(flows=[Affected(id_of("1"), 1, ago(60))])), NOW)
+    reconcile(worker, answers(), NOW + SECOND)
+    reconcile(worker, answers(storm(system="shop"), kinds=("late",)), NOW)
+    (old,) = (row["problem_id"] for row in problems(worker) if row["state"] == "resolved")
+    watching.insert(worker, "tracing_note", problem_id=old, at_ns=NOW, text="known", name="Ann")
+    assert ledger.drop_old(worker, NOW) == 0
+    assert ledger.drop_old(worker, NOW + HOUR) == 1
+    assert [row["system"] for row in problems(worker)] == ["shop"]
+    for table in ("problem_flow", "tracing_note"):
+        assert rows(worker, f"SELECT count(*) FROM {table}") == [(0,)]
+    assert len(flips(worker)) == 1

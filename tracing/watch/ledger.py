@@ -56,6 +56,13 @@ SELECT p.problem_id, p.flow_id, p.since_ns, e.verdict, e.verdict_since_ns, f.las
 FROM problem_flow p LEFT JOIN expectation e USING (flow_id) LEFT JOIN flow f USING (flow_id)
 WHERE p.problem_id = ANY(%s) AND p.until_ns IS NULL
 """
+_OLD: LiteralString = "SELECT problem_id FROM problem WHERE state = 'resolved' AND resolved_ns < %s LIMIT %s"
+# The problem last: cut short, the rest is found again.
+_OF_A_PROBLEM: tuple[LiteralString, ...] = tuple(
+    f"DELETE FROM {table} WHERE problem_id = ANY(%s)"
+    for table in ("problem_flow", "flip", "message", "tracing_note", "problem")
+)
+CHUNK = 200
 
 Flows = dict[bytes, int]  # id -> since
 
@@ -137,3 +144,20 @@ def forget(connection: psycopg.Connection, problem: Problem) -> None:
     connection.execute(
         "DELETE FROM problem WHERE problem_id = %s AND state = 'forming'", (problem.problem_id,)
     )
+
+
+def drop_old(connection: psycopg.Connection, before_ns: int) -> int:
+    """Forget what was resolved before that time, with its flows, flips, notes and messages; returns how many problems.
+
+    In chunks, so that no lock is held long. `connection` is in autocommit.
+    """
+    dropped = 0
+    while True:
+        rows = connection.execute(_OLD, (before_ns, CHUNK)).fetchall()
+        ids = [row[0] for row in rows]
+        if not ids:
+            return dropped
+        with connection.transaction():
+            for statement in _OF_A_PROBLEM:
+                connection.execute(statement, (ids,))
+        dropped += len(ids)
