@@ -32,14 +32,12 @@ def test_flows_that_fail_the_same_way_are_one_finding(worker: psycopg.Connection
     flow(worker, "other", type="delivery")
     failure(worker, "other", ago(800))
     found = failed.find(worker, NOW)
-    assert [one.title for one in found] == [
-        "4 orders failed: carrier 503 (CarrierError) in wms",
-        "1 delivery failed: carrier 503 (CarrierError) in wms",
-    ]
+    assert [one.title for one in found] == ["4 orders failed: carrier 503 (CarrierError) in wms"]
     first = found[0]
-    assert (first.severity, first.since_ns, first.last_ns) == (3, ago(913), ago(910))
+    assert "With 1 delivery." in first.why
+    assert (first.severity, first.since_ns, first.last_ns) == (3, ago(913), ago(800))
     assert (first.step, first.system, first.fingerprint) == ("POST /labels", "wms", id_of("carrier 503"))
-    assert {one.flow_id for one in first.flows} == {id_of(str(at)) for at in range(4)}
+    assert {one.flow_id for one in first.flows} == {id_of(str(at)) for at in range(4)} | {id_of("other")}
 
 
 @pytest.mark.parametrize(
@@ -248,29 +246,12 @@ def failing(type: str, chapters: int, name: str, **values: Any) -> Failure:
     return request(name, ago(900), **(told | {"chapters": chapters} | values))
 
 
-def test_what_fails_with_the_order_is_shown_under_it() -> None:
-    all_three = [
-        failing(type, chapters, name, end="bad" if type == "payment" else None, state="failed")
-        for name in ("a", "b")
-        for type, chapters in (("customer", 40), ("payment", 1), ("order", 3))
-    ]
-    found = {one.type: one for one in failed.findings(all_three, NOW)}
-    assert {type: len(one.flows) for type, one in found.items()} == {"order": 2, "payment": 2, "customer": 2}
-    order = found["order"]
-    assert (order.follows, order.severity) == (b"", 3)
-    assert (found["payment"].follows, found["customer"].follows) == (order.identity, order.identity)
-    # Another customer's own trouble, of the same kind, is its own.
-    alone = [failing("customer", 40, name) for name in "cdefghijkl"]
-    assert {one.follows for one in failed.findings([*all_three, *alone], NOW) if one.type == "customer"} == {
-        b""
-    }
-
-
 def test_what_became_of_the_order_decides_for_its_customer() -> None:
     """The order was tried again and went well; the customer has not been heard since."""
     order = failing("order", 3, "a", went_ns=ago(100))
     customer = failing("customer", 40, "a")
     assert failed.findings([order, customer], NOW) == []
-    assert len(failed.findings([order._replace(went_ns=None), customer], NOW)) == 2
+    (found,) = failed.findings([order._replace(went_ns=None), customer], NOW)
+    assert len(found.flows) == 2
     # An order says nothing of a delivery, which has as many chapters.
     assert [one.type for one in failed.findings([order, failing("delivery", 4, "a")], NOW)] == ["delivery"]

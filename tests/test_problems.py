@@ -156,13 +156,12 @@ def test_waits_for_a_silent_service_are_its_effect(worker: psycopg.Connection, t
 
 
 def test_what_tells_the_same_is_shown_under_it(worker: psycopg.Connection) -> None:
-    order = storm(kind="failed", type="order", fingerprint=b"f")
-    customer = storm(kind="failed", type="customer", fingerprint=b"f", follows=order.identity)
+    order = storm(kind="late", type="order")
+    customer = storm(kind="late", type="customer", follows=order.identity)
     reconcile(worker, answers(customer, order), NOW)
     found = {row["type"]: row for row in problems(worker)}
     assert found["customer"]["cause_id"] == found["order"]["problem_id"]
     assert found["order"]["cause_id"] is None
-    heard(worker, "wms", NOW)
     customer.follows = b""
     reconcile(worker, answers(customer), NOW + SECOND)
     assert {row["cause_id"] for row in problems(worker)} == {None}
@@ -387,4 +386,16 @@ def test_what_was_resolved_long_ago_is_forgotten(worker: psycopg.Connection) -> 
     assert [row["system"] for row in problems(worker)] == ["shop"]
     for table in ("problem_flow", "tracing_note"):
         assert rows(worker, f"SELECT count(*) FROM {table}") == [(0,)]
+    assert len(flips(worker)) == 1
+
+
+def test_what_an_error_is_named_after_may_change(worker: psycopg.Connection) -> None:
+    payment, order = (
+        storm(kind="failed", type=type, step=type, fingerprint=b"f") for type in ("payment", "order")
+    )
+    reconcile(worker, answers(payment), NOW)
+    reconcile(worker, answers(order), NOW + SECOND)
+    assert [(row["type"], row["step"], row["state"]) for row in problems(worker)] == [
+        ("order", "order", "open")
+    ]
     assert len(flips(worker)) == 1

@@ -29,7 +29,8 @@ SELECT problem_id, flow_id, since_ns FROM problem_flow WHERE problem_id = ANY(%s
 """
 _WRITE: LiteralString = f"""
 INSERT INTO problem ({_COLUMNS}, checked_ns) VALUES ({", ".join(["%s"] * 26)})
-ON CONFLICT (problem_id) DO UPDATE SET kind = excluded.kind, title = excluded.title, why = excluded.why,
+ON CONFLICT (problem_id) DO UPDATE SET kind = excluded.kind, type = excluded.type,
+    step = excluded.step, system = excluded.system, title = excluded.title, why = excluded.why,
     severity = excluded.severity, state = excluded.state, flows = excluded.flows, all_flows = excluded.all_flows,
     first_ns = excluded.first_ns, last_ns = excluded.last_ns, opened_ns = excluded.opened_ns,
     resolved_ns = excluded.resolved_ns, bad = excluded.bad, good = excluded.good, good_ns = excluded.good_ns,

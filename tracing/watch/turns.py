@@ -207,6 +207,10 @@ def _told(problem: Problem, finding: Finding) -> Problem:
     return replace(
         problem,
         kind=finding.kind,
+        # Of an error these may change without its being another.
+        type=finding.type,
+        step=finding.step,
+        system=finding.system,
         title=finding.title,
         why=f"{finding.why} {COMES_AND_GOES}".strip() if problem.flaps else finding.why,
         severity=finding.severity,

@@ -1,6 +1,6 @@
-"""Which findings tell the same wrongness of another flow: the order, its payment and its customer fail in one trace (pure).
+"""Which findings tell the same wrongness of another flow: one promise of an order and its mail, that was not kept (pure).
 
-A detector gives what each finding rests on (traces, moments). One that rests on hardly anything but what others rest on
+A detector gives what each finding rests on (moments, traces). One that rests on hardly anything but what others rest on
 follows the one of them that it shares most with, and is shown under it.
 """
 
