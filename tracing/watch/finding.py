@@ -72,7 +72,8 @@ class Finding:
         """
         kind = "wait" if self.kind in ("late", "stuck") else self.kind
         where = (
-            ("", "", "")
+            # Requests that fail alone are another matter than flows that do.
+            ("trace" if self.type == "trace" else "", "", "")
             if self.kind == "failed" and self.fingerprint
             else (self.type, self.step, self.system)
         )

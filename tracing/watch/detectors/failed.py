@@ -182,8 +182,12 @@ def _finding(same: Sequence[Failure]) -> Finding:
     first, last = same[0], same[-1]
     types = Counter(one.type for one in same)
     ends = Counter(one.type for one in same if one.end == "bad")
-    # Named after the flows that end by it, else after the most: the order, not its customer.
-    type = max(sorted(types), key=lambda one: (ends[one], types[one]))
+    # Named after the flows that end by it, of these the ones that are more than one trace: the order, not its payment;
+    # else after the ones that hold the least: the order, not its customer.
+    breadths = {one: _breadth([each for each in same if each.type == one]) for one in types}
+    type = max(
+        sorted(types), key=lambda one: (ends[one], breadths[one] if ends[one] else -breadths[one], types[one])
+    )
     noun = type if first.kind else "request"
     services = sorted({one.service for one in same})
     operations = sorted({one.operation for one in same})
