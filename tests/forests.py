@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from timeline.layout.forest import CHAPTER, EVENT, GROUP, LOG, SPAN, Chapter, Forest, log_id
+from timeline.layout.forest import ASIDE, CHAPTER, EVENT, GROUP, LOG, SPAN, Chapter, Forest, log_id
 from timeline.layout.growing import grow
 from timeline.layout.hints import Hint
 from timeline.layout.plan import Plan
@@ -124,7 +124,7 @@ def label(forest: Forest, node: int) -> str:
         return f"#{int.from_bytes(log_id(forest.tables.logs[row]), 'big')}"
     if kind == GROUP:
         return "{" + label(forest, forest.groups[row].members[0]) + "}"
-    return f">{forest.move(node).state}"
+    return f"?{forest.asides[row].id}" if kind == ASIDE else f">{forest.move(node).state}"
 
 
 def node(forest: Forest, name: str) -> int:

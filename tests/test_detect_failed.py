@@ -32,14 +32,12 @@ def test_flows_that_fail_the_same_way_are_one_finding(worker: psycopg.Connection
     flow(worker, "other", type="delivery")
     failure(worker, "other", ago(800))
     found = failed.find(worker, NOW)
-    assert [one.title for one in found] == [
-        "4 orders failed: carrier 503 (CarrierError) in wms",
-        "1 delivery failed: carrier 503 (CarrierError) in wms",
-    ]
+    assert [one.title for one in found] == ["4 orders failed: carrier 503 (CarrierError) in wms"]
     first = found[0]
-    assert (first.severity, first.since_ns, first.last_ns) == (3, ago(913), ago(910))
+    assert "With 1 delivery." in first.why
+    assert (first.severity, first.since_ns, first.last_ns) == (3, ago(913), ago(800))
     assert (first.step, first.system, first.fingerprint) == ("POST /labels", "wms", id_of("carrier 503"))
-    assert {one.flow_id for one in first.flows} == {id_of(str(at)) for at in range(4)}
+    assert {one.flow_id for one in first.flows} == {id_of(str(at)) for at in range(4)} | {id_of("other")}
 
 
 @pytest.mark.parametrize(
@@ -91,6 +89,19 @@ def test_the_first_minute_is_left_to_a_retry(worker: psycopg.Connection) -> None
     assert len(failed.find(worker, NOW + 2 * MINUTE)) == 1
     # Nothing new for a day.
     assert failed.find(worker, NOW + 24 * HOUR) == []
+
+
+@pytest.mark.parametrize(("kind", "verdict", "found"), [(2, "ended", 1), (2, "moving", 0), (1, "ended", 0)])
+def test_a_run_that_its_engine_ended_badly_is_not_left_to_a_retry(
+    worker: psycopg.Connection, kind: int, verdict: str, found: int
+) -> None:
+    flow(worker, "1", kind=kind)
+    failure(worker, "1", ago(9), kind=kind, received_ns=ago(8))
+    insert(
+        worker, "expectation", flow_id=id_of("1"), kind=kind, type="order", environment="production", verdict=verdict,
+        evidence={"end": "bad"},
+    )  # fmt: skip
+    assert len(failed.find(worker, NOW)) == found
 
 
 def test_only_the_last_failure_of_a_flow_is_its_word(worker: psycopg.Connection) -> None:

@@ -33,6 +33,15 @@ def begun(worker: psycopg.Connection, at_ns: int, environment: str = "production
     )
 
 
+@pytest.fixture(autouse=True)
+def heard(worker: psycopg.Connection) -> None:
+    """Others send all the time."""
+    worker.execute(
+        "INSERT INTO arrival (service, environment, minute, records, delays) VALUES ('shop', 'production', %s, 1, '{}')",
+        ((BASE_NS + 100 * HOUR) // (60 * S),),
+    )
+
+
 def rhythm(worker: psycopg.Connection) -> None:
     worker.execute(
         "INSERT INTO learned (type, environment, step, source, passed, waiting, is_end, facts, learned_ns)"
@@ -76,4 +85,7 @@ def test_what_never_began_or_we_could_not_see_is_nobodys_fault(worker: psycopg.C
     assert series.find(worker, BASE_NS) == []
     begun(worker, BASE_NS)
     worker.execute("INSERT INTO blind VALUES (%s, %s)", (BASE_NS + HOUR, BASE_NS + HOUR + 60 * S))
+    assert series.find(worker, BASE_NS + 3 * HOUR) == []
+    worker.execute("DELETE FROM blind")
+    worker.execute("UPDATE arrival SET minute = %s", (BASE_NS // (60 * S),))
     assert series.find(worker, BASE_NS + 3 * HOUR) == []

@@ -41,7 +41,7 @@ def test_lanes_show_the_states_of_the_window() -> None:
         Band("sent", 1_500, None, 7),
         Band("never", 2_500, None, 2),
     ]
-    (lane,) = draw_lanes(AXIS, [Lane("shop", bands)], {"shop": "s1"})
+    (lane,) = draw_lanes(AXIS, [Lane("shop", bands)], {"shop": "s1"}, 2_500)
     assert [(band.state, band.tone) for band in lane.bands] == [("paid", 1), ("sent", 1)]
     assert (lane.state, lane.hue) == ("never", "s1")
     assert number(lane.bands[-1].left) + number(lane.bands[-1].width) == pytest.approx(100, abs=0.3)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from tests.builders import BASE_NS
@@ -76,9 +77,9 @@ def test_what_is_armed_is_what_was_tried(client: Client, orders: Store) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"step": "pade"}, "No flow was ever at `pade`; did you mean `paid`?"),
-        ({"awaited_step": "shipped"}, "`shipped` never came right after `paid`"),
-        ({"awaited_system": "wmss"}, "did you mean `wms`?"),
+        ({"step": "pade"}, "No flow was ever at pade; did you mean paid?"),
+        ({"awaited_step": "shipped"}, "shipped never came right after paid"),
+        ({"awaited_system": "wmss"}, "did you mean wms?"),
     ],
 )
 def test_a_rule_that_cannot_match_says_so_and_may_be_armed(
@@ -100,7 +101,7 @@ def test_a_type_never_seen_may_be_expected(client: Client, clean_store: None) ->
         "within_s": "1d 2h",
     }
     page = words(client.post("/types/nightly-sync/expectations/new", form))
-    assert "No flow of type `nightly-sync` was seen yet" in page
+    assert "No flow of type nightly-sync was seen yet" in page
 
 
 @pytest.mark.parametrize(
@@ -156,6 +157,29 @@ def test_a_rule_is_changed_switched_off_and_deleted(client: Client, orders: Stor
     assert not rule.enabled and "○ off" in words(client.get(LIST))
     assert client.post(f"{LIST}/{rule.pk}/delete").status_code == 302
     assert "Nobody has said what to expect" in words(client.get(LIST))
+
+
+def test_who_a_rule_holds_for_is_looked_at_in_time(client: Client, orders: Store) -> None:
+    later = now_ns() + 10**15
+    since = now_ns() - 90 * MINUTE
+
+    def looked_at() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM expectation WHERE looks_ns < %s", [later])
+            (count,) = cursor.fetchone()
+            cursor.execute(
+                "UPDATE expectation SET step = 'paid', verdict = 'moving', since_ns = %s, looks_ns = %s",
+                [since, later],
+            )
+        return int(count)
+
+    looked_at()
+    client.post(NEW, RULE | {"do": "arm", "tried": tried(client, RULE)})
+    assert looked_at() == ORDERS
+    rule = ExpectationRule.objects.get()
+    for action in ("switch", "delete"):
+        client.post(f"{LIST}/{rule.pk}/{action}")
+        assert looked_at() == ORDERS
 
 
 @pytest.mark.parametrize("action", ["switch", "delete"])

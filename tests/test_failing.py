@@ -55,13 +55,17 @@ def test_numbers_and_names_do_not_tell_failures_apart(one: str, other: str) -> N
     "other",
     [
         ("shop", "reserve", "E", "carrier 503"),
-        ("wms", "release", "E", "carrier 503"),
         ("wms", "reserve", "F", "carrier 503"),
         ("wms", "reserve", "E", "carrier 504"),
     ],
 )
 def test_what_tells_failures_apart(other: tuple[str, str, str, str]) -> None:
     assert failing.fingerprint("wms", "reserve", "E", "carrier 503") != failing.fingerprint(*other)
+
+
+def test_an_operation_tells_apart_what_says_nothing_else() -> None:
+    assert failing.fingerprint("wms", "a", "", "") != failing.fingerprint("wms", "b", "", "")
+    assert failing.fingerprint("wms", "a", "E", "") == failing.fingerprint("wms", "b", "E", "")
 
 
 def test_words_survive() -> None:

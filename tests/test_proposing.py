@@ -81,7 +81,7 @@ def test_the_usual_words_end_a_flow_without_anybody_asking() -> None:
 
 def test_few_samples_close_no_list_of_moves() -> None:
     proposal = propose([seen("a", 0, ("b", 1.0), passed=12)], {}, {})
-    assert proposal.transitions == [] and "a was left 12 times" in proposal.reasons["transitions"]
+    assert proposal.transitions == [] and "`a` was left 12 times" in proposal.reasons["transitions"]
 
 
 @pytest.mark.parametrize(

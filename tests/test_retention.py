@@ -293,3 +293,39 @@ def test_what_was_told_of_a_request_goes_with_its_day(
     retention.drop_old(worker, 14, 50_000)
     flow_id = tables.one(conninfo, "SELECT flow_id FROM flow")
     assert tables.ask(conninfo, "SELECT scope_id FROM told_exception") == [(flow_id,)]
+
+
+def test_what_the_watcher_noted_goes_when_its_time_is_past(worker: psycopg.Connection) -> None:
+    """Failures of requests and when we were there with the records, a problem that is over with the flows."""
+    now = now_ns()
+    for days, state in ((500, "resolved"), (300, "resolved"), (500, "open")):
+        name = f"{days}{state}"[:12].encode()
+        at_ns = now - days * DAY_NS
+        worker.execute(
+            "INSERT INTO problem (problem_id, identity, kind, type, environment, step, system, title, why, severity, state,"
+            " flows, all_flows, first_ns, last_ns, opened_ns, evidence, checked_ns)"
+            " VALUES (%s, %s, 'stuck', 'order', '', '', '', '', '', 3, %s, 1, 1, %s, %s, %s, '{}', %s)",
+            (name, name, state, at_ns, at_ns, at_ns, at_ns),
+        )
+        worker.execute("INSERT INTO problem_flow VALUES (%s, %s, 1, %s, NULL)", (name, b"f" * 16, at_ns))
+        worker.execute(
+            "INSERT INTO flip (flip_id, problem_id, at_ns, judged_ns, after, sentence) VALUES (%s, %s, %s, %s, 'open', '')",
+            (name, name, at_ns, at_ns),
+        )
+    for days in (20, 1):
+        at_ns = now - days * DAY_NS
+        worker.execute("INSERT INTO awake VALUES (%s, %s, %s)", (b"%d" % days, at_ns, at_ns))
+        worker.execute("INSERT INTO blind VALUES (%s, %s)", (at_ns, at_ns))
+        worker.execute(
+            "INSERT INTO failure (scope_id, kind, fingerprint, at_ns, trace_id, record_id, environment, service, operation,"
+            " error_type, message, day, received_ns, xid) VALUES (%s, 0, '', 1, '', '', '', '', '', '', '', 1, %s, '1')",
+            (b"%d" % days, at_ns),
+        )
+    retention.drop_old(worker, 14, 400)
+    names = "SELECT convert_from(problem_id, 'UTF8') FROM {} ORDER BY 1"
+    for table in ("problem", "problem_flow", "flip"):
+        assert worker.execute(names.format(table).encode()).fetchall() == [("300resolved",), ("500open",)], (
+            table
+        )
+    for table in ("awake", "blind", "failure"):
+        assert worker.execute(f"SELECT count(*) FROM {table}".encode()).fetchone() == (1,), table

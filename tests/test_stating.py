@@ -33,6 +33,14 @@ def said(**attributes: Any) -> list[Saying]:
         ({"http.response.header.retry-after": ["120"]}, "retry", END + 120 * S),
         ({"http.response.header.retry-after": "Wed, 18 Nov 2026 13:00:00 GMT"}, "retry", 1_795_006_800 * S),
         ({"celery.retry.reason": "Retry in 180s: OSError('away')"}, "retry", END + 180 * S),
+        ({"celery.retry.reason": "Retry in 0s: OSError('away')"}, "retry", END + 1),
+        ({"celery.retry.reason": "Retry in 5e-05s: OSError('away')"}, "retry", END + 50_000),
+        (
+            {"celery.retry.reason": "Retry at 2026-11-18 14:00:00.500000+01:00: OSError('away')"},
+            "retry",
+            1_795_006_800 * S + 500 * MS,
+        ),
+        ({"celery.retry.reason": "Retry at 2026-11-18 13:00:00"}, "retry", 1_795_006_800 * S),
     ],
 )
 def test_a_span_says_by_when(attributes: dict[str, Any], what: str, by_ns: int) -> None:
@@ -52,6 +60,9 @@ def test_a_span_says_by_when(attributes: dict[str, Any], what: str, by_ns: int) 
         {"http.response.header.retry-after": "whenever"},
         {"flow__next_attempt_at": "2020-01-01T00:00:00Z"},  # past when it was said
         {"flow__next_attempt_at": "2026-11-18T13:00:00Z", "flow__attempt": 5, "flow__attempt__max": 5},
+        {"celery.retry.reason": f"Retry in {'9' * 400}s"},
+        {"celery.retry.reason": "Retry at noon"},
+        {"celery.retry.reason": True},
     ],
 )
 def test_what_says_nothing(attributes: dict[str, Any]) -> None:
@@ -63,6 +74,20 @@ def test_the_expected_step_and_the_tries_are_kept() -> None:
     assert (step.step, step.said_ns) == ("shipment.created", END)
     (again,) = said(flow__next_attempt_at="2026-11-18T13:00:00Z", flow__attempt=3, flow__attempt__max="5")
     assert (again.operation, again.attempt, again.most) == ("charge card", 3, 5)
+
+
+def test_a_try_of_celery_says_when_the_next_one_is() -> None:
+    """Its `eta` is when it was due itself; of the first try there is neither that nor a count of retries."""
+    reason = "Retry in 8s: OSError('away')"
+    first, third = (
+        {"celery.retry.reason": reason},
+        {"celery.eta": "2026-11-17T09:00:00+00:00", "celery.retries": 2},
+    )
+    (again,) = said(**first)
+    assert (again.by_ns, again.operation, again.attempt) == (END + 8 * S, "charge card", 1)
+    assert said(**third) == []  # it went well
+    (again,) = said(**first, **third)
+    assert (again.by_ns, again.attempt) == (END + 8 * S, 3)
 
 
 def test_events_and_status_promise_too() -> None:

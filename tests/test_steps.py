@@ -3,7 +3,7 @@
 import pytest
 
 from timeline.queries.types import LearnedStep, Standing
-from timeline.steps import alarms_words, learning_words, percent, rhythm_words, step_lines, strip
+from timeline.steps import about, alarms_words, learning_words, percent, rhythm_words, step_lines, strip
 
 MINUTE = 60_000_000_000
 
@@ -51,7 +51,10 @@ def test_the_strip_is_the_main_line() -> None:
     ]
     columns = strip(step_lines(told, [], None))
     assert [column.line.name for column in columns] == ["a", "b"]
-    assert columns[0].points == "0,2.0 100,11.0 100,29.0 0,38.0"
+    assert columns[0].points == "0,2.0 64,2.0 100,11.0 100,29.0 64,38.0 0,38.0"
+    assert columns[1].points == "0,11.0 64,11.0 64,29.0 0,29.0"
+    ends = strip(step_lines([learned("done", 0, share=1.0), learned("b", 1, share=0.5)], [], None))
+    assert ends[0].points == "0,2.0 64,2.0 64,38.0 0,38.0"
     many = [learned(str(n), n, share=0.2 + n / 100) for n in range(20)]
     assert [column.line.name for column in strip(step_lines(many, [], None))] == [
         str(n) for n in range(8, 20)
@@ -127,6 +130,21 @@ def test_a_rhythm_in_words() -> None:
 )
 def test_alarms_in_words(told: dict[str, int], words: str) -> None:
     assert alarms_words(told) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.25, "250 ms"),
+        (42, "42 s"),
+        (215, "3 m 35 s"),
+        (1_697, "28 m"),
+        (8_280, "2 h 18 m"),
+        (43_320, "12 h"),
+    ],
+)
+def test_lengths_are_told_as_exactly_as_they_are_known(seconds: float, words: str) -> None:
+    assert about(round(seconds * 1_000_000_000)) == words
 
 
 @pytest.mark.parametrize(

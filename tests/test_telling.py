@@ -138,6 +138,9 @@ def test_acknowledged_only_worse_and_the_end(watch: Watch) -> None:
     step(watch, 12 * HOUR)
     assert len(watch.messages()) == 1
     watch.change(kind="stuck")
+    watch.tell(1)
+    watch.tell(1)
+    assert watch.messages() == [("opened", "sent"), ("worse", "waiting")]
     step(watch, 1)
     watch.flip("acknowledged", "resolved")
     step(watch, 1)

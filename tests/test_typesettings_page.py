@@ -3,10 +3,12 @@
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from tests.test_pages_html import parsed
 from tests.typed import fill_types
+from tracing.clock import now_ns
 from tracing.people import TypeSettings
 from tracing.storing import Store
 
@@ -90,8 +92,8 @@ def test_a_word_no_flow_has_said_is_told_and_may_be_kept(client: Client, orders:
     answer = client.post(PAGE, form)
     page = answer.content.decode()
     assert answer.status_code == 200 and TypeSettings.objects.count() == 0
-    assert "No flow has said `shiped`; did you mean `shipped`?" in page
-    assert "did you mean `shop`?" in page
+    assert 'No flow has said <code class="attr">shiped</code>; did you mean' in page
+    assert 'did you mean <code class="attr">shop</code>?' in page
     assert client.post(PAGE, form | {"do": "keep"}).status_code == 302
     assert TypeSettings.objects.get().good_ends == ["shiped"]
 
@@ -137,6 +139,26 @@ def test_a_question_is_asked_once_and_its_answer_may_be_taken_back(client: Clien
 def test_an_answer_becomes_an_end_of_the_proposal(client: Client, orders: Store) -> None:
     TypeSettings.objects.create(type="order", answers={"ready": True})
     assert values(client, f"{PAGE}?take=1")["good_ends"] == "ready, shipped"
+
+
+def test_who_stands_at_another_end_is_looked_at_now(client: Client, orders: Store) -> None:
+    later = now_ns() + 10**15
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE expectation SET step = 'ready', verdict = 'moving', looks_ns = %s", [later])
+        cursor.execute(
+            "UPDATE expectation SET step = 'paid' WHERE flow_id = (SELECT min(flow_id::text)::bytea FROM flow)"
+        )
+    client.post(PAGE, {"do": "answer", "step": "ready", "answer": "yes"})
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT step, count(*) FROM expectation WHERE looks_ns < %s GROUP BY 1", [later])
+        assert cursor.fetchall() == [("ready", 119)]
+    # What ends nothing else than before wakes nobody.
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE expectation SET looks_ns = %s", [later])
+    client.post(PAGE, {"phases": "created", "do": "keep"})
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM expectation WHERE looks_ns < %s", [later])
+        assert cursor.fetchone() == (0,)
 
 
 def test_a_type_that_was_never_seen_can_be_told_beforehand(client: Client, clean_store: None) -> None:

@@ -179,6 +179,22 @@ def test_a_try_that_came_keeps_the_promise_and_a_new_promise_replaces_the_old() 
     assert judge(flow, lore(), T0 + 150 * S).expectation.source == "learned"  # type: ignore[union-attr]
 
 
+def test_a_try_has_the_time_that_tries_take_because_it_is_told_when_it_ends() -> None:
+    told = stated("retry", 60, 100, operation="charge")._replace(attempt=2, most=5, lasts_ns=30 * S)
+    flow = course(("paid", "shop", 60), stated=[told])
+    verdicts = [judge(flow, lore(), T0 + at * S + DELAY_NS).verdict for at in (99, 100, 130, 132)]
+    assert verdicts == ["moving", "due", "due", "stuck"]
+    assert judge(flow, lore(), T0 + 132 * S + DELAY_NS).evidence["attempt"] == 3
+
+
+@pytest.mark.parametrize(("later_s", "verdict"), [(61, "stuck"), (100, "moving"), (101, "moving")])
+def test_what_a_task_handed_on_before_its_next_try_was_due_is_no_try(later_s: int, verdict: str) -> None:
+    """Milestones of the whole membership: a task begun by this one starts after it, and is none of its tries."""
+    told = stated("retry", 60, 100, operation="charge")
+    flow = course(("paid", "shop", 60), stated=[told], later_ns=T0 + later_s * S)
+    assert judge(flow, lore(), T0 + 110 * S + DELAY_NS).verdict == verdict
+
+
 def rule(within_s: int, grace_s: int = 0, **more: Any) -> Ruling:
     told: dict[str, Any] = {
         "step": "paid",

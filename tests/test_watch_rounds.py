@@ -220,7 +220,7 @@ def test_a_value_the_database_refuses_is_put_off_alone(
 
     def odd(one: Any, *rest: Any) -> Any:
         row = real(one, *rest)
-        return (*row[:-1], '{"not": "json') if one.read.course.key == "3" else row
+        return (*row[:-1], '{"not": "json') if one.course.key == "3" else row
 
     monkeypatch.setattr(rounds, "_row", odd)
     judge(worker, at, 90)
@@ -294,3 +294,32 @@ def test_rows_are_found_by_flow_where_many_are_due_at_once(worker: psycopg.Conne
     plan = worker.execute(f"EXPLAIN (GENERIC_PLAN) {question}".encode()).fetchall()
     told = "\n".join(row[0] for row in plan)
     assert "expectation_pkey" in told and "expectation_due" not in told
+
+
+def test_a_record_stored_while_a_stuck_flow_is_looked_at_again_counts(
+    store: Store, worker: psycopg.Connection, at: At, rule: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first of two records brings the look forward, the second comes while it is judged and changes no verdict."""
+    put(store, at, said("1", "paid", 0))
+    judge(worker, at, 200)
+    put(store, at, said("1", "paid", 1, WMS), seconds=201)
+    real = rounds._write
+
+    def meanwhile(*arguments: Any) -> None:
+        monkeypatch.setattr(rounds, "_write", real)
+        put(store, at, said("1", "shipped", 202, WMS), seconds=203)
+        real(*arguments)
+
+    monkeypatch.setattr(rounds, "_write", meanwhile)
+    judge(worker, at, 203)
+    judge(worker, at, 205)
+    assert verdict(worker, "1") == "moving"
+
+
+def test_a_flow_that_never_rests_is_judged(
+    store: Store, worker: psycopg.Connection, at: At, rule: None
+) -> None:
+    for number in range(40):
+        put(store, at, said("1", "paid", number / 5))
+    row = worker.execute("SELECT looks_ns FROM expectation").fetchone()
+    assert row and row[0] < BASE_NS + FIRST_LOOK_NS + S

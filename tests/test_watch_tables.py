@@ -104,12 +104,12 @@ def test_a_course_knows_states_words_and_beats(store: Store, worker: psycopg.Con
     job = flow_id("entity", "job", "j", "production")
     read = courses.read(worker, [job, ORDER, b"?" * 16])
     assert read.keys() == {job, ORDER}
-    assert read[job].course.beats == [BASE_NS + n * MINUTE for n in range(8)]
-    assert (read[job].course.source, read[job].course.steps) == (
+    assert read[job].beats == [BASE_NS + n * MINUTE for n in range(8)]
+    assert (read[job].source, read[job].steps) == (
         "milestone",
         (Step("tick", "shop", BASE_NS + 7 * MINUTE),),
     )
-    order = read[ORDER].course
+    order = read[ORDER]
     assert (order.source, order.steps, order.states) == (
         "state",
         (Step("paid", "shop", paid.end_ns),),
@@ -129,7 +129,7 @@ def test_the_life_of_an_order_is_no_rhythm(store: Store, worker: psycopg.Connect
             )
         )
     )
-    assert len(courses.read(worker, [ORDER])[ORDER].course.beats) == 1
+    assert len(courses.read(worker, [ORDER])[ORDER].beats) == 1
 
 
 @pytest.mark.parametrize(

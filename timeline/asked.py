@@ -66,6 +66,7 @@ class Asked:
     table: bool  # rows in columns instead of on an axis
     sort: str  # a column of the table, `-` before it for the other way; empty for the order of the story
     query: QueryDict
+    zone: tzinfo  # the reader's
 
     def address(self, path: str, drop: Iterable[str] = (), **change: str) -> str:
         """This view with some of its parameters changed; an empty value takes one away."""
@@ -173,6 +174,7 @@ def read_asked(query: QueryDict, zone: tzinfo) -> Asked:
         bool(told["view"]),
         _sort(told, query),
         query,
+        zone,
     )
 
 

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from timeline.layout.axis import Axis
 from timeline.layout.moves import Lane
 from timeline.layout.overview import Bin
+from timeline.moments import took
 
 LEAST = 0.35  # percent: a bar is never narrower, so that it can be seen
 TONES = 6
+LETTER = 1.15  # percent of the plot that a letter takes, where the plot is narrow
 STRIP = 20  # height of the overview's tallest bar
 
 
@@ -21,15 +23,20 @@ class LaneBand:
     width: str
     tone: int
     state: str
-    said: bool  # wide enough for its name
+    text: str  # what there is room for: the state, and how long it lasted
+    title: str
+    odd: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class DrawnLane:
     system: str
     hue: str
     state: str
     bands: list[LaneBand]
+    mark: str = ""  # how it differs from another system now: "! 3 h behind shop"
+    grave: bool = False  # what both say may not be said at once
+    lag: tuple[str, str] = ("", "")  # where that lasts: left edge and width
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +67,36 @@ def percent(value: float) -> str:
     return f"{value:.2f}%"
 
 
-def draw_lanes(axis: Axis, lanes: Iterable[Lane], hues: Mapping[str, str]) -> list[DrawnLane]:
-    return [
-        DrawnLane(lane.system, hues.get(lane.system, ""), lane.bands[-1].state, _bands(axis, lane))
-        for lane in lanes
-    ]
+def draw_lanes(
+    axis: Axis, lanes: Iterable[Lane], hues: Mapping[str, str], now_ns: int, *, is_over: bool = False
+) -> list[DrawnLane]:
+    """`is_over`: the flow has ended, so its last states last no longer."""
+    return [_lane(axis, lane, hues.get(lane.system, ""), now_ns, is_over) for lane in lanes]
 
 
-def _bands(axis: Axis, lane: Lane) -> list[LaneBand]:
+def _lane(axis: Axis, lane: Lane, hue: str, now_ns: int, is_over: bool) -> DrawnLane:
+    drawn = DrawnLane(lane.system, hue, lane.bands[-1].state, _bands(axis, lane, now_ns, is_over))
+    if lane.lag is None:
+        return drawn
+    drawn.grave = lane.lag.word == "conflict"
+    long = f"{took(now_ns - lane.lag.since_ns)} " if lane.lag.since_ns and not is_over else ""
+    if drawn.grave:
+        drawn.mark = f"◆ {lane.lag.other} says {lane.lag.said}"
+    else:
+        drawn.mark = f"! {_coarse(long)}behind {lane.lag.other}"
+    if lane.lag.since_ns < axis.end:
+        left = axis.at(lane.lag.since_ns)
+        drawn.lag = percent(left), percent(max(LEAST, 100.0 - left))
+    return drawn
+
+
+def _coarse(long: str) -> str:
+    """`3 h 12 m ` as `3 h `: a glance needs no more."""
+    parts = long.split()
+    return f"{' '.join(parts[:2])} " if parts else ""
+
+
+def _bands(axis: Axis, lane: Lane, now_ns: int, is_over: bool) -> list[LaneBand]:
     found = []
     for told in lane.bands:
         if told.start > axis.end or (told.end is not None and told.end <= axis.start):
@@ -75,7 +104,19 @@ def _bands(axis: Axis, lane: Lane) -> list[LaneBand]:
         left = axis.at(told.start)
         right = axis.at(told.end) if told.end is not None else 100.0
         width = max(LEAST, right - left - 0.2)
-        found.append(LaneBand(percent(left), percent(width), told.tone % TONES, told.state, width > 3))
+        lasts = told.end is None
+        end = now_ns if lasts else told.end
+        long = (
+            took(end - told.start)
+            if told.start and end and end > told.start and not (lasts and is_over)
+            else ""
+        )
+        whole = f"{told.state} {long}" if long else told.state
+        text = whole if width > len(whole) * LETTER else told.state if width > 3 else ""
+        title = whole + (" until now" if lasts and long else "") + (f", {told.odd}" if told.odd else "")
+        found.append(
+            LaneBand(percent(left), percent(width), told.tone % TONES, told.state, text, title, told.odd)
+        )
     return found
 
 

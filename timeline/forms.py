@@ -16,10 +16,12 @@ from timeline.question import Position, Question
 from timeline.search import MAX_QUERY, parse
 from timeline.summaries import KINDS
 from tracing.models import Rule
+from tracing.watch.standing import VERDICTS
 
 MINUTE_NS = 60_000_000_000
 LAST_MINUTE = 2**31 - 1
 STATUSES = ("ok", "error", "open")
+OPEN = "open"  # every verdict but ended
 
 
 class MomentField(forms.CharField):
@@ -80,6 +82,9 @@ class FlowFilter(forms.Form):
     service = forms.CharField(max_length=300, required=False)
     status = forms.ChoiceField(choices=_choices(*STATUSES), required=False)
     state = forms.CharField(max_length=200, required=False)
+    verdict = forms.ChoiceField(choices=_choices(OPEN, *VERDICTS), required=False)
+    grey = forms.ChoiceField(choices=_choices("no"), required=False)
+    waits = forms.CharField(max_length=300, required=False)
     to = MomentField(max_length=40, required=False)
     q = QueryField(max_length=MAX_QUERY, required=False)
     limit = forms.IntegerField(min_value=1, max_value=500, required=False)
@@ -114,6 +119,9 @@ def _question(asked: dict[str, Any]) -> Question:
         service=asked["service"],
         status=asked["status"],
         state=asked["state"],
+        verdict=asked["verdict"],
+        grey=asked["grey"],
+        waits=asked["waits"],
         from_minute=None if from_ns is None else _minute(from_ns),
         to_minute=None if to_ns is None else _minute(to_ns + MINUTE_NS - 1),
         words=sought.words,

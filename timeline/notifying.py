@@ -11,6 +11,7 @@ from django import forms
 from timeline import moments
 from timeline.forms import NamesField
 from tracing.durations import parse_duration, write_duration
+from tracing.lengths import SECOND_NS
 from tracing.people import Channel, Route
 from tracing.watch.channels import shown
 from tracing.watch.finding import KINDS, NEEDS_A_PERSON, WARNING
@@ -71,12 +72,12 @@ class SecondsField(forms.CharField):
         if text.rstrip("smh ") == "0":
             return 0
         length_ns = parse_duration(text)
-        if length_ns is None or length_ns < moments.SECOND_NS:
+        if length_ns is None or length_ns < SECOND_NS:
             raise forms.ValidationError("A length of time is written 30s, 5m, 4h or 1d.")
-        return length_ns // moments.SECOND_NS
+        return length_ns // SECOND_NS
 
     def prepare_value(self, value: Any) -> Any:
-        return write_duration(value * moments.SECOND_NS) if isinstance(value, int) else value
+        return write_duration(value * SECOND_NS) if isinstance(value, int) else value
 
 
 class RouteForm(forms.Form):
@@ -148,4 +149,4 @@ def pace(route: Route) -> str:
 
 
 def _seconds(seconds: int) -> str:
-    return moments.took(seconds * moments.SECOND_NS)
+    return moments.took(seconds * SECOND_NS)

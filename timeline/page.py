@@ -17,9 +17,12 @@ from timeline.layout.forest import CHAPTER
 from timeline.layout.ids import row_id
 from timeline.linking import add_links, beside
 from timeline.painting import Painter, distinct_hues
+from timeline.queries.people import read_said
 from timeline.queries.related import LINKS_SOUGHT, Neighbour, Neighbours, read_linked, read_neighbours
+from timeline.reader import name_of
 from timeline.reading import Reading
 from timeline.rowhtml import rows_html
+from timeline.sayforms import FORMS, form_of
 from timeline.sheet import origin, shared_axis, sheet
 from timeline.slow import mark_slow
 from timeline.summaries import FlowSummary
@@ -50,6 +53,7 @@ def context(request: HttpRequest, reading: Reading, others: Sequence[FlowSummary
         "neighbours": _neighbours(reading),
         "linked": _linked(reading, path),
         **_head(reading, path, zone, now),
+        **_words(request, reading, path, zone),
         **_ways(reading, path),
         "menus": menus(reading, path, hues),
         **sheet(reading, axis, path, zone, hues),
@@ -68,14 +72,20 @@ def _drawn(reading: Reading, painter: Painter, path: str, zone: tzinfo) -> dict[
 
 
 def _head(reading: Reading, path: str, zone: tzinfo, now: int) -> dict[str, Any]:
-    sign, word, css = sentences.mark_of(reading.flow, reading.first_error is not None)
-    answer, evidence = sentences.answer(reading.flow, reading.first_error, reading.root_ns, zone, now)
+    flow = reading.flow
+    told = sentences.answer(flow, reading.first_error, reading.root_ns, zone, now)
     return {
-        "sign": sign,
-        "word": word,
-        "status_css": css,
-        "answer": answer,
-        "evidence": evidence,
+        "mark": sentences.mark_of(flow, reading.first_error is not None, now),
+        # What is judged tells nothing of errors: both are said.
+        "status": sentences.status_mark(flow) if flow.judged and flow.status == "error" else None,
+        "title_word": " · ".join(
+            part
+            for part in (sentences.mark_of(flow, reading.first_error is not None).word, flow.standing)
+            if part
+        ),
+        "answer": told.first,
+        "known": told.known,
+        "evidence": told.evidence,
         "first_error_href": _error_href(reading, path),
         "doubts": notes(reading, path, sentences.doubts(reading.trust, reading.flow)),
         "remarks": notes(
@@ -86,6 +96,14 @@ def _head(reading: Reading, path: str, zone: tzinfo, now: int) -> dict[str, Any]
         "raw_clocks": reading.asked.fold.raw_clocks,
         "facts": _facts(reading, path),
     }
+
+
+def _words(request: HttpRequest, reading: Reading, path: str, zone: tzinfo) -> dict[str, Any]:
+    """What was said by hand, and the forms that say more; nobody judges a request, so it has notes alone."""
+    judged = reading.flow.kind != "request"
+    told = {f"{what}_form": form_of(what, zone, name_of(request)) for what in FORMS}
+    said = read_said(reading.flow) if judged else None
+    return {**told, "said": said, "say_href": reading.asked.address(path, ("cursor",))}
 
 
 def _ways(reading: Reading, path: str) -> dict[str, Any]:

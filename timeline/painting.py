@@ -8,19 +8,22 @@ from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from urllib.parse import quote
 
-from timeline import moments
+from timeline import moments, signs
 from timeline.bodies import first_line, further_lines
 from timeline.drawing import bar, percent, point
 from timeline.layout.axis import Axis
 from timeline.reading import Reading
 from timeline.rows import Row
 from timeline.templatetags.threadline import HUES, hue
+from tracing.lengths import SECOND_NS
 
 SHORT_LINE = 28  # characters that a name's column shows in any case
 DEEPEST = 12  # levels that are indented; deeper rows say their depth
 OPEN, SHUT = "▾", "▸"
 GROUPS = ("retries", "repeats")
-LASTING = ("span", "chapter", *GROUPS)
+VERDICT_TAGS = {"late": "warn", "stuck": "warn", "ended": "good", "moving": "good"}
+LASTING = ("span", "chapter", "ghost", *GROUPS)
+ASIDES = ("flip", "notification", "note", "ghost")
 
 
 @dataclass(slots=True)
@@ -55,6 +58,7 @@ class Drawn:
     note_at: str = ""
     note_dx: str = ""
     note_anchor: str = ""
+    usual: tuple[str, str] = ("", "")  # of a ghost: the stretch after what was usual
 
 
 @dataclass(slots=True)
@@ -104,7 +108,10 @@ class Painter:
 
     def _add_fold(self, drawn: Drawn) -> None:
         self._add_ways(drawn)
-        self._add_note(drawn)
+        if drawn.row.row in ASIDES:
+            self._add_aside(drawn)
+        else:
+            self._add_note(drawn)
 
     def _add_ways(self, drawn: Drawn) -> None:
         """The links that fold and unfold."""
@@ -135,6 +142,37 @@ class Painter:
         if drawn.beside:
             drawn.note_at, drawn.note_dx, drawn.note_anchor = self._note(row)
 
+    def _add_aside(self, drawn: Drawn) -> None:
+        """What was said stands in the plot, or after the name where the sheet is narrow."""
+        row = drawn.row
+        drawn.href = self._record_href(row) if row.record else ""
+        said = " ".join((row.text or "").replace("`", "").split())
+        drawn.when = f"{drawn.when}: {said}" if said else drawn.when
+        if said == row.name:
+            return
+        drawn.beside = drawn.note = said
+        if row.row != "ghost":
+            drawn.note_at, drawn.note_dx, drawn.note_anchor = self._note(row)
+            drawn.note_dx = "-11" if drawn.note_anchor else "9"
+            return
+        drawn.usual = self._overdue(row)
+        drawn.told = self._remaining(row)
+        # In its bar, before it where that is short.
+        left, right = self.axis.at(row.drawn), self.axis.at(row.drawn_end)
+        inside = right - left > 30 or left < 40
+        drawn.note_at, drawn.note_dx = percent(left), "8" if inside else "-8"
+        drawn.note_anchor = "" if inside else ' text-anchor="end"'
+
+    def _overdue(self, row: Row) -> tuple[str, str]:
+        if row.expected_ns is None or row.expected_ns >= row.drawn_end:
+            return "", ""
+        return bar(self.axis, row.expected_ns, row.drawn_end - row.expected_ns)
+
+    def _remaining(self, row: Row) -> str:
+        if row.expected_ns is None or row.expected_ns <= self.now_ns:
+            return "nothing yet"
+        return f"in {moments.took((row.expected_ns - self.now_ns) // SECOND_NS * SECOND_NS)}"
+
     def _line(self, row: Row) -> str:
         """The line of a log again where the plot has room for all of it, and how many lines follow."""
         text = row.text or ""
@@ -154,7 +192,8 @@ class Painter:
         return percent(left), "-6", ' text-anchor="end"'
 
     def _css(self, row: Row) -> str:
-        css = row.row
+        # `note` is a box elsewhere.
+        css = f"aside {row.row.replace('note', 'noted')}" if row.row in ("flip", "note") else row.row
         if row.id == self.reading.asked.record:
             css += " open"
         if row.dim:
@@ -233,6 +272,8 @@ def _label(row: Row) -> tuple[str, str]:
         return row.severity or "LOG", "err" if row.status == "error" else "warn" if warns else "log"
     if row.row == "transition":
         return "state", "st"
+    if row.row in ASIDES:
+        return _aside_label(row)
     if row.row == "retries":
         return f"↻ {row.count:,}", "err" if row.status == "error" else "re"
     if row.row == "repeats":
@@ -240,6 +281,18 @@ def _label(row: Row) -> tuple[str, str]:
     if row.row == "event":
         return ("exception", "err") if row.status == "error" else ("event", "log")
     return "", ""
+
+
+def _aside_label(row: Row) -> tuple[str, str]:
+    """A ghost has none: its name in italics between dashes says what it is."""
+    if row.row == "flip":
+        after = row.name.rpartition(" → ")[2]
+        return signs.VERDICT.get(after, "◇"), VERDICT_TAGS.get(after, "log")
+    if row.row == "notification":
+        return "✉", "err" if row.status == "error" else "log"
+    if row.row == "note":
+        return f"✎ {row.marks[0].removeprefix('by ') if row.marks else 'note'}", "st"
+    return "┄", "ghosted"
 
 
 def distinct_hues(services: Iterable[str]) -> dict[str, str]:

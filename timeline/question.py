@@ -30,6 +30,9 @@ class Question:
     service: str = ""
     status: str = ""
     state: str = ""
+    verdict: str = ""  # one of the judge's, or "open": all that has not ended
+    grey: str = ""  # "no" leaves out whose deadline is a guess that nobody is told of
+    waits: str = ""  # the step that is awaited
     from_minute: int | None = None
     to_minute: int | None = None
     words: tuple[str, ...] = ()

@@ -72,7 +72,7 @@ def _tags_after(drawn: Drawn) -> str:
     ]
     if row.usual_ns is not None:
         tags.append(tag("warn sole", "slow"))
-    tags += [_mark(drawn, mark) for mark in row.marks if row.row not in GROUPS]
+    tags += [_mark(drawn, mark) for mark in row.marks if row.row not in (*GROUPS, "note")]
     if row.hits and row.open is False:
         tags.append(tag("find", f"{row.hits:,} found"))
     note = drawn.at or drawn.note
@@ -104,6 +104,8 @@ def _shape(drawn: Drawn) -> str:
     failed = drawn.row.status == "error"
     if not drawn.width:
         return _point(drawn) + _beside(drawn)
+    if drawn.row.row == "ghost":
+        return _ghost(drawn)
     if drawn.row.row != "chapter":
         return _waiting(drawn) + _bar(drawn, failed) + _path(drawn) + _beside(drawn)
     shape = f'<rect class="chap" x="{drawn.left}" width="{drawn.width}" y="10" height="6" rx="3"/>'
@@ -123,9 +125,26 @@ _LEVELS = (
 )
 
 
+# What was said about the flow: a diamond, a letter, a sheet.
+_SAID = {
+    "flip": '<path class="ev flipped" d="M0 -6 L6 0 L0 6 L-6 0 Z"/>',
+    "notification": '<path class="ev ring" d="M-6 -4 H6 V4 H-6 Z M-6 -4 L0 1 L6 -4"/>',
+    "note": '<path class="ev noted" d="M-4.5 -5.5 H2 L4.5 -3 V5.5 H-4.5 Z"/>',
+}
+
+
+def _ghost(drawn: Drawn) -> str:
+    """Dashed until now; what lies beyond the usual is filled."""
+    left, width = drawn.usual
+    late = f'<rect class="late" x="{left}" width="{width}" y="5" height="16" rx="3"/>' if left else ""
+    bar = f'<rect class="ghostbar" x="{drawn.left}" width="{drawn.width}" y="5" height="16" rx="3"/>'
+    return late + bar + _beside(drawn)
+
+
 def _point(drawn: Drawn) -> str:
     row = drawn.row
     shape = next((shape for least, shape in _LEVELS if row.row == "log" and row.level >= least), "")
+    shape = _SAID.get(row.row, shape)
     if shape:
         return f'<svg x="{drawn.left}" y="13" overflow="visible">{shape}</svg>'
     failed = " failed" if row.status == "error" else ""

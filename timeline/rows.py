@@ -73,6 +73,7 @@ class Row:
     links: list["Tied"] = field(default_factory=list)  # where its span links lead
     hits: int = 0  # how many finds it stands for: itself, and what is folded away in it
     usual_ns: int | None = None  # how long its operation usually takes, where this one took far longer
+    expected_ns: int | None = None  # when what a ghost stands for was usual or promised
     self_ns: int | None = None  # how long it worked while nothing below it did; None where nobody asked
 
     def as_json(self) -> dict[str, Any]:

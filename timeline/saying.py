@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from timeline.bodies import first_line, readable, severity_word
-from timeline.layout.forest import CHAPTER, EVENT, GROUP, LOG, MOVE, ROW_WORDS, SPAN, Forest, Group
+from timeline.layout.forest import ASIDE, CHAPTER, EVENT, GROUP, LOG, MOVE, ROW_WORDS, SPAN, Forest, Group
 from timeline.layout.ids import row_id
+from timeline.layout.manner import oddity
 from timeline.layout.order import TOP
 from timeline.layout.plan import Plan
 from timeline.layout.sieve import PATH
@@ -242,9 +243,11 @@ def _transition_row(plan: Plan, story: Story, node: int, details: Details) -> Ro
     move = plan.forest.move(node)
     span = move.record_id if len(move.record_id) == 8 else b""
     trace = move.trace_id.hex()
+    odd = oddity(move.before, move.state, story.manner)
     return Row(
         "transition", "", None, 0, trace or None, span.hex() or None, move.system, move.state, move.time,
         text=f"{move.before} → {move.state}" if move.before is not None else None,
+        marks=[odd] if odd else [],
         href=f"/record/{trace}/{span.hex()}" if span else f"/record/log/{move.record_id.hex()}",
         record=f"s-{trace}-{span.hex()}" if span else f"l-{move.record_id.hex()}",
     )  # fmt: skip
@@ -268,6 +271,22 @@ def _group_row(plan: Plan, story: Story, node: int, details: Details) -> Row:
         row.text = _spread(forest, group)
     row.marks.append("declared" if group.declared else "inferred")
     row.why = group.why
+    return row
+
+
+def _aside_row(plan: Plan, story: Story, node: int, details: Details) -> Row:
+    told = plan.forest.asides[plan.forest.row_of(node)]
+    row = Row(
+        told.row, "", None, 0, None, None, told.service, told.name, told.start,
+        status=told.status,
+        attempt=told.attempt,
+        text=told.text or None,
+        marks=list(told.marks),
+        record=told.record,
+    )  # fmt: skip
+    if told.row == "ghost" and told.expected_ns is not None:
+        row.expected_ns = told.expected_ns
+        row.duration = max(0, told.expected_ns - told.start)
     return row
 
 
@@ -299,5 +318,6 @@ _MAKERS: dict[int, Maker] = {
     LOG: _log_row,
     MOVE: _transition_row,
     GROUP: _group_row,
+    ASIDE: _aside_row,
 }
 assert len(_MAKERS) == len(ROW_WORDS)

@@ -10,8 +10,15 @@ from typing import Any, NamedTuple
 from timeline import moments, signs
 from timeline.layout.forest import EVENT, LOG, MOVE, SPAN, Forest
 from timeline.queries.sampling import Sampling
+from timeline.queries.standing import Standing
 from timeline.queries.story import Story
 from timeline.summaries import FlowSummary
+from tracing import clock
+from tracing.lengths import SECOND_NS
+from tracing.watch.evidence import paused
+
+# Verdicts of which it matters how long they wait already.
+WAITING = frozenset({"due", "late", "stuck", "unknown"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,28 +156,93 @@ def counted(count: int, one: str, many: str) -> str:
     return f"{count:,} {one if count == 1 else many}"
 
 
-def mark_of(flow: FlowSummary, failed: bool = False) -> tuple[str, str, str]:
-    """A flow's status as shape, word and class; `failed` tells of a failure among what it led to."""
+class Mark(NamedTuple):
+    """A flow's state at a glance: shape, word and class of the style sheet."""
+
+    sign: str
+    word: str
+    css: str
+
+
+class Answer(NamedTuple):
+    """What it is and where it stands; how that is known; what went wrong first."""
+
+    first: str
+    known: str
+    evidence: str
+
+    def __str__(self) -> str:
+        return " ".join(part for part in self if part)
+
+
+def mark_of(flow: FlowSummary, failed: bool = False, now_ns: int = 0) -> Mark:
+    """A flow's verdict, and how long it waits already; its status until it is judged.
+
+    `failed` tells of a failure among what it led to. Without a `now_ns` nothing is said that would change while it is read.
+    """
+    if flow.judged is not None:
+        return verdict_mark(flow.judged, now_ns)
     if flow.status == "ok" and failed:
-        return signs.ERROR, "ok itself, a failure below it", "error"
+        return Mark(signs.ERROR, "ok itself, a failure below it", "error")
+    return status_mark(flow)
+
+
+def status_mark(flow: FlowSummary) -> Mark:
     word = {
         "error": "failed" if flow.kind == "request" else "has errors",
         "open": "no root yet",
         "ok": "ok",
     }[flow.status]
-    return signs.STATUS[flow.status], word, flow.status
+    return Mark(signs.STATUS[flow.status], word, flow.status)
+
+
+def verdict_mark(judged: Standing, now_ns: int = 0) -> Mark:
+    """`■ stuck 3 h 12 m`: how long it waits, for what waits too long."""
+    told = judged.verdict
+    long_ns = now_ns - judged.since_ns if judged.since_ns is not None and told in WAITING else 0
+    long = f" {moments.took(long_ns)}" if now_ns and long_ns >= SECOND_NS else ""
+    return Mark(signs.VERDICT.get(told, "?"), told + long, told)
+
+
+def summed_up(flow: FlowSummary, now_ns: int) -> str:
+    """`stuck 3 h 12 m · paid · waiting for shipment.created from wms`: for a line of its own. Empty until judged."""
+    judged = flow.judged
+    if judged is None:
+        return ""
+    where = flow.standing or judged.step
+    return " · ".join(part for part in (verdict_mark(judged, now_ns).word, where, awaited(judged)) if part)
+
+
+def awaited(judged: Standing, quote: str = "") -> str:
+    """`waiting for shipment.created from wms`, names between quotes; empty where nothing is expected."""
+    if not judged.waits:
+        return ""
+    whom = f" from {quote}{judged.awaited_system}{quote}" if judged.awaited_system else ""
+    if judged.reason == "retry":
+        operation = judged.told.get("operation") or judged.awaited_step or "it"
+        return f"waiting for another try of {quote}{operation}{quote}"
+    if judged.reason == "deadline":
+        return f"waiting for its end{whom}"
+    step = f"{quote}{judged.awaited_step}{quote}" if judged.awaited_step else "anything"
+    return f"waiting for {step}{whom}"
 
 
 def answer(
     flow: FlowSummary, error: FirstError | None, root_ns: int | None, zone: tzinfo = UTC, now_ns: int = 0
-) -> tuple[str, str]:
-    """The sentence that answers, and the evidence after it. `root_ns` is how long a request's root took, where known."""
+) -> Answer:
+    """The sentence that answers, and the evidence after it. `root_ns` is how long a request's root took, where known.
+
+    Names stand between backticks where `tracing.watch.evidence` puts them there.
+    """
     first = _request(flow, root_ns) if flow.kind == "request" else _state(flow, zone, now_ns)
+    known = flow.judged.known(now_ns or clock.now_ns(), zone) if flow.judged else ""
+    if known and not known.endswith((".", "!", "?")):
+        known += "."
     if error is not None:
         said = ": ".join(part for part in (error.name, error.text) if part)
         when = moments.short(error.time_ns, zone, now_ns)
-        return first, f"First error: {error.service}, {said} at {when}."
-    return first, "No errors." if not flow.errors else f"{flow.errors} errors."
+        return Answer(first, known, f"First error: {error.service}, {said} at {when}.")
+    return Answer(first, known, "No errors." if not flow.errors else f"{flow.errors} errors.")
 
 
 def _request(flow: FlowSummary, root_ns: int | None) -> str:
@@ -184,16 +256,31 @@ def _request(flow: FlowSummary, root_ns: int | None) -> str:
 
 
 def _state(flow: FlowSummary, zone: tzinfo, now_ns: int) -> str:
+    waiting = _waiting(flow, zone, now_ns)
     if flow.state is None or flow.state_since_ns is None:
         if flow.step is not None and flow.step_ns is not None:
-            return f"Last milestone: {flow.step} at {moments.short(flow.step_ns, zone, now_ns)}."
+            return f"Last milestone: {flow.step} at {moments.short(flow.step_ns, zone, now_ns)}{waiting}."
         times = "once" if flow.chapters == 1 else f"in {flow.chapters:,} chapters"
-        return f"Seen {times}; no state and no milestone told yet."
+        return f"Seen {times}; no state and no milestone told yet{waiting}."
     since = moments.short(flow.state_since_ns, zone, now_ns)
     says = [item.system for item in flow.systems if item.state == flow.state]
     others = [f"{item.system} says {item.state}" for item in flow.systems if item.state != flow.state]
-    told = f"{_begun(flow.state)} since {since}, says {' and '.join(says) or 'the latest record'}."
+    told = f"{_begun(flow.state)} since {since}, says {' and '.join(says) or 'the latest record'}{waiting}."
     return told + (f" Meanwhile {', '.join(others)}." if others else "")
+
+
+def _waiting(flow: FlowSummary, zone: tzinfo, now_ns: int) -> str:
+    """`; waiting for shipment.created from wms since 14:43`, and which maintenance holds the judgement back."""
+    judged = flow.judged
+    if judged is None:
+        return ""
+    told = awaited(judged, "`")
+    if told and judged.since_ns is not None:
+        told += f" since {moments.short(judged.since_ns, zone, now_ns)}"
+    held = (
+        paused(judged.told, now_ns or clock.now_ns(), zone).rstrip(".") if judged.verdict == "paused" else ""
+    )
+    return "".join(f"; {part}" for part in (told, held) if part)
 
 
 def _begun(state: str) -> str:

@@ -4,29 +4,37 @@
 between its head and the rows.
 """
 
+from collections.abc import Iterator
 from datetime import timedelta, tzinfo
 from typing import Any
 
 import numpy as np
 
 from timeline import moments
-from timeline.drawing import DrawnBin, draw_lanes, draw_overview, percent
+from timeline.drawing import DrawnBin, bar, draw_lanes, draw_overview, percent
 from timeline.layout.axis import LEAST_NS, Axis, domain, folded
-from timeline.layout.forest import MOVE, SPAN
+from timeline.layout.blind import blind
+from timeline.layout.forest import ASIDE, MOVE, SPAN
 from timeline.layout.moves import lanes
 from timeline.layout.order import Times
 from timeline.layout.overview import Bin, overview
 from timeline.layout.sieve import MATCH
 from timeline.layout.ticks import ticks
+from timeline.queries.awake import read_awake
 from timeline.reading import Reading
 from tracing.clock import now_ns
 
 SINCE_START_NS = 60_000_000_000
 HALF_SECOND_NS = 500_000_000
+NOW_ROOM = 15.0  # percent that a label and the word now take, where the plot is narrow
+MOST_BLIND = 100
 
 
 def sheet(reading: Reading, axis: Axis, path: str, zone: tzinfo, hues: dict[str, str]) -> dict[str, Any]:
     """The context of everything above the rows."""
+    now = now_ns()
+    judged = reading.flow.judged
+    now_at = axis.at(now) if _reaches_now(reading, axis, now) else None
     return {
         "axis": axis,
         "axis_segments": ";".join(
@@ -36,14 +44,48 @@ def sheet(reading: Reading, axis: Axis, path: str, zone: tzinfo, hues: dict[str,
         "axis_start": moments.full(axis.start, zone),
         "ticks": [
             # The last label would run out of the plot.
-            (percent(tick.at), tick.label, tick.rank if tick.at < 95 else 2, tick.day)
+            (percent(tick.at), tick.label, tick.rank if _has_room(tick.at, now_at) else 2, tick.day)
             for tick in ticks(axis, _offset_ns(axis, zone), origin(reading))
         ],
+        "now_at": "" if now_at is None else percent(now_at),
+        "blind": _blind(reading, axis, zone, now),
         "gaps": _gaps(axis, reading, path),
         "gaps_href": reading.asked.address(path, ("gaps",)) if reading.asked.gaps else "",
-        "lanes": draw_lanes(axis, lanes(reading.story.moves), hues),
+        "lanes": draw_lanes(
+            axis,
+            lanes(reading.story.moves, reading.story.manner),
+            hues,
+            now,
+            is_over=judged is not None and judged.verdict == "ended",
+        ),
         "bins": _overview(reading, axis, path),
     }
+
+
+def _reaches_now(reading: Reading, axis: Axis, now: int) -> bool:
+    """Whether now is on the axis because something goes on, or is to come."""
+    forest = reading.story.forest
+    goes_on = bool(forest.open_nodes) or any(one.row == "ghost" for one in forest.asides)
+    return goes_on and axis.start < now <= axis.end
+
+
+def _has_room(at: float, now_at: float | None) -> bool:
+    """Whether a label that begins here ends before the edge, and before the word now."""
+    return at < (95 if now_at is None else min(95.0, now_at - NOW_ROOM))
+
+
+def _blind(reading: Reading, axis: Axis, zone: tzinfo, now: int) -> list[tuple[str, str, str]]:
+    """When nobody was there to receive: left edge, width, and in words."""
+    judged = reading.flow.judged
+    told = judged.evidence.get("blind") if judged else None
+    found = blind(read_awake(axis.start), axis.start, min(now, axis.end), told or ())
+    return [
+        (
+            *bar(axis, since, until - since),
+            f"blind {' – '.join(moments.stretch(since, until, zone, now))}, {moments.took(until - since)}",
+        )
+        for since, until in found[:MOST_BLIND]
+    ]
 
 
 def origin(reading: Reading) -> int | None:
@@ -95,10 +137,28 @@ def _extents(reading: Reading) -> tuple[Times, Times]:
         busy &= flags == MATCH
     bare = [chapter for chapter in forest.chapters if not chapter.was_read or not chapter.count]
     bare = [chapter for chapter in bare if chapter.has_row and flags is None]
+    points = np.array(list(_points(reading)), np.int64)
     return (
-        np.concatenate((forest.drawn[busy], np.array([one.start for one in bare], np.int64))),
-        np.concatenate((forest.drawn_ends[busy], np.array([one.end for one in bare], np.int64))),
+        np.concatenate((forest.drawn[busy], np.array([one.start for one in bare], np.int64), points)),
+        np.concatenate((forest.drawn_ends[busy], np.array([one.end for one in bare], np.int64), points)),
     )
+
+
+def _points(reading: Reading) -> Iterator[int]:
+    """Moments that are seen beside the records: the ends of what was said, when something should come, and now.
+
+    What was said in between lies in the quiet, which folds.
+    """
+    forest, flags = reading.story.forest, reading.plan.flags
+    kept = [
+        aside
+        for row, aside in enumerate(forest.asides)
+        if flags is None or flags[forest.node_of(ASIDE, row)] == MATCH
+    ]
+    if kept:
+        yield min(aside.start for aside in kept)
+        yield max(aside.end for aside in kept)
+    yield from (aside.expected_ns for aside in kept if aside.expected_ns is not None)
 
 
 def _offset_ns(axis: Axis, zone: tzinfo) -> int:

@@ -55,7 +55,7 @@ class StepLine:
         p50, top = self.learned.length("p50"), highest(self.learned)
         if p50 is None:
             return ""
-        return f"{took(p50)} – {took(top[1])}" if top and top[0] != "p50" else took(p50)
+        return f"{about(p50)} – {about(top[1])}" if top and top[0] != "p50" else about(p50)
 
     @property
     def usual_of(self) -> str:
@@ -106,7 +106,7 @@ class StepLine:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One step of the strip: a band from its share to the next one's, in a box of 100 × 40."""
+    """One step of the strip: its band in a box of 100 × 40."""
 
     line: StepLine
     points: str
@@ -144,11 +144,19 @@ def strip(lines: Sequence[StepLine]) -> list[Column]:
         kept = sorted(main, key=lambda line: -(line.share or 0))[:MOST_IN_STRIP]
         main = [line for line in main if line in kept]
     halves = [max(1.0, 18 * min(1.0, line.share or 0)) for line in main]
-    following = [*halves[1:], halves[-1]] if halves else []
     return [
-        Column(line, f"0,{20 - a:.1f} 100,{20 - b:.1f} 100,{20 + b:.1f} 0,{20 + a:.1f}")
-        for line, a, b in zip(main, halves, following, strict=True)
+        Column(line, _band(half, following, bool(line.end)))
+        for line, half, following in zip(main, halves, [*halves[1:], None][: len(halves)], strict=True)
     ]
+
+
+def _band(half: float, following: float | None, is_end: bool) -> str:
+    """A band of a step's width that leads over to the next one's; at an end it leads nowhere."""
+    top, bottom = f"{20 - half:.1f}", f"{20 + half:.1f}"
+    if following is None or is_end:
+        return f"0,{top} 64,{top} 64,{bottom} 0,{bottom}"
+    led = f"100,{20 - following:.1f} 100,{20 + following:.1f}"
+    return f"0,{top} 64,{top} {led} 64,{bottom} 0,{bottom}"
 
 
 def seen_steps(lines: Iterable[StepLine]) -> list[Seen]:
@@ -228,6 +236,12 @@ def alarms_words(told: Mapping[str, Any]) -> str:
         return f"would have raised no alarm in {stretch}"
     recovered = f"{never:,} never recovered" if never else "all recovered"
     return f"would have raised {alarms:,} alarm{'' if alarms == 1 else 's'} in {stretch}, {recovered}"
+
+
+def about(length_ns: int) -> str:
+    """A length in two units, or in one where ten of it say enough: `2 h 18 m`, `28 m`."""
+    words = took(length_ns).split()
+    return " ".join(words[:2]) if len(words) == 4 and int(words[0]) >= 10 else " ".join(words)
 
 
 def percent(share: float | None) -> str:

@@ -13,7 +13,9 @@ from django.db import connection
 
 from timeline.addresses import flow_url
 from timeline.queries.retained import read_retained
+from timeline.queries.standing import Standing, Trouble, read_standing, read_troubles
 from timeline.queries.systems import System, begun_ns, read_systems
+from tracing.clock import now_ns
 
 KINDS = ("entity", "workflow", "request")
 KIND_NUMBERS = {"entity": 1, "workflow": 2}
@@ -64,6 +66,8 @@ class FlowSummary:
     has_root: bool = True
     systems: tuple[System, ...] = field(default=())
     retained: str = "all"  # or "partly" or "summary": what retention left of its records
+    judged: Standing | None = None  # None until somebody judged it, and for requests
+    troubles: tuple[Trouble, ...] = ()  # problems it is wrong with now
 
     @property
     def title(self) -> str:
@@ -73,7 +77,7 @@ class FlowSummary:
 
     @property
     def status(self) -> str:
-        """`open`, `error` or `ok`. A request's is its root's; entities and workflows are never `open` yet."""
+        """`open`, `error` or `ok`. A request's is its root's; whether others go on is their verdict's to say."""
         if self.kind != "request":
             return "error" if self.errors else "ok"
         if not self.has_root:
@@ -84,6 +88,11 @@ class FlowSummary:
     def standing(self) -> str | None:
         """Where it is: its state, or where nobody asserts one its last milestone."""
         return self.state if self.state is not None else self.step
+
+    @property
+    def verdict(self) -> str | None:
+        """moving, due, late, stuck, unknown, paused or ended; None until judged."""
+        return self.judged.verdict if self.judged else None
 
     @property
     def duration_ns(self) -> int | None:
@@ -115,8 +124,8 @@ class FlowSummary:
             "state_since": _text(self.state_since_ns),
             "step": self.step,
             "step_at": _text(self.step_ns),
-            "verdict": None,
-            "waiting_for": None,
+            "verdict": self.verdict,
+            "waiting_for": self.judged.as_json(now_ns()) if self.judged else None,
             "first": _text(self.first_ns),
             "last": _text(self.last_ns),
             "spans": self.spans,
@@ -132,7 +141,9 @@ class FlowSummary:
                 {"system": item.system, "state": item.state, "since": str(item.since_ns)}
                 for item in self.systems
             ],
-            "problems": [],
+            "problems": [
+                {"kind": one.kind, "title": one.title, "url": base_url + one.path} for one in self.troubles
+            ],
         }
 
 
@@ -162,26 +173,30 @@ def find_request(trace_id: str) -> FlowSummary | None:
 
 
 def completed(flows: Sequence[FlowSummary]) -> list[FlowSummary]:
-    """The same flows with what other tables know: systems and retention. A fixed few queries."""
+    """The same flows with what other tables know: systems, retention, verdicts, problems. A fixed few queries."""
     if not flows:
         return []
     stated = [flow.identity for flow in flows if flow.kind != "request"]
     systems = read_systems(stated) if stated else {}
+    judged = read_standing(stated) if stated else {}
     retained = read_retained(flows)
-    return [
-        _completed(flow, systems.get(flow.identity, ()), retained.get(flow.identity, "all")) for flow in flows
-    ]
-
-
-def _completed(flow: FlowSummary, systems: tuple[System, ...], retained: str) -> FlowSummary:
-    # The row only knows who said the state last; it holds since the first of the systems that say it began to.
-    since_ns = begun_ns(systems, flow.state)
-    return replace(
-        flow,
-        systems=systems,
-        state_since_ns=flow.state_since_ns if since_ns is None else since_ns,
-        retained=retained,
-    )
+    troubles = read_troubles([flow.identity for flow in flows])
+    found = []
+    for flow in flows:
+        told = systems.get(flow.identity, ())
+        # The row only knows who said the state last; it holds since the first of the systems that say it began to.
+        since_ns = begun_ns(told, flow.state)
+        found.append(
+            replace(
+                flow,
+                systems=told,
+                state_since_ns=flow.state_since_ns if since_ns is None else since_ns,
+                retained=retained.get(flow.identity, "all"),
+                judged=judged.get(flow.identity),
+                troubles=troubles.get(flow.identity, ()),
+            )
+        )
+    return found
 
 
 def from_row(row: Sequence[Any]) -> FlowSummary:

@@ -100,7 +100,8 @@ def lines(reading: Reading, painter: Painter, zone: tzinfo) -> Iterator[Line]:
 def _said(row: Row) -> str:
     """Everything a timeline draws or marks beside a name."""
     waited = f"waited {moments.took(row.drawn - row.waits_from)} before" if row.waits_from else ""
-    text = "" if row.row == "log" and row.text == row.name else row.text or ""
+    text = "" if row.row in ("log", "note") and row.text == row.name else row.text or ""
+    text = text.replace("`", "") if row.row == "flip" else text
     tried = f"try {row.attempt}" if row.attempt else ""
     counted = f"{row.count:,} records" if row.count is not None else ""
     return " · ".join(part for part in (tried, counted, " ".join(text.split()), *row.marks, waited) if part)

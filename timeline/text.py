@@ -15,6 +15,7 @@ from timeline.plain import one_line
 from timeline.reading import Reading
 from timeline.rows import Row
 from timeline.summaries import FlowSummary
+from tracing.clock import now_ns
 
 WIDTH = 100
 NAME = 52  # columns for the indented name
@@ -22,6 +23,7 @@ SERVICE = 14
 MOST_LINES = 6  # of one failure's text
 SIGNS = {
     "chapter": "§", "span": "─", "event": "•", "log": "¶", "transition": "→", "retries": "↻", "repeats": "×",
+    "ghost": "┄", "flip": "◇", "notification": "✉", "note": "✎",
 }  # fmt: skip
 
 
@@ -54,9 +56,12 @@ def _markdown(
 def _head(reading: Reading, zone: tzinfo) -> Iterator[str]:
     flow = reading.flow
     sign, word, _ = sentences.mark_of(flow, reading.first_error is not None)
+    now = now_ns()
+    word = sentences.summed_up(flow, now) or word
     place = f" ({flow.environment})" if flow.kind != "request" else ""
     yield f"{flow.title}{place}  {sign} {word}"
-    yield " ".join(sentences.answer(flow, reading.first_error, reading.root_ns, zone))
+    yield str(sentences.answer(flow, reading.first_error, reading.root_ns, zone))
+    yield from (f"{trouble.kind}: {trouble.title} {absolute(trouble.path)}" for trouble in flow.troubles)
     if flow.first_ns is not None and flow.last_ns is not None:
         yield f"{moments.full(flow.first_ns, zone)} → {moments.full(flow.last_ns, zone)}, {moments.took(flow.duration_ns)}"
     counts = [
@@ -101,7 +106,7 @@ def time_text(at_ns: int, zone: tzinfo, year: int | None) -> str:
 def _more(row: Row, name: str, indent: str) -> Iterator[str]:
     """The text of a failure or a warning, as far as its line did not say it."""
     said = " ".join((row.text or "").split())
-    grave = row.status == "error" or row.severity.upper().startswith("WARN")
+    grave = row.status == "error" or row.severity.upper().startswith("WARN") or row.row in ("flip", "note")
     if not grave or not said or (said in name and _columns(name) <= NAME):
         return
     lines = list(_wrapped(one_line(said), WIDTH - len(indent) - 2))
@@ -116,6 +121,8 @@ def _said(row: Row) -> str:
         return f"{row.severity or 'LOG'} {name}"
     if row.row == "transition":
         return row.text or row.name
+    if row.row in ("flip", "ghost", "notification"):
+        return f"{name}, {row.text}" if row.row == "ghost" and row.text else name
     if row.row == "event" and row.status == "error" and row.text:
         name = " ".join(row.text.split())
     if row.row in ("retries", "repeats"):

@@ -59,8 +59,8 @@ class ExpectationForm(forms.Form):
     subject = forms.ChoiceField(
         label="What is expected",
         choices=[
-            ("flow", "a flow that has come to a step goes on"),
-            ("series", "a flow of this type begins, again and again"),
+            ("flow", "a flow goes on"),
+            ("series", "one begins, again and again"),
         ],
     )
     step = forms.CharField(

@@ -3,32 +3,37 @@
 `prepared` has the flow's story, `layout.plan` its rows in order; `timeline.views.flow` answers with what is read here.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from timeline.answers import BadFilter
 from timeline.asked import Asked, Cursor
-from timeline.layout.forest import Forest
+from timeline.layout.asides import with_asides
+from timeline.layout.forest import SPAN, Aside, Forest
 from timeline.layout.ids import EVENT_ID, LOG_ID, SPAN_ID, find_node, row_id
 from timeline.layout.order import Ints
 from timeline.layout.plan import Fold, Plan, plan
 from timeline.layout.sorting import sorted_nodes
 from timeline.paths import add_path
 from timeline.prepared import SHELF, Kept, Progress
+from timeline.queries.asides import Promise, ghosts, read_asides, read_promises
 from timeline.queries.inside import read_hits
+from timeline.queries.manners import read_manner
 from timeline.queries.pulse import Pulse
 from timeline.queries.record import read_log
 from timeline.quiet import collector_held
 from timeline.reading import Reading
 from timeline.saying import read_rows
 from timeline.summaries import FlowSummary
+from tracing.clock import now_ns
 
 
 def read(flow: FlowSummary, asked: Asked, pulse: Pulse) -> Reading:
     """The window of the flow that was asked for, as it is now, however long that takes."""
     with collector_held():
-        return _read(flow, asked, SHELF.story(flow, _with_record(asked), asked.cursor, pulse))
+        return _read(flow, asked, SHELF.story(flow, _with_record(asked), asked.cursor, pulse), pulse)
 
 
 def read_soon(flow: FlowSummary, asked: Asked, pulse: Pulse) -> Reading | Progress:
@@ -37,11 +42,14 @@ def read_soon(flow: FlowSummary, asked: Asked, pulse: Pulse) -> Reading | Progre
     if progress := SHELF.coming(flow, fold, asked.cursor, pulse):
         return progress
     with collector_held():
-        return _read(flow, asked, SHELF.story(flow, fold, asked.cursor, pulse, latest=False))
+        return _read(flow, asked, SHELF.story(flow, fold, asked.cursor, pulse, latest=False), pulse)
 
 
-def _read(flow: FlowSummary, asked: Asked, kept: Kept) -> Reading:
-    story = kept.story
+def _read(flow: FlowSummary, asked: Asked, kept: Kept, pulse: Pulse) -> Reading:
+    # A kept story serves every reader; what is said about the flow is read for each.
+    story = replace(kept.story, forest=with_asides(kept.story.forest, _asides(flow, asked, kept)))
+    if flow.kind != "request":
+        story.manner = read_manner(flow.type)
     hits = read_hits(story.forest, asked.find) if asked.find else None
     told = plan(story.forest, _opened(flow, story.forest, asked), asked.sieve, hits)
     ordered = sorted_nodes(told, asked.sort.lstrip("-"), asked.sort.startswith("-"))
@@ -52,7 +60,25 @@ def _read(flow: FlowSummary, asked: Asked, kept: Kept) -> Reading:
     if asked.critical:
         add_path(rows, nodes, story.forest)
     following = Cursor(kept.snapshot, rows[-1].id).text() if rows and last < len(told) else None
-    return Reading(flow, asked, story, told, ordered, rows, first, following, kept.pulse)
+    return Reading(flow, asked, story, told, ordered, rows, first, following, kept.pulse + pulse.said)
+
+
+def _asides(flow: FlowSummary, asked: Asked, kept: Kept) -> list[Aside]:
+    open_promises = _open(read_promises(flow), kept.story.forest)
+    return read_asides(flow) + ghosts(flow.judged, list(open_promises), now_ns(), asked.zone)
+
+
+def _open(promises: list[Promise], forest: Forest) -> Iterator[Promise]:
+    """The announced tries that did not come: nothing of the same operation began since; where it is unknown, nothing at all."""
+    base, spans = forest.bases[SPAN], forest.spans
+    own = forest.own[base : base + len(spans)]
+    for told in promises:
+        later = own & (spans["start"] > told.said_ns)
+        node = find_node(forest, told.row)
+        if node is not None and forest.kinds[node] == SPAN:
+            later &= spans["operation"] == spans[node - base]["operation"]
+        if not later.any():
+            yield told
 
 
 def _first(told: Plan, asked: Asked) -> int:

@@ -1,6 +1,6 @@
 """What a failing record says went wrong, and which failures are the same one (pure).
 
-Two failures are the same where service, operation, error type and the message without its numbers agree: "carrier 503
+Two failures are the same where service, error type and the message without its numbers agree: "carrier 503
 for parcel 88121" is "carrier 503 for parcel 7". `flows` takes of each trace and service the first one of a batch.
 """
 
@@ -78,8 +78,12 @@ def of_log(log: Log) -> Failure | None:
 
 
 def fingerprint(service: str, operation: str, error_type: str, message: str) -> bytes:
-    """12 bytes over what stays the same from one telling to the next."""
-    parts = (service, plain(operation), error_type, plain(message))
+    """12 bytes over what stays the same from one telling to the next.
+
+    The operation counts only where nothing else is told: who asked and who was asked tell one error in two spans.
+    """
+    told = "" if error_type or message else plain(operation)
+    parts = (service, told, error_type, plain(message))
     return blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=12).digest()
 
 

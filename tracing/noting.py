@@ -26,8 +26,11 @@ SELECT flow_id, kind, type, environment, %s::bigint
 FROM unnest(%b::bytea[], %b::smallint[], %b::text[], %b::text[]) AS n(flow_id, kind, type, environment)
 ORDER BY flow_id ON CONFLICT (flow_id) DO NOTHING
 """
+# Who is due is perhaps being judged: another time to look undoes that, so that what was read without this record is not
+# written over it. By the least there is, or a flow that never rests would never be judged.
 _WAKE = """
-UPDATE expectation SET looks_ns = %s, wakes = false WHERE flow_id = ANY(%b::bytea[]) AND wakes
+UPDATE expectation SET looks_ns = CASE WHEN wakes THEN %s ELSE looks_ns + 1 END, wakes = false
+WHERE flow_id = ANY(%b::bytea[]) AND (wakes OR looks_ns <= %s)
 """
 # Who says something of the future is looked at whatever was expected before.
 _LOOK = """
@@ -59,7 +62,7 @@ def expect(cursor: Cursor, fold: Fold, grown: list[bytes]) -> None:
     """Have the fold's flows judged; `grown` are those that were known before."""
     now_ns = fold.received_ns
     if grown:
-        cursor.execute(_WAKE, [now_ns + AGAIN_NS, arrays.array("b", sorted(grown))])
+        cursor.execute(_WAKE, [now_ns + AGAIN_NS, arrays.array("b", sorted(grown)), now_ns + AGAIN_NS])
     if len(grown) < len(fold.flows):
         known = set(grown)
         rows = [

@@ -35,6 +35,11 @@ _OF_A_FLOW: tuple[LiteralString, ...] = (
     "DELETE FROM stated WHERE flow_id = ANY(%s)",
     "DELETE FROM failure WHERE scope_id = ANY(%s)",
     "DELETE FROM flip WHERE flow_id = ANY(%s)",
+    "DELETE FROM problem_flow WHERE flow_id = ANY(%s) AND kind > 0",
+    "DELETE FROM message WHERE flow_id = ANY(%s)",
+    "DELETE FROM tracing_closure WHERE flow_id = ANY(%s)",
+    "DELETE FROM tracing_follow WHERE flow_id = ANY(%s)",
+    "DELETE FROM tracing_note WHERE flow_id = ANY(%s)",
 )
 # Every stored day's records have resources and scopes noted for that day or a later one.
 _SENDERS: tuple[LiteralString, ...] = tuple(
@@ -45,6 +50,23 @@ _SENDERS: tuple[LiteralString, ...] = tuple(
 _TOLD = """
 DELETE FROM told_exception t WHERE day = %s AND NOT EXISTS (SELECT 1 FROM flow WHERE flow_id = t.scope_id)
 """
+
+
+# What the watcher noted of requests and of ourselves goes with the records: before this moment, our clock.
+_NOTED: tuple[LiteralString, ...] = (
+    "DELETE FROM failure WHERE kind = 0 AND received_ns < %s",
+    "DELETE FROM awake WHERE until_ns < %s",
+    "DELETE FROM blind WHERE until_ns < %s",
+)
+# Problems that are over stay as long as the flows they struck.
+_OLD_PROBLEMS = "SELECT problem_id FROM problem WHERE state = 'resolved' AND last_ns < %s LIMIT 1000"
+_OF_A_PROBLEM: tuple[LiteralString, ...] = (
+    "DELETE FROM problem_flow WHERE problem_id = ANY(%s)",
+    "DELETE FROM flip WHERE problem_id = ANY(%s)",
+    "DELETE FROM message WHERE problem_id = ANY(%s)",
+    "DELETE FROM tracing_note WHERE problem_id = ANY(%s)",
+    "DELETE FROM problem WHERE problem_id = ANY(%s) AND state = 'resolved'",
+)
 
 
 def drop_old(
@@ -69,6 +91,9 @@ def drop_old(
     quarantine.forget(connection, now - retention_days * DAY_NS)
     for statement in _SENDERS:
         connection.execute(statement, (first_kept - 1,))
+    for statement in _NOTED:
+        connection.execute(statement, (now - retention_days * DAY_NS,))
+    _forget_problems(connection, now - flow_retention_days * DAY_NS)
     _forget_flows(connection, (now - flow_retention_days * DAY_NS) // 60_000_000_000)
     return days
 
@@ -110,6 +135,13 @@ def _drop_partition(connection: psycopg.Connection, table: LiteralString, day: i
             sql.SQL("ALTER TABLE {parent} DETACH PARTITION {name} CONCURRENTLY").format(**names)
         )
     connection.execute(sql.SQL("DROP TABLE {name}").format(**names))
+
+
+def _forget_problems(connection: psycopg.Connection, before_ns: int) -> None:
+    while ids := [row[0] for row in connection.execute(_OLD_PROBLEMS, (before_ns,)).fetchall()]:
+        with connection.transaction():
+            for statement in _OF_A_PROBLEM:
+                connection.execute(statement, (ids,))
 
 
 def _forget_flows(connection: psycopg.Connection, before_minute: int) -> None:

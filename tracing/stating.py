@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
+from tracing.attempts import declared_attempt
 from tracing.durations import parse_duration
 from tracing.records import ATTRIBUTES, MAX_NS, Log, Span, is_plausible
 from tracing.values import is_storable, opened
@@ -21,11 +22,18 @@ MAX_TEXT = 300
 RETRY_AFTER = ("http.response.header.retry-after", "http.response.header.retry_after")
 ETA = ("celery.eta",)
 NEXT_TRY = ("flow.next_attempt_at",)
+REASON = "celery.retry.reason"
 # Attributes that make a record worth asking.
-NAMES = frozenset(("flow.deadline", "flow.expect.step", "flow.expect.within", *RETRY_AFTER, *ETA, *NEXT_TRY))
+NAMES = frozenset(
+    ("flow.deadline", "flow.expect.step", "flow.expect.within", REASON, *RETRY_AFTER, *ETA, *NEXT_TRY)
+)
 # Attributes whose text may promise another try, beside an exception's message and a span's status.
-TEXTS = ("celery.retry.reason", "exception.message")
-PROMISE = re.compile(r"\b[Rr]etry(?:ing)? in (\d+(?:\.\d+)?) ?(ms|s|sec|seconds?|m|min|minutes?)\b")
+TEXTS = (REASON, "exception.message")
+PROMISE = re.compile(
+    r"\b[Rr]etry(?:ing)? in (\d{1,12}(?:\.\d+)?(?:e-\d+)?) ?(ms|s|sec|seconds?|m|min|minutes?)\b"
+    # Celery, where a task names the time itself.
+    r"|\bRetry at (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?(?:[+-]\d\d:\d\d)?)"
+)
 _UNITS = {"ms": 10**6, "s": SECOND_NS, "m": 60 * SECOND_NS}
 
 
@@ -65,7 +73,11 @@ def of_log(log: Log) -> list[Saying]:
 
 
 def _event_says(attributes: ATTRIBUTES) -> bool:
-    return not attributes.keys().isdisjoint(NAMES) or any(_promised(attributes.get(name)) for name in TEXTS)
+    return not attributes.keys().isdisjoint(NAMES) or any(_is_promise(attributes.get(name)) for name in TEXTS)
+
+
+def _is_promise(text: Any) -> bool:
+    return isinstance(text, str) and PROMISE.search(text) is not None
 
 
 def _sayings(attributes: ATTRIBUTES, said_ns: int, operation: str, texts: list[str]) -> Iterator[Saying]:
@@ -78,36 +90,41 @@ def _sayings(attributes: ATTRIBUTES, said_ns: int, operation: str, texts: list[s
     if within_ns is not None:
         step = _text(attributes.get("flow.expect.step"))
         yield Saying("step", said_ns, _capped(said_ns + within_ns), step, "", None, None)
-    again_ns = _next_try(attributes, said_ns, texts)
-    if again_ns is not None and again_ns > said_ns:
-        attempt, most = _whole(attributes.get("flow.attempt")), _whole(attributes.get("flow.attempt.max"))
+    # Celery's `eta` on a try is when that one was due; its reason says when the next one is.
+    again_ns = next(
+        (time_ns for time_ns in _next_tries(attributes, said_ns, texts) if time_ns > said_ns), None
+    )
+    if again_ns is not None:
+        attempt, most = _attempt(attributes), _whole(attributes.get("flow.attempt.max"))
         if attempt is None or most is None or attempt < most:
             yield Saying("retry", said_ns, again_ns, "", operation[:MAX_TEXT], attempt, most)
 
 
-def _next_try(attributes: ATTRIBUTES, said_ns: int, texts: list[str]) -> int | None:
-    """When it will be tried again; None where nobody says."""
-    for name in (*NEXT_TRY, *ETA):
-        told = moment(attributes.get(name))
-        if told is not None:
-            return told
-    for name in RETRY_AFTER:
-        if name in attributes:
-            return _retry_after(attributes[name], said_ns)
-    for text in (*texts, *(attributes.get(name) for name in TEXTS)):
-        wait_ns = _promised(text)
-        if wait_ns is not None:
-            return _capped(said_ns + wait_ns)
-    return None
+def _next_tries(attributes: ATTRIBUTES, said_ns: int, texts: list[str]) -> Iterator[int]:
+    """When it will be tried again, as each name tells it."""
+    times = [moment(attributes.get(name)) for name in (*NEXT_TRY, *ETA)]
+    times += [_retry_after(attributes[name], said_ns) for name in RETRY_AFTER if name in attributes]
+    times += [_promised(text, said_ns) for text in (*texts, *(attributes.get(name) for name in TEXTS))]
+    return (time_ns for time_ns in times if time_ns is not None)
 
 
-def _promised(text: Any) -> int | None:
-    """The wait in a sentence such as "Retry in 30s", in nanoseconds."""
+def _attempt(attributes: ATTRIBUTES) -> int | None:
+    """Which try it is that says so. Celery's first one is counted by no attribute."""
+    if REASON in attributes:
+        return declared_attempt(attributes) or 1
+    return _whole(attributes.get("flow.attempt"))
+
+
+def _promised(text: Any, said_ns: int) -> int | None:
+    """The time in a sentence such as "Retry in 30s"."""
     match = PROMISE.search(text) if isinstance(text, str) else None
     if match is None:
         return None
+    if match[3]:
+        return moment(match[3])
     unit = "ms" if match[2] == "ms" else match[2][0]
-    return min(int(float(match[1]) * _UNITS[unit]), LONGEST_NS)
+    # "In 0s" is a promise too.
+    return _capped(said_ns + min(max(int(float(match[1]) * _UNITS[unit]), 1), LONGEST_NS))
 
 
 def _retry_after(value: Any, said_ns: int) -> int | None:

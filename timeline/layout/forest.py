@@ -3,6 +3,7 @@
 Every record gets exactly one place, and the same records get the same places in any order of arrival. A record is a
 number, a node: chapters first, then spans, events, logs, transitions and groups, each sorted by time and identity, so
 comparing numbers settles ties. `growing` makes it, `kin` decides parents, `order` places; `plan` folds and filters.
+What was not received (`Aside`) comes last and is hung in by `asides`.
 """
 
 from collections import Counter
@@ -16,8 +17,8 @@ from timeline.layout.order import TOP, Ints, Order, Times
 from timeline.layout.tables import Move, Table, Tables
 
 Mask = NDArray[np.bool_]
-CHAPTER, SPAN, EVENT, LOG, MOVE, GROUP = range(6)
-ROW_WORDS = ("chapter", "span", "event", "log", "transition", "")
+CHAPTER, SPAN, EVENT, LOG, MOVE, GROUP, ASIDE = range(7)
+ROW_WORDS = ("chapter", "span", "event", "log", "transition", "", "")
 
 
 @dataclass(slots=True)
@@ -45,6 +46,24 @@ class Group:
     failed: Mask  # of the members, in their order
     declared: bool  # by attributes; else inferred from how the records lie
     why: str = ""  # what it was inferred from, for people
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """A row of the timeline that is no record: a turn of the verdict, a message, a note, or what should come next."""
+
+    row: str  # "flip", "notification", "note" or "ghost"
+    id: str  # of the row
+    start: int
+    end: int
+    name: str
+    text: str = ""
+    service: str = ""
+    status: str = "unset"
+    marks: tuple[str, ...] = ()
+    expected_ns: int | None = None  # of a ghost: usually there by then, or said to be
+    record: str = ""  # id of the row whose record said so
+    attempt: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +100,7 @@ class Forest:
         default_factory=lambda: np.zeros(0, np.int64)
     )  # by span: drawn moment it waits from, or 0
     shifts: dict[int, Shift] = field(default_factory=dict)  # by service
+    asides: list[Aside] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.echo_counts = Counter(self.echoes.values())

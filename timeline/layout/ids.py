@@ -5,6 +5,7 @@ s-<trace>-<span>     a span; `.2`, `.3` … follow for the other records under i
 e-<span's part>-<n>  its nth event          l-<log id>          a log
 t-<system>-<n>       the nth transition of a system
 g-<id of its first>  a group of siblings
+f-… a flip   m-… a message   n-… a note   x-… what should come next
 """
 
 import re
@@ -13,7 +14,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from timeline.layout.forest import CHAPTER, EVENT, GROUP, LOG, MOVE, SPAN, Forest, log_id
+from timeline.layout.forest import ASIDE, CHAPTER, EVENT, GROUP, LOG, MOVE, SPAN, Forest, log_id
 from timeline.layout.order import TOP
 
 TRACE_CHAPTER = re.compile(r"c-([0-9a-f]{32})")
@@ -21,7 +22,7 @@ _SPAN = r"s-([0-9a-f]{32})-([0-9a-f]{16})(?:\.(\d{1,9}))?"
 SPAN_ID = re.compile(_SPAN)
 EVENT_ID = re.compile(_SPAN.replace("s-", "e-", 1) + r"-(\d{1,9})")
 LOG_ID = re.compile(r"l-([0-9a-f]{32})")
-OTHER = re.compile(r"(?:c--?\d{1,9}|t)-[A-Za-z0-9._~%-]{1,3100}")
+OTHER = re.compile(r"(?:c--?\d{1,9}|[tfmnx])-[A-Za-z0-9._~%-]{1,3100}")
 
 
 def chapter_id(trace_id: bytes, day: int, service: str) -> str:
@@ -41,6 +42,8 @@ def row_id(forest: Forest, node: int) -> str:
         return f"l-{log_id(forest.tables.logs[row]).hex()}"
     if kind == GROUP:
         return f"g-{row_id(forest, forest.groups[row].members[0])}"
+    if kind == ASIDE:
+        return forest.asides[row].id
     move = forest.tables.moves[row]
     return f"t-{quote(move.system, safe='')}-{move.ordinal}"
 
@@ -55,7 +58,8 @@ def find_node(forest: Forest, told: str) -> int | None:
         if match := pattern.fullmatch(told):
             return find(forest, match)
     named = (number for number, chapter in enumerate(forest.chapters) if chapter.id == told)
-    return next(named, _move(forest, told))
+    asides = (forest.bases[ASIDE] + row for row, aside in enumerate(forest.asides) if aside.id == told)
+    return next(named, next(asides, _move(forest, told)))
 
 
 def is_row_id(text: str) -> bool:

@@ -7,6 +7,7 @@ state: a time in a catch-all range comes before all others. `timeline.queries.sy
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from timeline.layout.manner import ANY, Lag, Manner, lags, oddity
 from timeline.layout.tables import Move
 from tracing.records import is_plausible
 from tracing.sums import order_of
@@ -29,11 +30,13 @@ class Band(NamedTuple):
     start: int
     end: int | None
     tone: int
+    odd: str = ""  # illegal or backward, as it was entered
 
 
 class Lane(NamedTuple):
     system: str
     bands: list[Band]
+    lag: Lag | None = None
 
 
 def transitions(assertions: Iterable[Assertion]) -> list[Move]:
@@ -60,20 +63,23 @@ def _order(told: Assertion) -> tuple[bytes, Assertion]:
     return order_of(told.valid_ns, told.digest, told.state), told
 
 
-def lanes(moves: Sequence[Move]) -> list[Lane]:
-    """One lane a system, in order of its first statement."""
+def lanes(moves: Sequence[Move], manner: Manner = ANY) -> list[Lane]:
+    """One lane a system, in order of its first statement; with what it differs in from another system now."""
     tones: dict[str, int] = {}
     by_system: dict[str, list[Move]] = {}
     for move in moves:
         tones.setdefault(move.state, len(tones))
         by_system.setdefault(move.system, []).append(move)
-    return [Lane(system, _bands(told, tones)) for system, told in by_system.items()]
+    apart = lags(moves, manner)
+    return [
+        Lane(system, _bands(told, tones, manner), apart.get(system)) for system, told in by_system.items()
+    ]
 
 
-def _bands(moves: Sequence[Move], tones: dict[str, int]) -> list[Band]:
+def _bands(moves: Sequence[Move], tones: dict[str, int], manner: Manner) -> list[Band]:
     # What a clock from the year 2554 said is in force before anything that can be dated.
     starts = [move.time if is_plausible(move.time) else 0 for move in moves]
     return [
-        Band(move.state, start, end, tones[move.state])
+        Band(move.state, start, end, tones[move.state], oddity(move.before, move.state, manner))
         for move, start, end in zip(moves, starts, [*starts[1:], None], strict=True)
     ]

@@ -45,7 +45,8 @@ class Plan:
 
     def depth(self, node: int) -> int:
         """How far in a row stands; a chapter without a row of its own takes no room."""
-        return int(self.forest.order.depths[node]) - (0 if self.forest.chapters[0].has_row else 1)
+        chapters = self.forest.chapters
+        return int(self.forest.order.depths[node]) - (0 if not chapters or chapters[0].has_row else 1)
 
     def row_id(self, index: int) -> str:
         return row_id(self.forest, int(self.nodes[index]))

@@ -5,12 +5,12 @@ here as the nodes it hit.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from timeline.layout.forest import CHAPTER, EVENT, LOG, MOVE, SPAN, Forest, Mask
+from timeline.layout.forest import ASIDE, CHAPTER, EVENT, LOG, MOVE, SPAN, Forest, Mask
 from timeline.layout.tables import Table
 
 Flags = NDArray[np.uint8]
@@ -60,6 +60,10 @@ def keep(forest: Forest, sieve: Sieve, hits: Mask | None = None) -> Flags | None
 
 def _matches(forest: Forest, sieve: Sieve) -> Mask:
     matches = forest.own
+    if replace(sieve, start=None, end=None) == EVERYTHING:
+        matches |= (
+            forest.kinds == ASIDE
+        )  # a window of time looks at everything; other filters ask for records
     for asked in (*_of_window(forest, sieve), *_asked(forest, sieve)):
         matches &= asked
     return matches

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from timeline.layout.forest import CHAPTER, GROUP, MOVE, Forest
+from timeline.layout.forest import ASIDE, CHAPTER, GROUP, MOVE, Forest
 from timeline.layout.order import Ints
 from timeline.layout.plan import Plan
 from timeline.layout.sieve import services_of
@@ -49,12 +49,15 @@ def _services(forest: Forest, nodes: Ints) -> NDArray[np.int64]:
     place = {name: number for number, name in enumerate(names, 1)}
     codes = services_of(forest)
     if forest.groups:
-        codes[forest.bases[GROUP] :] = codes[[group.members[0] for group in forest.groups]]
+        first = forest.bases[GROUP]
+        codes[first : first + len(forest.groups)] = codes[[group.members[0] for group in forest.groups]]
     found = np.zeros(len(nodes), np.int64)
     for code, name in forest.tables.services.items():
         found[codes[nodes] == code] = place[name]
     for at in np.flatnonzero(forest.kinds[nodes] == MOVE).tolist():
         found[at] = place[forest.move(int(nodes[at])).system]
+    for at in np.flatnonzero(forest.kinds[nodes] == ASIDE).tolist():
+        found[at] = place.get(forest.asides[forest.row_of(int(nodes[at]))].service, 0)
     return found
 
 

@@ -21,6 +21,7 @@ STEPS = (
 )
 ROOM = 13.0  # percent of the plot from one label to the next on a wide screen
 NARROW_ROOM = 34.0  # and on one of 390 px
+NARROW_LETTER = 3.6  # percent of that plot that a letter takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,16 @@ class Tick:
 def ticks(axis: Axis, offset_ns: int = 0, origin: int | None = None) -> list[Tick]:
     """`offset_ns` is the reader's zone: local time minus UTC. With an origin moments are told as the time since it."""
     many = len(axis.segments) > 1
-    found: list[tuple[float, str]] = []
+    found: list[tuple[float, str, bool]] = []
     for segment in axis.segments:
         if not segment.idle:
             told = _in_segment(segment, offset_ns, None if many else origin, many)
             edge = _edge(axis, segment.left)
-            found += [(at, label) for at, label in told if not many or at + wide(label) <= edge]
+            found += [
+                (at, label, not many or at + NARROW_LETTER * len(label) <= edge)
+                for at, label in told
+                if not many or at + wide(label) <= edge
+            ]
     marks = _spaced(found)
     return marks if origin is not None and not many else _dated(axis, marks, offset_ns)
 
@@ -118,14 +123,17 @@ def clock(time: int, offset_ns: int, step: int) -> str:
     return f"{told:%H:%M:%S}.{told.microsecond // 1000:03d}"
 
 
-def _spaced(found: list[tuple[float, str]]) -> list[Tick]:
-    """Leave out labels that would stand in another's way, and rank the rest for narrow screens."""
+def _spaced(found: list[tuple[float, str, bool]]) -> list[Tick]:
+    """Leave out labels that would stand in another's way, and rank the rest for narrow screens, where some have no room."""
     kept: list[Tick] = []
     free = narrow = -1000.0
-    for at, label in sorted(found):
+    for at, label, fits in sorted(found):
         if at < free or at > 96 or (kept and kept[-1].label == label):
             continue
-        stays = at >= narrow and at < 72
+        stays = at >= narrow and at < 72 and (fits or not kept)
         kept.append(Tick(at, label, 0 if stays else 1))
-        free, narrow = at + max(wide(label) + 1.5, 4), at + NARROW_ROOM if stays else narrow
+        free, narrow = (
+            at + max(wide(label) + 1.5, 4),
+            at + max(NARROW_ROOM, NARROW_LETTER * len(label)) if stays else narrow,
+        )
     return kept

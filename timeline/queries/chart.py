@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from django.db import connection
 
+from timeline.queries import verdicts
 from timeline.queries.clauses import Clauses, Conditions, flow_clauses, request_clauses
 from timeline.question import Question
 
@@ -37,6 +38,10 @@ class Chart:
 def chart(question: Question) -> Chart | None:
     """The bars of a question's range, by default the last seven days that hold anything; None without flows."""
     clauses = request_clauses(question) if question.of_requests else flow_clauses(question)
+    # A sample would miss the few that are wrong.
+    identities = verdicts.identities(question)
+    if identities is not None:
+        clauses.indexed.add("flow_id = ANY(%s)", identities)
     limits = _limits(question, clauses)
     if limits is None:
         return None
@@ -44,7 +49,7 @@ def chart(question: Question) -> Chart | None:
     width = next((width for width in WIDTHS if (high - low) / width < MAX_BARS - 1), WIDTHS[-1])
     first = low // width * width
     bars = min(MAX_BARS, (high - first) // width + 1)
-    counted, estimated = _counts(question, clauses, (first, first + bars * width), width)
+    counted, estimated = _counts(question, clauses, (first, first + bars * width), width, identities)
     stretches = [counted.get(first // width + bar, (0, 0)) for bar in range(bars)]
     return Chart(
         first, width, tuple(all for all, _ in stretches), tuple(bad for _, bad in stretches), estimated
@@ -67,7 +72,11 @@ def _limits(question: Question, clauses: Clauses) -> tuple[int, int] | None:
 
 
 def _counts(
-    question: Question, clauses: Clauses, limits: tuple[int, int], width: int
+    question: Question,
+    clauses: Clauses,
+    limits: tuple[int, int],
+    width: int,
+    identities: list[bytes] | None,
 ) -> tuple[dict[int, tuple[int, int]], bool]:
     parts = COSTLY if clauses.costly else 1
     exact_rows, sample_pages = EXACT_ROWS // parts, SAMPLE_PAGES // parts
@@ -77,6 +86,8 @@ def _counts(
     if question.type and not question.of_requests:
         inside.add("type = %s", question.type)
     inside.add("activity >= %s AND activity < %s", *limits)
+    if identities is not None:
+        inside.add("flow_id = ANY(%s)", identities)
     with connection.cursor() as cursor:
         # The order keeps the planner on the list's own index, also where it has no statistics yet.
         cursor.execute(

@@ -67,8 +67,7 @@ def flow_clauses(question: Question) -> Clauses:
     _common(question, picky)
     if question.status:
         picky.add({"ok": "errors = 0", "error": "errors > 0", "open": "false"}[question.status])
-    if question.state:
-        picky.add("coalesce(state, step) = %s", question.state)
+    _standing(question, picky)
     for word in question.words:
         # In collation "C" the same comparison takes half the time, but it folds the case of ASCII letters only.
         collation = 'COLLATE "C"' if word.isascii() else ""
@@ -87,7 +86,7 @@ def request_clauses(question: Question) -> Clauses:
         picky.add(
             f"({narrow.get(question.status, REQUEST_FAILING)} AND {REQUEST_STATUS} = %s)", question.status
         )
-    if question.state:
+    if question.state or question.verdict or question.waits or question.grey:
         picky.add("false")
     for word in question.words:
         like = f"%{escaped(word)}%"
@@ -101,9 +100,36 @@ def request_clauses(question: Question) -> Clauses:
     return Clauses("request", "trace_id", REQUEST_FAILING, indexed, picky, bool(question.status))
 
 
+def standing_at(question: Question) -> Conditions:
+    """What a question asks of a row of `expectation` (as `e`), its verdict aside."""
+    asked = Conditions()
+    if question.waits:
+        asked.add("e.awaited_step = %s", question.waits)
+    if question.state:
+        asked.add("e.step = %s", question.state)
+    if question.grey:
+        asked.add("NOT e.quiet")
+    return asked
+
+
 def escaped(text: str) -> str:
     """Text as itself inside a LIKE pattern."""
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _standing(question: Question, picky: Conditions) -> None:
+    """Where a flow is: as its own row says, or as it was judged where a verdict is asked for with it."""
+    if not (question.verdict or question.waits or question.grey):
+        if question.state:
+            picky.add("coalesce(state, step) = %s", question.state)
+        return
+    asked = Conditions(["e.flow_id = flow.flow_id"])
+    if question.verdict == "open":
+        asked.add("e.verdict <> 'ended'")
+    elif question.verdict:
+        asked.add("e.verdict = %s", question.verdict)
+    asked = asked + standing_at(question)
+    picky.add(f"EXISTS (SELECT FROM expectation e {asked.where})", *asked.values)
 
 
 def _range(question: Question) -> Conditions:

@@ -10,7 +10,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from timeline.layout.forest import CHAPTER, EVENT, LOG, MOVE, SPAN, Forest, Mask
+from timeline.layout.forest import ASIDE, CHAPTER, EVENT, LOG, MOVE, SPAN, Forest, Mask
 from timeline.layout.tables import Table, rows_of
 from timeline.queries.bound import fetched
 from timeline.queries.skeleton import SPAN_KEYS
@@ -58,6 +58,8 @@ def read_hits(forest: Forest, text: str) -> Mask:
     sought = text.lower()
     for row, move in enumerate(forest.tables.moves):
         found[forest.bases[MOVE] + row] = sought in move.state.lower() or sought in move.system.lower()
+    for row, aside in enumerate(forest.asides):
+        found[forest.bases[ASIDE] + row] = sought in f"{aside.name} {aside.text} {aside.service}".lower()
     found[forest.kinds == CHAPTER] = False
     return found & forest.shown
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from django.db import connection
 
-from timeline.queries import attributes, keys, requests
+from timeline.queries import attributes, keys, requests, verdicts
 from timeline.queries.clauses import flow_clauses
 from timeline.queries.windows import Row, read
 from timeline.question import Position, Question
@@ -28,7 +28,7 @@ class Page:
 def page(question: Question) -> Page:
     """The page a question asks for."""
     found = attributes.find(question) if question.equalities else None
-    identities = None if found is None else found.identities
+    identities = _both(None if found is None else found.identities, verdicts.identities(question))
     told = requests.page(question, identities) if question.of_requests else _flows(question, identities)
     flows, cut_at, following = told
     answer = Page(completed(flows), following or cut_at)
@@ -60,6 +60,14 @@ def _flows(
         flows += [from_row(row[2:]) for row in rows]
         told = bool(rows)
     return flows, stretch.cut_at._replace(keys_told=told), None
+
+
+def _both(first: list[bytes] | None, second: list[bytes] | None) -> list[bytes] | None:
+    """Ids that are in both lists; None is all."""
+    if first is None or second is None:
+        return second if first is None else first
+    wanted = set(second)
+    return [identity for identity in first if identity in wanted]
 
 
 def _place(row: Row) -> Position:

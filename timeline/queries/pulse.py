@@ -1,6 +1,7 @@
 """A short text that changes whenever a flow's page would: what a page that is looked at asks for every second.
 
-Counts in rows that grow with each commit, so the answer costs two look-ups however large the flow is.
+Counts in rows that grow with each commit, so the answer costs a few look-ups however large the flow is. What is said
+about a flow is told apart from its records: a new note does not make anybody read those again.
 """
 
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from typing import NamedTuple
 
 from django.db import connection
 
+from timeline.queries.asides import COUNTED
 from timeline.summaries import FlowSummary
 
 # Everything in the flow's traces counts: what descends from its records carries no key, and is shown.
@@ -22,10 +24,19 @@ BESIDE = "SELECT sum(spans), sum(events), sum(logs) FROM request WHERE trace_id 
 
 
 class Pulse(NamedTuple):
-    """`text` is 16 hex digits, equal while nothing new of the flow was stored; `records` are those of its traces."""
+    """`text` is 16 hex digits, equal while nothing new of the flow was stored; `records` are those of its traces.
+
+    `said` is equal while nobody judged it otherwise, wrote a note or sent a message.
+    """
 
     text: str
     records: int
+    said: str = ""
+
+    @property
+    def whole(self) -> str:
+        """What a page compares."""
+        return self.text + self.said
 
 
 def read_pulse(flow: FlowSummary, beside: Sequence[bytes] = ()) -> Pulse:
@@ -45,4 +56,14 @@ def read_pulse(flow: FlowSummary, beside: Sequence[bytes] = ()) -> Pulse:
             within = cursor.fetchone()
         told += tuple(within)
         records = max(records, sum(count or 0 for count in within[1:]))
-    return Pulse(blake2b(repr(told).encode(), digest_size=8).hexdigest(), int(records))
+    return Pulse(_digest(told), int(records), _digest((flow.judged, flow.troubles, *_counted(flow.identity))))
+
+
+def _counted(identity: bytes) -> tuple[str, ...]:
+    with connection.cursor() as cursor:
+        cursor.execute(COUNTED, {"flow": identity})
+        return tuple(cursor.fetchone())
+
+
+def _digest(told: tuple[object, ...]) -> str:
+    return blake2b(repr(told).encode(), digest_size=8).hexdigest()

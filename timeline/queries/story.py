@@ -16,6 +16,7 @@ from timeline.layout.forest import Chapter, Forest
 from timeline.layout.groups import find_groups
 from timeline.layout.growing import grow, with_groups
 from timeline.layout.ids import TRACE_CHAPTER, chapter_id
+from timeline.layout.manner import ANY, Manner
 from timeline.layout.moves import transitions
 from timeline.layout.plan import Fold
 from timeline.layout.tables import LOG, Move, Tables, no_rows
@@ -49,6 +50,7 @@ class Story:
     related: int | None = 0
     heavy: bool = False  # of so many records that only the chapters asked for were read
     truncated: bool = False
+    manner: Manner = ANY  # how flows of its type go; read with each window
 
 
 Tell = Callable[[str, float], None]

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 from zlib import crc32
 
+from django.db import Error
 from django.http import HttpRequest
 from django.template import Context, Library
 from django.utils.html import escape, format_html
@@ -17,6 +18,9 @@ from django.utils.safestring import SafeString
 
 from timeline import moments, signs
 from timeline.bars import Bar
+from timeline.queries import problems
+from timeline.queries.backlog import Step
+from timeline.sentences import WAITING, awaited, verdict_mark
 from timeline.summaries import FlowSummary
 from timeline.typeaddresses import type_url
 from tracing.clock import now_ns
@@ -124,6 +128,17 @@ def here(context: Context, section: str) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
+def needing(context: Context) -> int:
+    """How many problems need a person; none where the database does not say: a page that tells of that has a header too."""
+    if "count_needing" in context:
+        return int(context["count_needing"])  # the page has asked already
+    try:
+        return problems.count_needing()
+    except Error:
+        return 0
+
+
+@register.simple_tag(takes_context=True)
 def theme(context: Context) -> str:
     """`light`, `dark` or `system`, from the cookie of the header's switch."""
     request = context.get("request")
@@ -154,6 +169,19 @@ def href(path: str, **query: str) -> str:
     return f"{path}{'&' if '?' in path else '?'}{urlencode(query)}"
 
 
+@register.filter
+def coded(sentence: str) -> SafeString:
+    """A sentence whose words between backticks are names: `paid` as code."""
+    parts = sentence.split("`")
+    if len(parts) % 2 == 0:
+        return SafeString(escape(sentence))
+    told = (
+        f'<code class="attr">{escape(part)}</code>' if at % 2 else escape(part)
+        for at, part in enumerate(parts)
+    )
+    return SafeString("".join(told))
+
+
 @register.simple_tag
 def type_href(type: str, *parts: str | int) -> str:
     """The address of a page under a type."""
@@ -164,9 +192,52 @@ def type_href(type: str, *parts: str | int) -> str:
 
 
 @register.filter
+def standing_mark(flow: FlowSummary) -> SafeString:
+    """A flow's verdict as shape, word and colour, and that it has errors; its status until it is judged."""
+    if flow.judged is None:
+        return mark(flow.status)
+    told = verdict_mark(flow.judged, now_ns())
+    found = f'<span class="mark {told.css}">{told.sign} {escape(told.word)}</span>'
+    return SafeString(f"{found} {mark('error')}" if flow.status == "error" else found)
+
+
+@register.filter
+def waiting(flow: FlowSummary) -> SafeString:
+    """What a flow waits for, beside its state; nothing where it goes as usual."""
+    told = awaited(flow.judged) if flow.judged and flow.judged.verdict in WAITING else ""
+    return SafeString(
+        f' <span class="soft waits" title="{escape(told)}">{escape(told)}</span>' if told else ""
+    )
+
+
+@register.filter
 def mark(status: str) -> SafeString:
     """A status as shape, word and colour."""
     return SafeString(f'<span class="mark {status}">{signs.STATUS[status]} {status}</span>')
+
+
+@register.filter
+def sign_word(kind: str) -> str:
+    """A problem's kind as people say it: `retry storm`."""
+    return signs.PROBLEM[kind].word
+
+
+@register.filter
+def state_mark(state: str) -> SafeString:
+    """A problem's state as shape, word and colour."""
+    return _sign_mark(signs.PROBLEM_STATE[state])
+
+
+@register.filter
+def judged_mark(verdict: str) -> SafeString:
+    """A flow's verdict as shape, word and colour."""
+    tone = signs.VERDICT_TONE.get(verdict, "off")
+    return _sign_mark(signs.Sign(signs.VERDICT[verdict], tone, verdict))
+
+
+def _sign_mark(sign: signs.Sign) -> SafeString:
+    tone = {"bad": "error", "stuck": "warn"}.get(sign.tone, sign.tone)
+    return SafeString(f'<span class="mark {tone}">{sign.shape} {sign.word}</span>')
 
 
 @register.filter
@@ -215,6 +286,30 @@ def _count(value: int, one: str, many: str, address: str) -> str:
         return '<td class="n num zero">–</td>'
     return (
         f'<td class="n num" data-word="{one if value == 1 else many}"><a href="{address}">{value:,}</a></td>'
+    )
+
+
+@register.filter
+def spark(step: Step) -> SafeString:
+    """Open flows over the last day as bars, an hour each; the last ones marked where flows are late."""
+    known = [count for count in step.hours if count is not None]
+    if not known:
+        return SafeString('<span class="soft">–</span>')
+    most = max(1, *known)
+    # What is marked is what rose above the day's usual height.
+    usual = sorted(known)[len(known) // 2]
+    is_hot = bool(step.late or step.stuck)
+    bars = []
+    for place, count in enumerate(step.hours):
+        if count:
+            height = round(max(1.5, count / most * 20), 1)
+            marked = ' class="hot"' if is_hot and count > usual and place >= len(step.hours) // 2 else ""
+            bars.append(
+                f'<rect{marked} x="{place * 5.5}" y="{22 - height:.1f}" width="4.3" height="{height}"/>'
+            )
+    told = f"open flows, hour by hour; at most {most:,}"
+    return SafeString(
+        f'<svg class="spark" viewBox="0 0 132 22" role="img" aria-label="{told}">{"".join(bars)}</svg>'
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 from django.conf import settings
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -24,6 +25,7 @@ from tracing.clock import now_ns
 from tracing.database import conninfo
 from tracing.people import Calendar, ExpectationRule, TypeSettings
 from tracing.watch.trial import Known, Trial, try_rule
+from tracing.watch.waking import wake_ruled
 
 LAST_ID = 2**63 - 1
 
@@ -65,7 +67,10 @@ def change(request: HttpRequest, type: str, rule_id: int | None = None) -> HttpR
     if request.POST.get("do") != "arm" or request.POST.get("tried") != fingerprint(rule):
         return page.shown(form, trial)
     rule.backtest, rule.enabled, rule.changed_ns = trial.result.as_json(), True, now_ns()
-    rule.save()
+    before = _rule(type, rule.pk) if rule.pk is not None else None
+    with transaction.atomic():
+        rule.save()
+        _wake(rule, *([before] if before else []))
     return remember(HttpResponseRedirect(f"{page.list_address}armed=1"), rule.name)
 
 
@@ -74,14 +79,19 @@ def switch(request: HttpRequest, type: str, rule_id: int) -> HttpResponse:
     type = _type(request, type)
     rule = _rule(type, rule_id)
     rule.enabled, rule.changed_ns = not rule.enabled, now_ns()
-    rule.save()
+    with transaction.atomic():
+        rule.save()
+        _wake(rule)
     return HttpResponseRedirect(page_links(type, request.GET.get("env", ""))["expectations"])
 
 
 @require_POST
 def delete(request: HttpRequest, type: str, rule_id: int) -> HttpResponse:
     type = _type(request, type)
-    _rule(type, rule_id).delete()
+    rule = _rule(type, rule_id)
+    with transaction.atomic():
+        _wake(rule)
+        rule.delete()
     return HttpResponseRedirect(page_links(type, request.GET.get("env", ""))["expectations"])
 
 
@@ -155,6 +165,13 @@ class _Page:
             "examples": examples,
             "tried": fingerprint(self.rule),
         }
+
+
+def _wake(*rules: ExpectationRule) -> None:
+    """Flows these hold for, or held, are judged anew; of a series nothing stands still that could be."""
+    for rule in rules:
+        if rule.subject == ExpectationRule.Subject.FLOW:
+            wake_ruled(as_ruling(rule), now_ns())
 
 
 def _type(request: HttpRequest, type: str) -> str:

@@ -17,6 +17,7 @@ from django.http import (
     StreamingHttpResponse,
 )
 from django.utils.cache import patch_vary_headers
+from django.views.decorators.http import require_http_methods
 
 from timeline import page, table, text
 from timeline.addresses import absolute, flow_asked, flow_url
@@ -28,14 +29,16 @@ from timeline.queries.story import traces_beside
 from timeline.reading import Reading
 from timeline.summaries import FlowSummary, find_flows
 from timeline.templatetags.threadline import reader_zone
+from timeline.views import words
 from timeline.views.record import record_part
 from timeline.window import read, read_soon
 
 TRACE = re.compile(r"[0-9a-f]{32}|[0-9a-f]{16}")
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 def flow(request: HttpRequest, kind: str, type: str = "", key: str = "") -> HttpResponseBase:
-    """The page, or the part of it that htmx asks for; hence one address has several answers."""
+    """The page, or the part of it that htmx asks for; hence one address has several answers. Posted is what a person says."""
     response = _answer(request, kind, type, key)
     patch_vary_headers(response, ("HX-Target", "Cookie"))
     return response
@@ -50,10 +53,12 @@ def _answer(request: HttpRequest, kind: str, type: str, key: str) -> HttpRespons
     flows = find_flows(kind, type, key, request.GET.get("env") or None)
     if not flows:
         raise NotFound(*_unknown(request, kind, type, key))
+    if request.method == "POST":
+        return words.say(request, flows[0])
     # Before the records are read: what comes in between is asked for once too often rather than missed.
     pulse = read_pulse(flows[0], traces_beside(flows[0], asked.fold))
     if "pulse" in request.GET:
-        return json_answer({"pulse": pulse.text, "again_ms": AGAIN_MS})
+        return json_answer({"pulse": pulse.whole, "again_ms": AGAIN_MS})
     if form == "html":
         return _page(request, flows, read_soon(flows[0], asked, pulse))
     reading = read(flows[0], asked, pulse)

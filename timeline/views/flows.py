@@ -13,14 +13,29 @@ from django.views.decorators.http import require_safe
 from timeline.addresses import with_query
 from timeline.answers import asked_format, json_answer, page_answer, text_answer, wants_part
 from timeline.bars import bars
-from timeline.forms import STATUSES, FlowFilter, read_filter
+from timeline.forms import OPEN, STATUSES, FlowFilter, read_filter
 from timeline.plain import flow_lines, flow_table
 from timeline.queries import listing
 from timeline.queries.chart import chart
 from timeline.question import Question
 from timeline.templatetags.threadline import reader_zone
+from tracing.watch.standing import VERDICTS
 
-FILTERS = ("kind", "type", "env", "service", "status", "state", "from", "to", "q", "limit")
+FILTERS = (
+    "kind",
+    "type",
+    "env",
+    "service",
+    "status",
+    "state",
+    "verdict",
+    "grey",
+    "waits",
+    "from",
+    "to",
+    "q",
+    "limit",
+)
 
 
 @require_safe
@@ -66,6 +81,7 @@ def _context(
         "asked": asked,
         "choices": listing.choices(),
         "statuses": STATUSES,
+        "verdicts": (OPEN, *VERDICTS),
         "kinds": _kinds(question, href),
         "narrowed": bool(asked.keys() - {"kind", "limit"}),
         "clear": with_query("/flows", {"kind": question.kind}),

@@ -1,6 +1,7 @@
-"""`/`: what needs a person, as far as it is known: flows with errors, flows by state, senders gone quiet.
+"""`/`: what needs a person, what is in motion, who has gone quiet; and why it is quiet where it is.
 
-An empty installation is shown how to send its first span, to the reader's own address.
+An empty installation is shown how to send its first span, to the reader's own address. While the page is looked at
+`static/now.js` asks for its changing part again.
 """
 
 from typing import Any
@@ -9,17 +10,21 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from timeline import moments
+from timeline import calm, moments
 from timeline.addresses import with_query
-from timeline.answers import asked_format, json_answer, page_answer, text_answer
+from timeline.answers import asked_format, json_answer, page_answer, text_answer, wants_part
 from timeline.plain import cell, flow_lines, flow_table, one_line
-from timeline.queries import motion
-from timeline.queries.motion import Group, Motion
+from timeline.problemtext import problem_lines, waiting
+from timeline.queries import backlog, motion, problems, watching
+from timeline.queries.backlog import Step
+from timeline.reader import name_of
+from timeline.typeaddresses import type_url
 from tracing.clock import now_ns
 from tracing.models import Sender
 
 MINUTE_NS = 60_000_000_000
-SHOWN = 8
+SHOWN = 5
+MOST_PROBLEMS = 20
 
 
 @require_safe
@@ -30,8 +35,15 @@ def now(request: HttpRequest) -> HttpResponse:
         return json_answer(_as_json(told))
     if asked != "html":
         return text_answer(_plain(told, asked), asked)
-    context = told | {"groups": _linked(told["motion"]), "otlp": otlp_address(request), "days": motion.DAYS}
-    return page_answer(request, "now/page.html", context)
+    context = told | {
+        "rows": [_row(step) for step in told["steps"]],
+        "otlp": otlp_address(request),
+        "days": motion.DAYS,
+        "name": name_of(request),
+    }
+    response = page_answer(request, "now/part.html" if wants_part(request) else "now/page.html", context)
+    response.headers["Vary"] = "HX-Request, Cookie"
+    return response
 
 
 def otlp_address(request: HttpRequest) -> str:
@@ -43,54 +55,91 @@ def otlp_address(request: HttpRequest) -> str:
 
 def _told() -> dict[str, Any]:
     at_ns = now_ns()
-    moving = motion.motion(at_ns // MINUTE_NS)
+    from_minute = at_ns // MINUTE_NS - motion.DAYS * motion.DAY_MINUTES
+    judged_ns = watching.judged_ns()
+    is_judged = calm.is_judged(judged_ns, at_ns)
+    count, totals = problems.count_needing(), backlog.totals()
+    quiet = motion.quiet_senders(at_ns, motion.MOST_QUIET)
     return {
         "at_ns": at_ns,
-        "motion": moving,
-        "failing": motion.failing(moving.from_minute, SHOWN),
-        "requests": motion.failing_requests(moving.from_minute, SHOWN),
-        "quiet": motion.quiet_senders(at_ns, SHOWN),
-        "from_ns": str(moving.from_minute * MINUTE_NS),
-        "failing_count": motion.count_failing(moving.from_minute),
         "is_empty": not motion.has_any(),
+        "headline": calm.headline(count, is_judged),
+        "parts": calm.parts(count, problems.standing(), totals, quiet, is_judged),
+        "warning": calm.warning(judged_ns, at_ns),
+        "judged_ns": judged_ns,
+        "judged": calm.judged(judged_ns, at_ns),
+        "count_needing": count,
+        "problems": problems.needing(MOST_PROBLEMS),
+        "totals": totals,
+        "steps": backlog.steps(at_ns),
+        "failing": motion.failing(from_minute, SHOWN),
+        "failing_count": motion.count_failing(from_minute),
+        "requests": motion.failing_requests(from_minute, SHOWN),
+        "quiet": quiet,
+        "silent": list(problems.silent().values()),
+        "from_ns": str(from_minute * MINUTE_NS),
     }
 
 
-def _linked(moving: Motion) -> list[dict[str, Any]]:
-    """Groups with the lists that their numbers count."""
-    return [
-        {
-            "group": group,
-            "href": with_query("/flows", _filters(group, moving)),
-            "failing_href": with_query("/flows", _filters(group, moving) | {"status": "error"}),
-            "type_href": with_query("/flows", {"kind": group.kind, "type": group.type}),
-        }
-        for group in moving.groups
+def _row(step: Step) -> dict[str, Any]:
+    """A step with the lists that its numbers count."""
+
+    def listed(verdict: str) -> str:
+        if not step.step:
+            return ""  # no filter says "without a step"
+        env = "" if step.environment == settings.ENVIRONMENT else step.environment
+        filters = {"kind": step.kind, "type": step.type, "env": env, "state": step.step, "verdict": verdict}
+        # The watcher counts as late and stuck only what somebody is told of.
+        grey = {"grey": "no"} if verdict in ("late", "stuck") else {}
+        return with_query("/flows", filters | grey)
+
+    numbers = [
+        {"word": word, "count": getattr(step, word), "href": listed(word)}
+        for word in ("open", "late", "stuck")
     ]
+    aside = [
+        {"word": word, "count": count, "href": listed(word)}
+        for word, count in (("unknown", step.unknown), ("paused", step.paused))
+        if count
+    ]
+    return {
+        "step": step,
+        "numbers": numbers,
+        "aside": aside,
+        "is_hot": bool(step.late or step.stuck),
+        "is_here": step.environment == settings.ENVIRONMENT,
+        "type_href": type_url(step.type, environment=step.environment),
+        "usual": usual(step),
+    }
 
 
-def _filters(group: Group, moving: Motion) -> dict[str, str]:
-    from_ns = str(moving.from_minute * MINUTE_NS)
-    return {"kind": group.kind, "type": group.type, "state": group.state or "", "from": from_ns}
+def usual(step: Step) -> str:
+    """`< 14 m`, `every 5 m`, `learning, 12 of 29`; empty where nothing was looked at yet."""
+    known = step.usual
+    if step.period_ns:
+        return f"every {moments.took(step.period_ns)}"
+    if known is not None and known.within_ns is not None and not known.is_end:
+        return f"< {moments.took(known.within_ns)}"
+    if step.source in ("rule", "stated") and step.within_ns:
+        return f"< {moments.took(step.within_ns)} ({step.source})"
+    if known is None:
+        return ""
+    return "stays here" if known.is_end else f"learning, {known.passed:,} of {known.needed}"
 
 
 def _as_json(told: dict[str, Any]) -> dict[str, Any]:
+    judged_ns = told["judged_ns"]
     return {
         "at": str(told["at_ns"]),
+        "headline": told["headline"],
+        "judged": None if judged_ns is None else str(judged_ns),
+        "needing": told["count_needing"],
+        "problems": [problem.as_json(settings.URL) for problem in told["problems"]],
+        "quiet_because": [part.text for part in told["parts"]],
         "failing": [flow.as_json(settings.URL) for flow in told["failing"]],
         "failing_requests": [flow.as_json(settings.URL) for flow in told["requests"]],
-        "motion": [
-            {
-                "kind": group.kind,
-                "type": group.type,
-                "state": group.state,
-                "flows": group.flows,
-                "failing": group.failing,
-                "oldest": None if group.since_ns is None else str(group.since_ns),
-            }
-            for group in told["motion"].groups
-        ],
-        "complete": not told["motion"].cut_types,
+        "motion": [_step_json(step) for step in told["steps"]],
+        "complete": not any(step.folded for step in told["steps"]) and len(told["steps"]) < backlog.MOST_ROWS,
         "quiet": [
             {
                 "service": sender.service,
@@ -102,34 +151,67 @@ def _as_json(told: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _step_json(step: Step) -> dict[str, Any]:
+    return {
+        "kind": step.kind,
+        "type": step.type,
+        "environment": step.environment,
+        "state": step.step,
+        "flows": step.open,
+        "open": step.open,
+        "late": step.late,
+        "stuck": step.stuck,
+        "unknown": step.unknown,
+        "paused": step.paused,
+        "oldest": None if step.oldest_ns is None else str(step.oldest_ns),
+        "oldest_url": None if step.oldest_path is None else settings.URL + step.oldest_path,
+        "waiting_for": {"step": step.awaited_step or None, "service": step.awaited_system or None}
+        if step.awaited_step or step.awaited_system
+        else None,
+        "usual": None if step.usual is None else step.usual.as_json(),
+    }
+
+
 def _plain(told: dict[str, Any], asked: str) -> str:
+    if told["is_empty"]:
+        return "Nothing was received yet."
     parts = [headline(told)]
+    if told["warning"]:
+        parts.append(told["warning"])
+    if told["problems"]:
+        parts.append(problem_lines(told["problems"], told["at_ns"], asked))
+    if told["steps"]:
+        parts.append("\n".join(_step_line(step, told["at_ns"], asked) for step in told["steps"]))
     flows = [*told["failing"], *told["requests"]]
     if flows:
-        parts.append(flow_table(flows, settings.URL) if asked == "md" else flow_lines(flows))
-    groups = told["motion"].groups
-    if groups:
-        parts.append("\n".join(_group_line(group, told["at_ns"], asked) for group in groups))
+        lines = flow_table(flows, settings.URL) if asked == "md" else flow_lines(flows)
+        parts.append(f"With errors in the last {motion.DAYS} days, the latest:\n\n{lines}")
     if told["quiet"]:
         parts.append("\n".join(_quiet_line(sender, told["at_ns"], asked) for sender in told["quiet"]))
     return "\n\n".join(parts)
 
 
 def headline(told: dict[str, Any]) -> str:
-    count = told["failing_count"]
-    if told["is_empty"]:
-        return "Nothing was received yet."
-    if not count:
-        return f"No entity or workflow carries an error in the last {motion.DAYS} days."
-    subject = "1 flow carries" if count == 1 else f"{count:,} flows carry"
-    return f"{subject} errors in the last {motion.DAYS} days."
+    """The answer in two lines: how many problems, and what else there is."""
+    parts = ", ".join(part.text for part in told["parts"])
+    return f"{told['headline']} ({told['judged']}).\n{parts[:1].upper()}{parts[1:]}."
 
 
-def _group_line(group: Group, at_ns: int, asked: str) -> str:
-    oldest = f", oldest {moments.took(at_ns - group.since_ns)}" if group.since_ns is not None else ""
-    text = (
-        f"{group.type} {group.state or 'no state'}: {group.flows:,} ({group.failing:,} with errors{oldest})"
-    )
+def _step_line(step: Step, at_ns: int, asked: str) -> str:
+    waits = waiting(step.awaited_step, step.awaited_system)
+    numbers = [f"{step.open:,} open"]
+    numbers += [
+        f"{count:,} {word}"
+        for word, count in (
+            ("late", step.late), ("stuck", step.stuck), ("unknown", step.unknown), ("paused", step.paused)
+        )
+        if count
+    ]  # fmt: skip
+    if step.oldest_ns is not None:
+        numbers.append(f"oldest {moments.took(max(0, at_ns - step.oldest_ns))}")
+    if known := usual(step):
+        numbers.append(f"usually {known}")
+    text = f"{step.type} {step.step}{f' → {waits}' if waits else ''}: {', '.join(numbers)}"
     return f"- {cell(text)}" if asked == "md" else one_line(text, 100)
 
 

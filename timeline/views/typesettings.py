@@ -5,6 +5,7 @@ Proposals are `tracing.watch.proposing`'s. Nothing is taken unasked: a proposal 
 
 from typing import Any
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods
 
@@ -12,14 +13,16 @@ from timeline.answers import BadFilter, page_answer
 from timeline.queries.types import learned_steps, type_lines
 from timeline.queries.vocabulary import Vocabulary, vocabulary
 from timeline.reader import name_of, remember
-from timeline.steps import percent, seen_steps, step_lines
+from timeline.steps import customs_of, percent, seen_steps, step_lines
 from timeline.typeaddresses import type_asked
 from timeline.typeforms import FIELDS, TypeForm, as_text, type_form, written_to
 from timeline.views.types import chosen_environment, page_links
 from tracing.clock import now_ns
 from tracing.people import TypeSettings
+from tracing.watch.customs import Customs
 from tracing.watch.misfits import unknown
 from tracing.watch.proposing import Proposal, propose
+from tracing.watch.waking import wake_steps
 
 ANSWERS = {"yes": True, "no": False}
 LONGEST_STEP = 300
@@ -52,6 +55,7 @@ class _Page:
             raise BadFilter("type", "A type has a name of at most 100 characters.")
         self.environment = chosen_environment(request, [line.environment for line in type_lines(type)])
         self.said = TypeSettings.objects.filter(type=type).first() or TypeSettings(type=type)
+        self.customs = customs_of(self.said)
         self.words: Vocabulary = vocabulary(type)
         steps = step_lines(learned_steps(type, self.environment), [], None)
         self.proposal: Proposal = propose(seen_steps(steps), self.words.said, self.said.answers)
@@ -102,7 +106,22 @@ class _Page:
 
     def saved(self, said: TypeSettings) -> HttpResponse:
         said.changed_ns = now_ns()
-        said.save()
+        with transaction.atomic():
+            said.save()
+            wake_steps(self.type, self._changed(customs_of(said)), said.changed_ns)
         address = self.links["settings"]
         response = HttpResponseRedirect(f"{address}{'&' if '?' in address else '?'}saved=1")
         return remember(response, said.name) if self.request.POST.get("name") else response
+
+    def _changed(self, customs: Customs) -> set[str] | None:
+        """The steps that end flows otherwise than before; None where the state has another owner."""
+        if customs.owner != self.customs.owner:
+            return None
+        told = (customs, self.customs)
+        named = {step for one in told for step in (*(one.good or ()), *(one.bad or ()), *one.answers)}
+        return {
+            step
+            for step in named | self.words.states
+            if customs.end_of(step) != self.customs.end_of(step)
+            or customs.answers.get(step) != self.customs.answers.get(step)
+        }

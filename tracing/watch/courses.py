@@ -5,11 +5,11 @@ late. `judging` decides what to make of it.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 
+from tracing.watch import tries
 from tracing.watch.moving import Told, moves
 from tracing.watch.standing import Closed, Course, Stated, Step
 
@@ -20,7 +20,7 @@ FEWEST_BEATS = 6
 
 _FLOWS = """
 SELECT f.flow_id, f.kind, f.type, f.key, f.environment, f.first_ns, f.last_ns, f.chapters, f.state IS NOT NULL,
-    f.step, f.step_system, f.step_ns, f.xid::text
+    f.step, f.step_system, f.step_ns
 FROM flow f WHERE f.flow_id = ANY(%s)
 """
 # The primary key serves it backwards.
@@ -30,8 +30,10 @@ SELECT a.flow_id, a.valid_ns, a.digest, a.state, a.system FROM unnest(%s::bytea[
 ) AS a
 """
 _STATED = """
-SELECT flow_id, what, said_ns, by_ns, step, system, operation, attempt, most FROM stated WHERE flow_id = ANY(%s)
-ORDER BY said_ns
+SELECT t.flow_id, t.what, t.said_ns, t.by_ns, t.step, t.system, t.operation, t.attempt, t.most, coalesce((
+    SELECT max(s.end_ns - s.start_ns) FROM span s
+    WHERE t.what = 'retry' AND s.trace_id = t.trace_id AND s.span_id = t.record_id AND s.day = t.day AND s.end_ns > s.start_ns
+), 0) FROM stated t WHERE t.flow_id = ANY(%s) ORDER BY t.said_ns
 """
 _CLOSED = "SELECT flow_id, at_ns, reason, name FROM tracing_closure WHERE flow_id = ANY(%s) ORDER BY at_ns"
 _BEATS = """
@@ -43,37 +45,27 @@ SELECT c.flow_id, c.first_ns, coalesce(r.root_name, c.service) FROM unnest(%s::b
 # What flows that promised another try began since: the spans that carry their key.
 _OPERATIONS = """
 SELECT m.flow_id, s.name, s.start_ns FROM unnest(%s::bytea[], %s::bigint[]) AS n(flow_id, said_ns)
-JOIN member m ON m.flow_id = n.flow_id AND m.day >= n.said_ns / 86400000000000, LATERAL (
-    SELECT substring(m.span_ids FROM place FOR 8) AS span_id, m.trace_id AS trace_id, m.day AS day, n.said_ns AS said_ns
-    FROM generate_series(1, length(m.span_ids), 8) AS place
-) AS one JOIN span s ON s.trace_id = one.trace_id AND s.span_id = one.span_id AND s.day = one.day
-    AND s.start_ns > one.said_ns
+JOIN member m ON m.flow_id = n.flow_id AND m.day >= n.said_ns / 86400000000000
+CROSS JOIN LATERAL generate_series(1, length(m.span_ids), 8) AS place
+JOIN span s ON s.trace_id = m.trace_id AND s.span_id = substring(m.span_ids FROM place FOR 8) AND s.day = m.day
+    AND s.start_ns > n.said_ns
 """
 
 
-@dataclass(slots=True)
-class Read:
-    """A course, and the transaction that wrote the flow's row last: the verdict holds for this and no later one."""
-
-    course: Course
-    xid: str
-
-
-def read(connection: psycopg.Connection, flow_ids: Sequence[bytes]) -> dict[bytes, Read]:
+def read(connection: psycopg.Connection, flow_ids: Sequence[bytes]) -> dict[bytes, Course]:
     """The courses of these flows; a flow that is gone is absent."""
     rows = connection.execute(_FLOWS, (list(flow_ids),)).fetchall()
-    found = {row[0]: Read(_course(row), row[12]) for row in rows}
-    courses = {flow_id: one.course for flow_id, one in found.items()}
+    courses = {row[0]: _course(row) for row in rows}
     _add_states(connection, courses, [row[0] for row in rows if row[8]])
     _add_stated(connection, courses)
     for flow_id, *closed in connection.execute(_CLOSED, (list(courses),)).fetchall():
         courses[flow_id].closed = Closed(*closed)
     _add_beats(connection, courses, [row[0] for row in rows if row[7] >= FEWEST_BEATS])
-    return found
+    return courses
 
 
 def _course(row: tuple[Any, ...]) -> Course:
-    flow_id, kind, type, key, environment, first_ns, last_ns, _, _, step, system, step_ns, _ = row
+    flow_id, kind, type, key, environment, first_ns, last_ns, _, _, step, system, step_ns = row
     steps = (Step(step, system or "", step_ns),) if step is not None else ()
     return Course(flow_id, kind, type, key, environment, first_ns, last_ns, steps)
 
@@ -95,20 +87,22 @@ def _add_stated(connection: psycopg.Connection, courses: dict[bytes, Course]) ->
     stated: dict[bytes, list[Stated]] = {}
     for flow_id, *rest in connection.execute(_STATED, (list(courses),)).fetchall():
         stated.setdefault(flow_id, []).append(Stated(*rest))
-    trying: dict[bytes, int] = {}
     for flow_id, told in stated.items():
         courses[flow_id].stated = told
-        said = [one.said_ns for one in told if one.what == "retry"]
-        if said:
-            trying[flow_id] = max(said)
+    trying = [course for course in courses.values() if any(one.what == "retry" for one in course.stated)]
     if trying:
-        begun: dict[bytes, list[tuple[str, int]]] = {}
-        for flow_id, name, at_ns in connection.execute(
-            _OPERATIONS, (list(trying), list(trying.values()))
-        ).fetchall():
-            begun.setdefault(flow_id, []).append((name, at_ns))
-        for flow_id, operations in begun.items():
-            courses[flow_id].operations = operations
+        tries.allow(connection, trying)
+        _add_operations(connection, trying)
+
+
+def _add_operations(connection: psycopg.Connection, trying: Sequence[Course]) -> None:
+    said = [max(one.said_ns for one in course.stated if one.what == "retry") for course in trying]
+    begun: dict[bytes, list[tuple[str, int]]] = {}
+    asked = ([course.flow_id for course in trying], said)
+    for flow_id, name, at_ns in connection.execute(_OPERATIONS, asked).fetchall():
+        begun.setdefault(flow_id, []).append((name, at_ns))
+    for course in trying:
+        course.operations = begun.get(course.flow_id, ())
 
 
 def _add_beats(

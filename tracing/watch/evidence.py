@@ -32,11 +32,27 @@ def why(
     `step` and `system` are what is awaited, empty where anything will do; `source` and `reason` are those of an
     expectation, empty where nothing is expected. A flow that ended has the reason `ended` and the step it ended with.
     """
-    said = _over(step, reason, evidence)
-    if said:
+    behind = known(step, system, since_ns, now_ns, source, reason, evidence, zone)
+    if _over(step, reason, evidence):
+        return behind
+    told = [paused(evidence, now_ns, zone), waiting(step, system, since_ns, now_ns, source, reason), behind]
+    return " ".join(part for part in told if part)
+
+
+def known(
+    step: str,
+    system: str,
+    since_ns: int,
+    now_ns: int,
+    source: str,
+    reason: str,
+    evidence: Evidence,
+    zone: tzinfo = UTC,
+) -> str:
+    """The same without what is awaited and without maintenance: how it is known, and whether we were blind."""
+    if said := _over(step, reason, evidence):
         return said
-    told = [_paused(evidence, now_ns, zone), _waiting(step, system, now_ns - since_ns, source, reason)]
-    told += [_known(step, source, reason, evidence, now_ns, zone, max(0, now_ns - since_ns))]
+    told = [_known(step, source, reason, evidence, now_ns, zone, max(0, now_ns - since_ns))]
     told += [_learning(evidence), _blind(evidence, source, now_ns, zone)]
     return " ".join(part for part in told if part)
 
@@ -80,7 +96,8 @@ def _over(step: str, reason: str, evidence: Evidence) -> str:
     return f"Ended: {ended}" if ended else "Ended" if reason == "ended" else ""
 
 
-def _paused(evidence: Evidence, now_ns: int, zone: tzinfo) -> str:
+def paused(evidence: Evidence, now_ns: int, zone: tzinfo = UTC) -> str:
+    """Which maintenance holds the judgement back; empty where none does."""
     told = evidence.get("paused_by")
     if not told:
         return ""
@@ -90,9 +107,11 @@ def _paused(evidence: Evidence, now_ns: int, zone: tzinfo) -> str:
     return f"Maintenance of {whose}{until}: {told.get('reason') or 'no reason told'}{name}."
 
 
-def _waiting(step: str, system: str, length_ns: int, source: str, reason: str) -> str:
+def waiting(step: str, system: str, since_ns: int, now_ns: int, source: str, reason: str) -> str:
+    """What is awaited, from whom and how long already; empty where the sentence of its evidence says that."""
+    length_ns = now_ns - since_ns
     if not source or reason in ("retry", "deadline") or source == "heartbeat":
-        return ""  # the sentence of its evidence says what is awaited
+        return ""
     long = f" for {spoken(length_ns)}" if length_ns >= SECOND_NS else ""
     whom = f" from {_name(system)}" if system else ""
     if not step:

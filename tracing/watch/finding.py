@@ -61,8 +61,15 @@ class Finding:
 
     @property
     def identity(self) -> bytes:
-        """16 bytes. A wait that turns from late to stuck stays the same problem; an error is the same wherever it shows."""
+        """16 bytes. A wait that turns from late to stuck stays the same problem.
+
+        An error is the same wherever it shows and whatever it strikes: it is named after the flows it strikes most.
+        """
         kind = "wait" if self.kind in ("late", "stuck") else self.kind
-        where = ("", "") if self.kind == "failed" else (self.step, self.system)
-        parts = (kind, self.type, self.environment, *where, self.fingerprint.hex())
+        where = (
+            ("", "", "")
+            if self.kind == "failed" and self.fingerprint
+            else (self.type, self.step, self.system)
+        )
+        parts = (kind, *where, self.environment, self.fingerprint.hex())
         return blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).digest()

@@ -28,14 +28,19 @@ MINUTE_NS = 60_000_000_000
 SOONEST_NS, LATEST_NS = MINUTE_NS, 10 * MINUTE_NS
 PATIENCE = 20
 MOST_STEPS, MOST_WAYS = 200, 8
+FEW = 15  # flows: too few to be worth a turn of their own
 FALSE = 0.01  # of the flows that went on, alarms that would have been false
 RECURRING = 1.4  # visits of one step by one flow
 STATE, MILESTONE, SERIES = "state", "milestone", "series"
 FEWEST_BEGINNINGS = 8  # as `judging.SURE_INTERVALS`: fewer look even by chance
+EVEN = 0.1  # IQR / median: begun by a clock, not by people who come steadily
 
 _TYPES = """
-SELECT type, environment, (SELECT max(learned_ns) FROM learned l WHERE (l.type, l.environment) = (k.type, k.environment))
-FROM (SELECT DISTINCT type, environment FROM backlog UNION SELECT DISTINCT type, environment FROM learned) AS k
+SELECT type, environment, max(l.learned_ns), max(k.flows), max((l.facts ->> 'flows')::bigint) FROM (
+    SELECT type, environment, sum(flows) AS flows FROM (
+        SELECT type, environment, open + ended AS flows FROM backlog UNION ALL SELECT type, environment, 0 FROM learned
+    ) AS each GROUP BY 1, 2
+) AS k LEFT JOIN learned l USING (type, environment) GROUP BY 1, 2
 """
 _WRITE = """
 INSERT INTO learned (type, environment, step, source, passed, waiting, threshold_ns, level, is_end, facts, learned_ns)
@@ -48,6 +53,7 @@ _BEFORE = """
 SELECT step, source, passed, waiting, threshold_ns, level, is_end, facts FROM learned
 WHERE type = %s AND environment = %s AND source <> 'series'
 """
+_FLOWS = "SELECT coalesce(sum(open + ended), 0) FROM backlog WHERE type = %s AND environment = %s"
 _BEGUN = """
 SELECT first_ns FROM (
     SELECT first_ns, activity FROM flow WHERE type = %s AND environment = %s ORDER BY activity DESC, flow_id DESC LIMIT 60
@@ -62,6 +68,11 @@ _SOONER = """
 UPDATE expectation SET looks_ns = greatest(%(now)s, since_ns + %(after)s)
 WHERE type = %(type)s AND environment = %(environment)s AND step = %(step)s AND verdict IN ('moving', 'due')
     AND looks_ns > greatest(%(now)s, since_ns + %(after)s)
+"""
+# Who was thought to have ended at a step that is no end.
+_REOPEN = """
+UPDATE expectation SET looks_ns = %s
+WHERE type = %s AND environment = %s AND step = %s AND verdict = 'ended' AND evidence ->> 'end' = 'learned'
 """
 
 
@@ -80,7 +91,7 @@ class Stays:
 
 
 class Learner:
-    """Takes its turns; what was learned is in the table."""
+    """Takes its turns; what was learned is in the table. Who doubled since is as good as new."""
 
     def __init__(self) -> None:
         self._rests_until_ns = 0
@@ -89,13 +100,13 @@ class Learner:
         """Learn the type that is most overdue; whether another was never learned."""
         now = now_ns()
         known = connection.execute(_TYPES).fetchall()
-        new = [row for row in known if row[2] is None]
+        new = [row for row in known if row[2] is None or row[3] >= 2 * max(row[4] or 0, FEW)]
         if not new and self._rests_until_ns - LATEST_NS < now < self._rests_until_ns:
             return False
         due = new or [row for row in known if now - row[2] >= SOONEST_NS or now < row[2]]
         if not due:
             return False
-        type, environment, _ = min(due, key=lambda row: (row[2] or 0, row[0], row[1]))
+        type, environment, *_ = min(due, key=lambda row: (row[2] or 0, row[0], row[1]))
         began = time.monotonic_ns()
         learn(connection, type, environment, now)
         self._rests_until_ns = now + min(PATIENCE * (time.monotonic_ns() - began), LATEST_NS)
@@ -111,7 +122,13 @@ def learn(connection: psycopg.Connection, type: str, environment: str, now: int)
     found: dict[str, Pace] = {}
     with connection.transaction():
         # A type without a step is known to have none.
-        _write(connection, (type, environment, "", MILESTONE), Pace(0, 0), {"flows": len(past)}, now)
+        _write(
+            connection,
+            (type, environment, "", MILESTONE),
+            Pace(0, 0),
+            {"flows": known_flows(connection, type, environment)},
+            now,
+        )
         for source in (STATE, MILESTONE):
             of_source = [one for one in past if one.source == source]
             for step, (pace, facts) in paces_of(of_source, customs, blind).items():
@@ -127,11 +144,17 @@ def learn(connection: psycopg.Connection, type: str, environment: str, now: int)
     return found
 
 
+def known_flows(connection: psycopg.Connection, type: str, environment: str) -> int:
+    """How many flows of the type there are, as last counted."""
+    row = connection.execute(_FLOWS, (type, environment)).fetchone()
+    return int(row[0]) if row else 0
+
+
 def _learn_rhythm(connection: psycopg.Connection, type: str, environment: str, now: int) -> None:
     """Whether flows of the type begin at even intervals, and at which."""
     begun = [row[0] for row in connection.execute(_BEGUN, (type, environment)).fetchall()]
     beat = heartbeat(begun)
-    if beat is None or beat.intervals < FEWEST_BEGINNINGS:
+    if beat is None or beat.intervals < FEWEST_BEGINNINGS or beat.spread > EVEN:
         connection.execute(_NO_RHYTHM, (type, environment))
         return
     facts = {"period_ns": beat.period_ns, "beats": beat.intervals + 1, "spread": beat.spread}
@@ -268,7 +291,9 @@ def _write(
 def _hasten(
     connection: psycopg.Connection, key: tuple[str, str, str], before: Pace | None, pace: Pace, now: int
 ) -> None:
-    """Bring looks forward where a threshold is new or much shorter, and where a step turned out to be an end."""
+    """Bring looks forward where a threshold is new or much shorter, and where a step turned out to be an end, or none."""
+    if before and before.is_end and not pace.is_end:
+        connection.execute(_REOPEN, (now, *key))
     known = before.threshold if before else None
     after = 0 if pace.is_end and not (before and before.is_end) else pace.threshold
     if after is None or (after and known is not None and after > 0.8 * known):

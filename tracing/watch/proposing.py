@@ -146,7 +146,7 @@ def _transitions(states: Sequence[Seen], ends: Collection[str]) -> tuple[list[li
     fewest = min(moving, key=lambda step: step.passed)
     if fewest.passed < ENOUGH_TO_CLOSE:
         return [], (
-            f"{fewest.name} was left {fewest.passed} times so far; a move of 1 % is told from one never made"
+            f"`{fewest.name}` was left {fewest.passed} times so far; a move of 1 % is told from one never made"
             f" after {ENOUGH_TO_CLOSE}."
         )
     pairs = {

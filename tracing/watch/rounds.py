@@ -1,7 +1,8 @@
 """The watcher's round: who is due is judged, and what became of it is written, a set of flows at a time.
 
-Several watchers may run; one judges at a time, and what it writes holds only for the look it was due for and for the
-flow as it was read. So a watcher that dies anywhere leaves nothing half done: the next one finds the same flows due.
+Several watchers may run; one judges at a time, and what it writes holds only for the look it was due for, which a record
+that comes meanwhile moves (`tracing.noting`). So a watcher that dies anywhere leaves nothing half done: the next one
+finds the same flows due.
 """
 
 import json
@@ -17,11 +18,10 @@ import psycopg
 from tracing import arrays
 from tracing.clock import now_ns
 from tracing.watch import courses, loading, memberships
-from tracing.watch.courses import Read
 from tracing.watch.flips import Flip, flips, sentence
 from tracing.watch.judging import judge
 from tracing.watch.lore import Lore
-from tracing.watch.standing import WRONG, Standing
+from tracing.watch.standing import WRONG, Course, Standing
 
 logger = logging.getLogger(__name__)
 
@@ -39,8 +39,8 @@ _DUE = """
 SELECT flow_id, looks_ns, verdict, faults FROM expectation WHERE looks_ns <= %s ORDER BY looks_ns LIMIT %s
 """
 _FOLLOWED = "SELECT DISTINCT flow_id FROM tracing_follow"
-# A storing transaction that has the flow holds it until it ends; what it brought is seen here then.
-_HOLD = "SELECT flow_id, xid::text FROM flow WHERE flow_id = ANY(%s) ORDER BY flow_id FOR SHARE"
+# In one order, as ingest takes them.
+_HOLD = "SELECT 1 FROM expectation WHERE flow_id = ANY(%s) ORDER BY flow_id FOR NO KEY UPDATE"
 # `+ 0` keeps the planner from looking the rows up by time: many may be due at the same nanosecond, and each would be
 # searched among them all (a plan made without knowing the arrays does so).
 _WRITE = """
@@ -67,7 +67,6 @@ UPDATE expectation SET looks_ns = %s + (60000000000 * 2 ^ least(faults, 10))::bi
 WHERE flow_id = ANY(%s) AND looks_ns <= %s
 """
 _GONE = "DELETE FROM expectation e WHERE flow_id = ANY(%s) AND NOT EXISTS (SELECT 1 FROM flow WHERE flow_id = e.flow_id)"
-_AGAIN = "UPDATE expectation SET looks_ns = %s WHERE flow_id = ANY(%s) AND looks_ns <= %s"
 
 
 class Due(NamedTuple):
@@ -82,7 +81,7 @@ class Judged:
     """One flow's new standing, beside what was known of it."""
 
     due: Due
-    read: Read
+    course: Course
     standing: Standing
 
 
@@ -154,7 +153,7 @@ def judge_set(
 
 
 def _judged(
-    due: Sequence[Due], read: Mapping[bytes, Read], lore: Lore, now: int
+    due: Sequence[Due], read: Mapping[bytes, Course], lore: Lore, now: int
 ) -> tuple[list[Judged], list[bytes]]:
     """What is to be said of each, and the flows that could not be judged."""
     judged, broken = [], []
@@ -162,7 +161,7 @@ def _judged(
         if one.flow_id not in read:
             continue
         try:
-            judged.append(Judged(one, read[one.flow_id], judge(read[one.flow_id].course, lore, now)))
+            judged.append(Judged(one, read[one.flow_id], judge(read[one.flow_id], lore, now)))
         except Exception:
             if not one.faults:
                 logger.exception("the flow %s could not be judged; it is put off", one.flow_id.hex())
@@ -178,7 +177,7 @@ def _look_closer(connection: psycopg.Connection, turning: Sequence[Judged], lore
     """Before a flow is called late, what belongs to it without carrying its key is looked at."""
     latest = memberships.latest_milestones(connection, [one.due.flow_id for one in turning])
     for one in turning:
-        course = one.read.course
+        course = one.course
         course.later_ns = latest.get(one.due.flow_id)
         if course.later_ns is not None:
             one.standing = judge(course, lore, now)
@@ -207,33 +206,17 @@ def _write_all(
 def _write(
     connection: psycopg.Connection, judged: Sequence[Judged], now: int, followed: set[bytes], eager: bool
 ) -> None:
+    ordered = sorted(judged, key=lambda one: one.due.flow_id)
     with connection.transaction(), connection.cursor() as cursor:
-        settled = _settled(cursor, judged, now)
-        rows = [_row(one, followed, eager) for one in settled]
+        cursor.execute(_HOLD, ([one.due.flow_id for one in ordered],))
+        rows = [_row(one, followed, eager) for one in ordered]
         cursor.execute(_WRITE, [now, *arrays.columns("bqqitqttqqttqqqttit", rows)])
         written = {bytes(row[0]) for row in cursor.fetchall()}
-        turned = [flip for one in settled if one.due.flow_id in written for flip in _flips(one, now)]
+        turned = [flip for one in ordered if one.due.flow_id in written for flip in _flips(one, now)]
         if turned:
             cursor.execute(
                 _FLIPS, [arrays.array("b", sorted(followed)), *arrays.columns("bbqqttttt", turned)]
             )
-
-
-def _settled(cursor: psycopg.Cursor[tuple[Any, ...]], judged: Sequence[Judged], now: int) -> list[Judged]:
-    """Those that did not move since they were read. Only whose verdict turns is held fast to know it."""
-    ordered = sorted(judged, key=lambda one: one.due.flow_id)
-    turning = [
-        one.due.flow_id
-        for one in ordered
-        if one.standing.verdict in WRONG and one.standing.verdict != one.due.verdict
-    ]
-    if not turning:
-        return ordered
-    held = {bytes(row[0]): row[1] for row in cursor.execute(_HOLD, (turning,)).fetchall()}
-    moved = {one.due.flow_id for one in ordered if held.get(one.due.flow_id, one.read.xid) != one.read.xid}
-    if moved:
-        cursor.execute(_AGAIN, (now, sorted(moved), now))
-    return [one for one in ordered if one.due.flow_id not in moved]
 
 
 def _row(one: Judged, followed: set[bytes], eager: bool) -> tuple[Any, ...]:
@@ -247,7 +230,7 @@ def _row(one: Judged, followed: set[bytes], eager: bool) -> tuple[Any, ...]:
     # fmt: off
     return (
         one.due.flow_id, one.due.looks_ns, looks_ns, int(wakes), standing.verdict, standing.since_ns,
-        step.name if step else None, step.system if step else None, step.at_ns if step else None, one.read.course.last_ns,
+        step.name if step else None, step.system if step else None, step.at_ns if step else None, one.course.last_ns,
         wait.step if wait else None, wait.system if wait else None, wait.expected_ns if wait else None,
         wait.late_ns if wait else None, wait.stuck_ns if wait else None, wait.source if wait else None,
         wait.reason if wait else None, int(wait.quiet) if wait else 0, json.dumps(dict(standing.evidence)),
@@ -256,4 +239,4 @@ def _row(one: Judged, followed: set[bytes], eager: bool) -> tuple[Any, ...]:
 
 
 def _flips(one: Judged, now: int) -> list[Flip]:
-    return flips(one.read.course, one.due.verdict, one.standing, now, sentence(one.standing, now))
+    return flips(one.course, one.due.verdict, one.standing, now, sentence(one.standing, now))

@@ -29,8 +29,9 @@ class Stated(NamedTuple):
     step: str  # awaited; empty where any will do
     system: str  # who said so
     operation: str  # what is tried again
-    attempt: int | None = None
+    attempt: int | None = None  # the one that said so
     most: int | None = None
+    lasts_ns: int = 0  # how long a try of it takes, nearly always, as far as is known
 
 
 class Closed(NamedTuple):

@@ -24,6 +24,7 @@ FLOOR_NS = 60 * SECOND_NS
 HOUR_NS = 3_600 * SECOND_NS
 DAY_NS = 24 * HOUR_NS
 HALF_LIFE_NS = 7 * DAY_NS
+LIVES = 5
 HELD_NS = 3 * DAY_NS
 # One-sided, as the smallest numbers of samples are: 0.95 of the standard normal distribution.
 Z = 1.6448536269514722
@@ -242,8 +243,11 @@ def _with_threshold(known: Pace, curve: Curve) -> Pace:
 
 
 def _life_ns(usual_life_ns: int | None) -> float:
-    """Who waited for so long at one step has outlived the usual: an hour and a life, or a day where no life is known."""
-    return float(DAY_NS if usual_life_ns is None else max(HOUR_NS, usual_life_ns))
+    """Who waited for so long at one step has outlived the usual: an hour and five lives, or a day where no life is known.
+
+    Five, because of flows that are all young a life is short: those that were not there yet had no time for the next step.
+    """
+    return float(DAY_NS if usual_life_ns is None else max(HOUR_NS, LIVES * usual_life_ns))
 
 
 def _long(seen: Seen, beyond_ns: float) -> int:

@@ -232,17 +232,15 @@ def _opening(problem: Problem, flips: Sequence[Flip], last: Last | None) -> str:
 
 def _keep_fresh(pen: Pen, problem: Problem, last: Last) -> None:
     """A message that still waits is changed to what is so now, or dropped where nobody needs it any more."""
-    if last.told.phase == "resolved":
+    phase = last.told.phase
+    stands = routing.STANDS if phase == "worse" else {"open"}
+    if phase == "resolved":
         return
-    if problem.state != "open" or problem.folded:
-        reason = (
-            "It follows from another problem."
-            if problem.folded
-            else f"It was {problem.state} before it went out."
-        )
-        pen.connection.execute(_DROP, (reason, last.message_id))
-        return
-    if last.told.phase == "opened":
+    if problem.folded:
+        pen.connection.execute(_DROP, ("It follows from another problem.", last.message_id))
+    elif problem.state not in stands:
+        pen.connection.execute(_DROP, (f"It was {problem.state} before it went out.", last.message_id))
+    elif phase == "opened":
         subject, body, _, facts = worded(problem, "opened", pen.at_ns, None)
         text = {"subject": subject, "body": body, "facts": Jsonb(facts), "message": last.message_id}
         pen.connection.execute(_REFRESH, text)

@@ -4,7 +4,7 @@ A flow is well again once it went on in another trace, its failing request ended
 says that it failed stays. The failures of a day are looked at: what brings nothing new for so long is over.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import LiteralString, NamedTuple
 
@@ -20,10 +20,11 @@ DAY_NS = 24 * HOUR_NS
 
 MOST_ROWS = 20_000
 MOST_FINDINGS = 200
-# A retry within the minute is no matter for a person.
+# A retry within the minute is no matter for a person. An engine that ends a run badly has done with its retries.
 SETTLES_NS = MINUTE_NS
 # Spans end from the inside out: a failure within so long of its caller's is the same story.
 CHAIN_NS = 10 * SECOND_NS
+WORKFLOW = 2
 # One request that fails is nobody's flow: so many within an hour are a problem.
 REQUESTS_AN_HOUR = 3
 
@@ -89,16 +90,21 @@ def find(connection: psycopg.Connection, now_ns: int) -> list[Finding]:
 
 
 def findings(failures: Sequence[Failure], now_ns: int) -> list[Finding]:
-    """Grouped by error, type and environment, most flows first."""
-    flows: dict[tuple[bytes, str, str], list[Failure]] = defaultdict(list)
+    """Grouped by error and environment, most flows first."""
+    flows: dict[tuple[bytes, str], list[Failure]] = defaultdict(list)
     # What failed with a flow is that flow's matter, also after it recovered.
     with_flow = {one.trace_id for one in failures if one.kind and not ended_before(one)}
     for one in failures:
-        if one.kind and now_ns - one.received_ns >= SETTLES_NS and is_failed(one):
-            flows[one.fingerprint, one.type, one.flow_environment].append(one)
+        if one.kind and is_settled(one, now_ns) and is_failed(one):
+            flows[one.fingerprint, one.flow_environment].append(one)
     found = [_finding(same) for same in flows.values()]
     found += _requests((one for one in failures if not one.kind and one.trace_id not in with_flow), now_ns)
     return sorted(found, key=lambda finding: (-len(finding.flows), finding.since_ns, finding.identity))
+
+
+def is_settled(one: Failure, now_ns: int) -> bool:
+    """Whether nothing is to be waited for that may follow at once and mend it."""
+    return (one.kind == WORKFLOW and one.end == "bad") or now_ns - one.received_ns >= SETTLES_NS
 
 
 def is_failed(one: Failure) -> bool:
@@ -142,31 +148,38 @@ def keeps_failing(times: Iterable[int], now_ns: int) -> bool:
 def _finding(same: Sequence[Failure]) -> Finding:
     same = sorted(same, key=lambda one: (one.at_ns, one.scope_id))
     first, last = same[0], same[-1]
-    noun = first.type if first.kind else "request"
+    types = Counter(one.type for one in same)
+    ends = Counter(one.type for one in same if one.end == "bad")
+    # Named after the flows that end by it, else after the most: the order, not its customer.
+    type = max(sorted(types), key=lambda one: (ends[one], types[one]))
+    noun = type if first.kind else "request"
     services = sorted({one.service for one in same})
     operations = sorted({one.operation for one in same})
-    ended = sum(one.end == "bad" for one in same)
+    ended = ends[type]
     # Who came to an end because of it, though a bad one, waits for nobody.
-    loud = NEEDS_A_PERSON if first.kind and ended < len(same) else WARNING
+    loud = NEEDS_A_PERSON if first.kind and ended < types[type] else WARNING
     why = f"{first.operation} failed in {services[0]}; nothing that went well has followed."
     if not first.kind:
         why = f"{first.operation} failed at least {REQUESTS_AN_HOUR} times within an hour."
     if ended:
         why += f" {ended:,} of them ended badly."
+    others = [counted(count, other) for other, count in sorted(types.items()) if other != type]
+    if others:
+        why += f" With {' and '.join(others)}."
     return Finding(
         kind="failed",
-        type=first.type,
+        type=type,
         environment=first.flow_environment,
         step=operations[0],
         system=services[0],
-        title=f"{counted(len(same), noun)} failed: {named(first.error_type, first.message)} in {services[0]}",
+        title=f"{counted(types[type], noun)} failed: {named(first.error_type, first.message)} in {services[0]}",
         why=f"{why} The first at {moment(first.at_ns)}.",
         severity=loud,
         since_ns=first.at_ns,
         last_ns=last.at_ns,
         flows=[Affected(one.scope_id, one.kind, one.at_ns) for one in same],
         fingerprint=first.fingerprint,
-        evidence=_evidence(first, services, operations),
+        evidence={**_evidence(first, services, operations), "types": dict(types)},
     )
 
 

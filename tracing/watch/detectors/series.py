@@ -1,7 +1,8 @@
 """What should have begun and has not: tonight's sync, the hourly export.
 
 A rule of a person (`ExpectationRule` with the subject series) or the rhythm in which flows of a type began so far
-(`learned`, source series). A stretch in which we were blind is not counted against anybody.
+(`learned`, source series). A stretch in which we were blind is not counted against anybody, nor is one in which nobody
+at all sent anything.
 """
 
 from typing import Any, LiteralString, NamedTuple
@@ -15,6 +16,7 @@ from tracing.watch.rulings import Ruling
 from tracing.watch.titles import lasting, moment
 
 STEP = "begin"
+MINUTE_NS = 60_000_000_000
 
 _RHYTHMS: LiteralString = """
 SELECT type, environment, (facts ->> 'period_ns')::bigint, (facts ->> 'beats')::int FROM learned
@@ -26,6 +28,7 @@ SELECT max(first_ns) FROM (
     SELECT first_ns FROM flow WHERE type = %s AND environment = %s ORDER BY activity DESC, flow_id DESC LIMIT 500
 ) AS newest
 """
+_HEARD: LiteralString = "SELECT max(minute) FROM arrival"
 _ENVIRONMENTS: LiteralString = "SELECT DISTINCT environment FROM backlog WHERE type = %s"
 
 
@@ -43,13 +46,15 @@ class Series(NamedTuple):
 
 def find(connection: psycopg.Connection, now_ns: int) -> list[Finding]:
     blind = loading.blind(connection, now_ns)
+    row = connection.execute(_HEARD).fetchone()
+    heard_ns = (row[0] + 1) * MINUTE_NS if row and row[0] is not None else 0
     ruled = list(_ruled(connection))
     known = {(one.type, one.environment) for one in ruled}
     rhythms = [one for one in _rhythmic(connection) if (one.type, one.environment) not in known]
     return [
         _finding(one, now_ns)
         for one in (*ruled, *rhythms)
-        if one.late_ns <= now_ns and not overlap(one.last_ns, one.late_ns, blind)
+        if one.late_ns <= min(now_ns, heard_ns) and not overlap(one.last_ns, one.late_ns, blind)
     ]
 
 

@@ -1,0 +1,1 @@
+"""A mail room run by Celery: `app` is what its workers load, `desk` hands tasks in. `tests.test_celery` runs both."""

@@ -1,0 +1,137 @@
+"""What a person says of a flow by its forms: closed, reopened, followed, noted; and how each is refused."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import html5lib
+import pytest
+from django.db import connection
+from django.test import Client
+
+from tests import judged
+from tests.builders import BASE_NS, T1, batch
+from tests.test_flow_page import get
+from tests.test_verdict_page import ORDER, page
+from tracing.people import Channel, Closure, Follow, Note
+from tracing.storing import Store
+
+
+@pytest.fixture(autouse=True)
+def order(store: Store, tmp_path: Path) -> Iterator[None]:
+    store.put(batch(*judged.waiting_order()))
+    with judged.at(tmp_path):
+        judged.judge(looks_ns=judged.NOW + 10**15)
+        yield
+
+
+def say(client: Client, what: str, path: str = ORDER, status: int = 302, **told: str) -> str:
+    answer = client.post(path, {"do": what, **told})
+    assert answer.status_code == status, answer.content[:400]
+    if status == 302:
+        assert answer["Location"] == path
+    return answer.content.decode()
+
+
+def looks() -> tuple[int, bool]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT looks_ns, wakes FROM expectation WHERE flow_id = %s", [judged.order_id()])
+        looks_ns, wakes = cursor.fetchone()
+        return looks_ns, wakes
+
+
+def test_closing_keeps_the_reason_and_wakes_the_watcher(client: Client) -> None:
+    say(client, "close", f"{ORDER}?only=errors", reason="fixed outside", name="Ann")
+    (closure,) = Closure.objects.all()
+    assert (bytes(closure.flow_id), closure.reason, closure.name) == (
+        judged.order_id(),
+        "fixed outside",
+        "Ann",
+    )
+    assert closure.at_ns == judged.NOW
+    assert looks() == (judged.NOW, True)
+    text = page(client)
+    assert "Closed by Ann" in text and "fixed outside" in text and "Reopen it" in text
+    assert 'value="Ann"' in text  # the name is known from here on
+
+
+def test_reopening_takes_the_closure_back(client: Client) -> None:
+    say(client, "close", reason="oops", name="Ann")
+    say(client, "reopen")
+    assert not Closure.objects.exists()
+    assert looks() == (judged.NOW, True)
+    assert "Close it" in page(client)
+
+
+def test_a_closure_is_over_once_a_younger_record_came(client: Client) -> None:
+    Closure.objects.create(flow_id=judged.order_id(), at_ns=BASE_NS + 1, reason="too early", name="Ann")
+    assert "Close it" in page(client)
+
+
+def test_a_reason_and_a_name_are_asked_for(client: Client) -> None:
+    text = say(client, "close", status=400, reason="  ", name="Ann")
+    html5lib.HTMLParser(strict=True).parse(text)
+    assert "This field is required" in text and 'value="Ann"' in text
+    assert not Closure.objects.exists()
+
+
+def test_following_needs_a_channel_and_says_where_to_make_one(client: Client) -> None:
+    assert "Add one in the settings" in page(client)
+    channel = Channel.objects.create(label="ops", address="json://localhost")
+    assert '<option value="' in page(client)
+    say(client, "follow", channel=str(channel.pk), name="Ann")
+    (followed,) = Follow.objects.all()
+    assert (followed.channel, followed.name, followed.since_ns) == (channel, "Ann", judged.NOW)
+    say(client, "follow", channel=str(channel.pk), name="Ben")
+    assert [one.name for one in Follow.objects.all()] == ["Ben"]
+    assert "Followed · 1" in page(client)
+    say(client, "unfollow", channel=str(channel.pk))
+    assert not Follow.objects.exists()
+
+
+@pytest.mark.parametrize("channel", ["", "x", "99", "9" * 30, "²"])
+def test_a_channel_that_is_none_is_no_error_of_ours(client: Client, channel: str) -> None:
+    say(client, "follow", status=400, channel=channel, name="Ann")
+    say(client, "unfollow", channel=channel)
+
+
+def test_a_note_stands_at_its_moment(client: Client) -> None:
+    say(client, "note", text="look", name="Ann", at="2026-11-18 11:20")
+    say(client, "note", text="now", name="Ann")
+    assert [note.at_ns for note in Note.objects.order_by("at_ns")] == [
+        1_795_000_800 * 10**9, judged.NOW,
+    ]  # fmt: skip
+    rows = [row for row in get(client, ORDER)["rows"] if row["row"] == "note"]
+    assert [(row["name"], row["marks"]) for row in rows] == [("look", ["by Ann"]), ("now", ["by Ann"])]
+
+
+@pytest.mark.parametrize("at", ["yesterday", "-5", str(2**80)])
+def test_a_note_at_no_moment_is_shown_again(client: Client, at: str) -> None:
+    assert "errorlist" in say(client, "note", status=400, text="x", name="Ann", at=at)
+
+
+def test_what_is_none_of_these_is_refused(client: Client) -> None:
+    say(client, "delete", status=400)
+    say(client, "close", "/flow/entity/order/unknown", status=404)
+    assert client.put(ORDER).status_code == 405
+
+
+def test_a_request_takes_notes_only(client: Client) -> None:
+    path = f"/flow/request/trace/{T1.hex()}"
+    say(client, "note", path, text="x", name="Ann")
+    say(client, "close", path, status=400, reason="x", name="Ann")
+    text = page(client, path)
+    assert "Note ▾" in text and "Close ▾" not in text
+
+
+def test_a_form_from_elsewhere_is_refused(client: Client) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    assert strict.post(ORDER, {"do": "close", "reason": "x", "name": "x"}).status_code == 403
+    assert not Closure.objects.exists()
+
+
+def test_what_people_write_is_escaped(client: Client) -> None:
+    say(client, "close", reason="<script>alert(1)</script>", name="<b>")
+    say(client, "note", text="<img src=x>", name="<u>")
+    text = page(client)
+    assert "<script>alert" not in text and "<img src" not in text and "<u>" not in text
+    html5lib.HTMLParser(strict=True).parse(client.get(ORDER).content)

@@ -1,0 +1,116 @@
+"""What Now says in words, for pages and terminals alike: the headline, how much else there is, and who judges.
+
+Parts are text with the address of what they count. Nothing is called quiet that nobody looked at.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from timeline import moments
+from timeline.addresses import with_query
+from timeline.queries.backlog import Totals
+from tracing.lengths import SECOND_NS
+from tracing.models import Sender
+
+# A round of judging ends every few seconds; after so long without one, nobody judges.
+SILENT_NS = 60 * SECOND_NS
+
+
+class Part(NamedTuple):
+    text: str
+    href: str = ""
+
+
+def headline(count: int, is_judged: bool) -> str:
+    if count:
+        return f"{many(count, 'problem')} {'needs' if count == 1 else 'need'} a person"
+    return "Nothing needs a person" if is_judged else "Nobody judges"
+
+
+def is_judged(judged_ns: int | None, at_ns: int) -> bool:
+    return judged_ns is not None and at_ns - judged_ns <= SILENT_NS
+
+
+def judged(judged_ns: int | None, at_ns: int) -> str:
+    """`judged 4 s ago`."""
+    if judged_ns is None:
+        return "never judged"
+    age_ns = (at_ns - judged_ns) // SECOND_NS * SECOND_NS
+    return f"judged {moments.took(age_ns)} ago" if age_ns > 0 else "judged just now"
+
+
+def warning(judged_ns: int | None, at_ns: int) -> str:
+    """What is wrong with the watcher and what to do; empty while it judges."""
+    if is_judged(judged_ns, at_ns):
+        return ""
+    since = "No flow was judged yet" if judged_ns is None else f"Flows were last {judged(judged_ns, at_ns)}"
+    return (
+        f"{since}: no watcher runs, so nothing here turns late or stuck and nobody is told."
+        " Start one with `manage.py watch` (`manage.py up` runs it too)."
+    )
+
+
+def parts(
+    count: int, standing: Mapping[str, int], totals: Totals, quiet: Sequence[Sender], is_judged: bool
+) -> list[Part]:
+    """What else there is: why it is quiet, or what beside the problems is not."""
+    told = [_moving(totals)]
+    told += _known(standing)
+    if is_judged:
+        told += _late(count, standing, totals)
+    told += _set_aside(totals)
+    if quiet:
+        told.append(Part(f"{many(len(quiet), 'sender')} went quiet", "#quiet"))
+    else:
+        told.append(Part("every sender heard within 10 min", "/settings/senders"))
+    return told
+
+
+def _moving(totals: Totals) -> Part:
+    if not totals.open:
+        return Part("no flow in motion")
+    return Part(f"{many(totals.open, 'flow')} in motion", _flows("open"))
+
+
+def _known(standing: Mapping[str, int]) -> list[Part]:
+    return [
+        Part(many(standing[state], f"{state} problem"), _problems("open" if state == "grey" else state))
+        for state in ("acknowledged", "muted", "grey")
+        if standing.get(state)
+    ]
+
+
+def _late(count: int, standing: Mapping[str, int], totals: Totals) -> list[Part]:
+    # Flows that turned late since the detectors looked last, or whose problem is still forming.
+    more = totals.late + totals.stuck - standing.get("waiting", 0)
+    if more > 0:
+        href = _flows("late" if totals.late else "stuck", grey="no")
+        return [Part(f"{many(more, 'further flow')} late", href)]
+    if _known(standing):
+        return []
+    return [Part("nothing else is late" if count else "none is late")]
+
+
+def _set_aside(totals: Totals) -> list[Part]:
+    told = []
+    if totals.unknown:
+        told.append(Part(f"{totals.unknown:,} unknown: we were blind", _flows("unknown")))
+    if totals.paused:
+        told.append(Part(f"{totals.paused:,} paused for maintenance", _flows("paused")))
+    if totals.learning:
+        verb = "is" if totals.learning == 1 else "are"
+        told.append(Part(f"{many(totals.learning, 'type')} {verb} still being learned", "/types"))
+    return told
+
+
+def many(count: int, noun: str) -> str:
+    """`1 flow`, `1,204 flows`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _flows(verdict: str, grey: str = "") -> str:
+    return with_query("/flows", {"verdict": verdict, "grey": grey})
+
+
+def _problems(state: str) -> str:
+    return with_query("/problems", {"state": state})

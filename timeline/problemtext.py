@@ -1,0 +1,100 @@
+"""Problems for terminals and chat: lines of at most 100 columns, or Markdown.
+
+The pages are `templates/problems` and `templates/now`. Times are UTC, because text travels.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC
+from textwrap import wrap
+
+from timeline import moments
+from timeline.addresses import absolute
+from timeline.plain import cell, one_line
+from timeline.problem import Problem
+from timeline.queries.affected import Affected
+from timeline.queries.history import Entry
+
+WIDTH = 100
+INDENT = "    "
+
+
+def problem_lines(problems: Sequence[Problem], at_ns: int, form: str) -> str:
+    """Each with its sentence, its numbers, and what follows from it."""
+    return "\n".join(_lines(problem, at_ns, form) for problem in problems)
+
+
+def head(problem: Problem, at_ns: int, form: str) -> str:
+    """One problem by itself: the same, and its address for a terminal too."""
+    told = _lines(problem, at_ns, form)
+    return told if form == "md" else f"{told}\n{INDENT}{absolute(problem.path)}"
+
+
+def since(problem: Problem, at_ns: int) -> str:
+    """`since 2026-11-27 14:55:00.000 UTC, 3 h 12 m ago`, or from when to when."""
+    opened = moments.full(problem.opened_ns, UTC)
+    if problem.resolved_ns is None:
+        return f"since {opened}, {moments.ago(problem.opened_ns, at_ns)}"
+    took = moments.took(problem.resolved_ns - problem.opened_ns)
+    return f"from {opened} to {moments.full(problem.resolved_ns, UTC)}, {took}"
+
+
+def flow_lines(flows: Sequence[Affected], at_ns: int, form: str) -> str:
+    """One line a flow: what it is, where it stands, what it waits for, since when it is wrong."""
+    return "\n".join(_flow(one, at_ns, form) for one in flows)
+
+
+def entry_lines(entries: Sequence[Entry], form: str) -> str:
+    """Its timeline: one line an entry, longer ones wrapped."""
+    return "\n".join(_entry(entry, form) for entry in entries)
+
+
+def _lines(problem: Problem, at_ns: int, form: str) -> str:
+    sign, state = problem.sign, problem.state
+    told = f"{sign.word}, {state}, {since(problem, at_ns)}"
+    if problem.flows:
+        told += f", {problem.flows:,} flow{'' if problem.flows == 1 else 's'}"
+    if not problem.is_here:
+        told += f", {problem.environment}"
+    effects = [f"{effect.sign.shape} {effect.title}" for effect in problem.effects]
+    if form == "md":
+        title = f"[{cell(problem.title)}]({absolute(problem.path)})"
+        below = "".join(f"\n  - follows from it: {cell(effect)}" for effect in effects)
+        return f"- {sign.shape} **{title}** ({cell(told)})  \n  {cell(problem.why)}{below}"
+    lines = [one_line(f"{sign.shape} {problem.title}", WIDTH), *wrapped(told), *wrapped(problem.why)]
+    lines += [one_line(f"{INDENT}follows from it: {effect}", WIDTH) for effect in effects]
+    return "\n".join(lines)
+
+
+def _flow(one: Affected, at_ns: int, form: str) -> str:
+    parts = [one.flow.title if one.flow else f"{one.identity.hex()} (no longer kept)"]
+    if one.flow and one.flow.standing:
+        parts.append(one.flow.standing)
+    if one.standing and (waits := waiting(one.standing.awaited_step, one.standing.awaited_system)):
+        parts.append(f"waits for {waits}")
+    end = one.until_ns if one.until_ns is not None else at_ns
+    parts.append(
+        f"{'wrong for' if one.until_ns is None else 'was wrong for'} {moments.took(end - one.since_ns)}"
+    )
+    text = " · ".join(parts)
+    if form != "md":
+        return one_line(f"{INDENT}{text}", WIDTH)
+    rest = " · ".join(parts[1:])
+    return (
+        f"- [{cell(parts[0])}]({absolute(one.flow.path)}) · {cell(rest)}" if one.flow else f"- {cell(text)}"
+    )
+
+
+def waiting(step: str, system: str) -> str:
+    """`shipment.created from wms`; empty where nothing certain is awaited."""
+    return f"{step or 'anything'} from {system}" if system else step
+
+
+def _entry(entry: Entry, form: str) -> str:
+    name = f"{entry.name}: " if entry.name else ""
+    text = f"{moments.full(entry.at_ns, UTC)} {entry.sign.shape} {name}{entry.text}"
+    return f"- {cell(text)}" if form == "md" else "\n".join(wrapped(text))
+
+
+def wrapped(text: str) -> list[str]:
+    """A paragraph in indented lines."""
+    return wrap(one_line(text), WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)

@@ -1,0 +1,133 @@
+"""What the watcher last said of flows: the verdict, what each waits for, and the numbers behind it.
+
+`tracing.watch` writes the rows, `tracing.watch.evidence` puts them into words; `timeline.summaries` hangs them on
+flows. A flow without a row, or one that nobody has looked at yet, has no verdict.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+from typing import Any, NamedTuple
+
+import orjson
+from django.db import connection
+
+from tracing.watch.evidence import known, why
+
+# For the page of a flow and for lists: one look-up by primary key for all flows of a page.
+_STANDINGS = """
+SELECT flow_id, type, verdict, verdict_since_ns, step, system, since_ns, awaited_step, awaited_system,
+       expected_ns, late_ns, stuck_ns, source, reason, quiet, evidence
+FROM expectation WHERE flow_id = ANY(%s) AND verdict IS NOT NULL
+"""
+# What is wrong with them now; a problem that forms is nobody's yet.
+_TROUBLES = """
+SELECT f.flow_id, p.problem_id, p.kind, p.title, p.state FROM problem_flow f JOIN problem p USING (problem_id)
+WHERE f.flow_id = ANY(%s) AND f.until_ns IS NULL AND p.state IN ('open', 'acknowledged', 'muted')
+ORDER BY p.severity DESC, p.opened_ns, p.problem_id
+"""
+
+
+class Trouble(NamedTuple):
+    """A problem as a flow's page names it."""
+
+    problem_id: bytes
+    kind: str
+    title: str
+    state: str
+
+    @property
+    def path(self) -> str:
+        return f"/problems/{self.problem_id.hex()}"
+
+
+@dataclass(slots=True, frozen=True)
+class Standing:
+    """One flow as it was judged. Times are Unix nanoseconds of the sender's clock; None is unknown."""
+
+    type: str
+    verdict: str
+    verdict_since_ns: int | None
+    step: str  # where it is
+    system: str
+    since_ns: int | None  # since when it is there
+    awaited_step: str  # empty where anything will do
+    awaited_system: str
+    expected_ns: int | None
+    late_ns: int | None
+    stuck_ns: int | None
+    source: str  # empty where nothing is expected
+    reason: str
+    quiet: bool
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def waits(self) -> bool:
+        """Whether something is expected of it: neither over, nor at a step from which nobody knows what follows."""
+        return bool(self.source) and self.verdict != "ended" and self.since_ns is not None
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """The evidence with what the row's columns say beside it."""
+        by_ns = {} if self.expected_ns is None else {"by_ns": self.expected_ns}
+        return {"type": self.type, "quiet": self.quiet, **by_ns, **self.evidence}
+
+    def why(self, now_ns: int, zone: tzinfo = UTC) -> str:
+        """What it waits for and how that is known; for an ended flow how it ended."""
+        return why(*self._arguments(now_ns), self.told, zone)
+
+    def known(self, now_ns: int, zone: tzinfo = UTC) -> str:
+        """The same without what it waits for: for a page that has said that already."""
+        return known(*self._arguments(now_ns), self.told, zone)
+
+    def _arguments(self, now_ns: int) -> tuple[str, str, int, int, str, str]:
+        since_ns = now_ns if self.since_ns is None else self.since_ns
+        if self.verdict == "ended":
+            return self.step, "", since_ns, now_ns, "", "ended"
+        return self.awaited_step, self.awaited_system, since_ns, now_ns, self.source, self.reason
+
+    def as_json(self, now_ns: int) -> dict[str, Any] | None:
+        """The contract's `waiting_for`; None where nothing is."""
+        if not self.waits:
+            return None
+        return {
+            "step": self.awaited_step or None,
+            "service": self.awaited_system or None,
+            "since": str(self.since_ns),
+            "expected_at": None if self.expected_ns is None else str(self.expected_ns),
+            "source": self.source,
+            "why": self.why(now_ns),
+        }
+
+
+def read_standing(flow_ids: Sequence[bytes]) -> dict[bytes, Standing]:
+    """The judged among these flows, by flow id."""
+    with connection.cursor() as cursor:
+        cursor.execute(_STANDINGS, [list(flow_ids)])
+        return {bytes(row[0]): _standing(row[1:]) for row in cursor.fetchall()}
+
+
+def read_troubles(flow_ids: Sequence[bytes]) -> dict[bytes, tuple[Trouble, ...]]:
+    """The problems these flows (or requests, by trace id) are wrong with now, the gravest first."""
+    found: dict[bytes, tuple[Trouble, ...]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(_TROUBLES, [list(flow_ids)])
+        for flow_id, problem_id, kind, title, state in cursor.fetchall():
+            told = Trouble(bytes(problem_id), kind, title, state)
+            found[bytes(flow_id)] = (*found.get(bytes(flow_id), ()), told)
+    return found
+
+
+def _standing(row: Sequence[Any]) -> Standing:
+    type, verdict, verdict_since_ns, step, system, since_ns, awaited_step, awaited_system, *rest = row
+    expected_ns, late_ns, stuck_ns, source, reason, quiet, evidence = rest
+    return Standing(
+        type, verdict, verdict_since_ns, step or "", system or "", since_ns, awaited_step or "",
+        awaited_system or "", expected_ns, late_ns, stuck_ns, source or "", reason or "", quiet, _object(evidence),
+    )  # fmt: skip
+
+
+def _object(told: Any) -> dict[str, Any]:
+    """Evidence as an object, whether the driver read the column or hands it on as text."""
+    read = orjson.loads(told) if isinstance(told, str | bytes) else told
+    return read if isinstance(read, dict) else {}

@@ -1,0 +1,71 @@
+"""What a person says of a flow, as forms: that it is over, who wants to hear of it, a note at a moment.
+
+`timeline.views.words` takes them; `timeline.queries.people` reads what was said.
+"""
+
+from collections.abc import Mapping
+from datetime import tzinfo
+from typing import Any
+
+from django import forms
+
+from timeline.forms import MomentField
+from timeline.reader import LONGEST
+from tracing.people import Channel
+from tracing.records import LAST_NS
+
+ROW = forms.TextInput(attrs={"autocomplete": "off"})
+
+
+def _text(label: str, most: int, **more: Any) -> forms.CharField:
+    return forms.CharField(label=label, max_length=most, widget=ROW, **more)
+
+
+def _name() -> forms.CharField:
+    return forms.CharField(
+        label="Your name", max_length=LONGEST, widget=forms.TextInput(attrs={"autocomplete": "name"})
+    )
+
+
+class CloseForm(forms.Form):
+    reason = _text("Why it is over", 300, help_text="It opens again by itself when a younger record comes.")
+    name = _name()
+
+
+class FollowForm(forms.Form):
+    channel = forms.ModelChoiceField(
+        Channel.objects.filter(enabled=True), label="Tell it to", empty_label=None
+    )
+    name = _name()
+
+
+class NoteForm(forms.Form):
+    text = forms.CharField(
+        label="Note", max_length=4_000, widget=forms.Textarea(attrs={"rows": 3}), strip=True
+    )
+    at = MomentField(
+        label="When",
+        max_length=40,
+        required=False,
+        widget=ROW,
+        help_text="Now, if left empty: 14:02 or 2026-11-21 14:02.",
+    )
+    name = _name()
+
+    def clean_at(self) -> int | None:
+        told: int | None = self.cleaned_data["at"]
+        if told is not None and not 0 < told < LAST_NS:
+            raise forms.ValidationError("No flow is that old or that young.")
+        return told
+
+
+FORMS: Mapping[str, type[forms.Form]] = {"close": CloseForm, "follow": FollowForm, "note": NoteForm}
+
+
+def form_of(what: str, zone: tzinfo, name: str, data: Mapping[str, Any] | None = None) -> forms.Form:
+    """A form as it begins, or filled in; `what` is a key of `FORMS`."""
+    form = FORMS[what](data, initial={"name": name}, auto_id=f"{what}-%s")
+    for field in form.fields.values():
+        if isinstance(field, MomentField):
+            field.zone = zone
+    return form

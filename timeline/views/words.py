@@ -1,0 +1,106 @@
+"""What a person says of a flow, posted to the flow's own address: closed, opened again, followed, a note.
+
+A word that is taken leads back to the page it was said on, and the watcher is woken where it changes the verdict; one
+that is not taken is shown again with the reason. `timeline.sayforms` has the forms.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.db import connection, transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+
+from timeline.answers import BadFilter, page_answer
+from timeline.asked import sent_path
+from timeline.reader import name_of, remember
+from timeline.sayforms import FORMS, form_of
+from timeline.summaries import FlowSummary
+from timeline.templatetags.threadline import reader_zone
+from tracing.clock import now_ns
+from tracing.people import Channel, Closure, Follow, Note
+
+OF_JUDGED = ("close", "reopen", "follow", "unfollow")
+TITLES = {"close": "Close it by hand", "follow": "Follow it", "note": "A note beside it"}
+
+
+def say(request: HttpRequest, flow: FlowSummary) -> HttpResponse:
+    """Take what was said and lead back; 400 with the form where it says nothing."""
+    what = request.POST.get("do", "")
+    if what in OF_JUDGED and flow.kind == "request":
+        raise BadFilter("do", "A request is not judged: it can neither be closed nor followed.")
+    if what in PLAIN:
+        PLAIN[what](flow, request.POST.get("channel", ""))
+        return HttpResponseRedirect(_back(request))
+    if what not in FORMS:
+        raise BadFilter("do", "A flow can be closed, reopened, followed, unfollowed or noted.")
+    form = form_of(what, reader_zone(request), name_of(request), request.POST)
+    if not form.is_valid():
+        return _again(request, flow, what, form)
+    SAY[what](flow, form.cleaned_data)
+    return remember(HttpResponseRedirect(_back(request)), form.cleaned_data["name"])
+
+
+def close(flow: FlowSummary, told: dict[str, Any]) -> None:
+    with transaction.atomic():
+        Closure.objects.filter(flow_id=flow.identity).delete()
+        Closure.objects.create(
+            flow_id=flow.identity, at_ns=now_ns(), reason=told["reason"], name=told["name"]
+        )
+        _wake(flow)
+
+
+def reopen(flow: FlowSummary, _channel: str) -> None:
+    with transaction.atomic():
+        Closure.objects.filter(flow_id=flow.identity).delete()
+        _wake(flow)
+
+
+def follow(flow: FlowSummary, told: dict[str, Any]) -> None:
+    channel: Channel = told["channel"]
+    Follow.objects.update_or_create(
+        flow_id=flow.identity, channel=channel, defaults={"name": told["name"], "since_ns": now_ns()}
+    )
+
+
+def unfollow(flow: FlowSummary, channel: str) -> None:
+    if channel.isascii() and channel.isdigit() and len(channel) < 18:
+        Follow.objects.filter(flow_id=flow.identity, channel_id=int(channel)).delete()
+
+
+def note(flow: FlowSummary, told: dict[str, Any]) -> None:
+    at_ns = now_ns() if told["at"] is None else told["at"]
+    Note.objects.create(flow_id=flow.identity, at_ns=at_ns, text=told["text"], name=told["name"])
+
+
+def _wake(flow: FlowSummary) -> None:
+    """The watcher looks at it next, whatever it had planned."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE expectation SET looks_ns = %s, wakes = true WHERE flow_id = %s", [now_ns(), flow.identity]
+        )
+
+
+def _back(request: HttpRequest) -> str:
+    """The page it was said on, with everything its address asks for."""
+    query = request.META.get("QUERY_STRING", "")
+    return sent_path(request) + (f"?{query}" if query else "")
+
+
+def _again(request: HttpRequest, flow: FlowSummary, what: str, form: forms.Form) -> HttpResponse:
+    context = {
+        "flow": flow,
+        "form": form,
+        "what": what,
+        "title": TITLES[what],
+        "back": _back(request),
+    }
+    return page_answer(request, "flow/word.html", context, status=400)
+
+
+SAY: dict[str, Callable[[FlowSummary, dict[str, Any]], None]] = {
+    "close": close,
+    "follow": follow,
+    "note": note,
+}
+PLAIN: dict[str, Callable[[FlowSummary, str], None]] = {"reopen": reopen, "unfollow": unfollow}
