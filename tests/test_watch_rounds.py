@@ -282,6 +282,20 @@ def test_the_delay_of_a_service_is_waited_for(
     assert verdict(worker, "1") == "moving"
 
 
+def test_rows_are_found_by_flow_where_many_are_due_at_once(worker: psycopg.Connection) -> None:
+    """Looked up by the moment they were due, two thousand of ten thousand took seconds."""
+    for other in ("seqscan", "hashjoin", "mergejoin", "bitmapscan"):  # no choice for a large table
+        worker.execute(f"SET enable_{other} = off".encode())
+    places = iter(range(1, 100))
+    question = "".join(
+        f"{part}${next(places)}" for part in rounds._WRITE.replace("%b", "%s").split("%s")[:-1]
+    )
+    question += rounds._WRITE.rpartition("%b")[2]
+    plan = worker.execute(f"EXPLAIN (GENERIC_PLAN) {question}".encode()).fetchall()
+    told = "\n".join(row[0] for row in plan)
+    assert "expectation_pkey" in told and "expectation_due" not in told
+
+
 def test_a_record_stored_while_a_stuck_flow_is_looked_at_again_counts(
     store: Store, worker: psycopg.Connection, at: At, rule: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

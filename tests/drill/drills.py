@@ -18,6 +18,8 @@ from tests.drill.watchers import Process, Turns, Watcher
 from tests.receivers import hooked
 
 Found = dict[str, Any]
+# Every so many-th order is followed by somebody, so that there is enough to tell.
+FOLLOWED = 8
 # Verdict, step and deadline of each flow, once all are looked at at the same time.
 _STANDING = """
 SELECT f.key, e.verdict, coalesce(e.step, ''), coalesce(e.late_ns, 0) FROM expectation e JOIN flow f USING (flow_id)
@@ -216,6 +218,7 @@ def deaths(asked: argparse.Namespace) -> Found:
     with built(START) as house, hooked() as hook:
         _set_up_django()
         kills.listen(house, hook)
+        kills.follow(house, list(shop.orders)[::FOLLOWED])
         watcher = Killed(house, asked.kills, min(1.0, asked.kills / (asked.days * 100)), asked.seed)
         replay = Replay(house, watcher, plans.as_it_happened(shop.events))
         replay.run(START, shop.end_ns)

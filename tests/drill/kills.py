@@ -8,7 +8,7 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tests.drill.house import House, end
@@ -102,6 +102,18 @@ def listen(house: House, hook: Hook) -> None:
         " goes_on, enabled) VALUES (0, %s, '[]', '[]', '', 2, 30, 300, 7200, false, true)",
         (row[0],),
     )
+
+
+def follow(house: House, keys: Sequence[str]) -> None:
+    """Somebody follows these orders: a message for each of their moves."""
+    from tracing.mentions import flow_id
+
+    channel = house.asked("SELECT id FROM tracing_channel")
+    for key in keys:
+        house.database.execute(
+            "INSERT INTO tracing_follow (flow_id, channel_id, name, since_ns) VALUES (%s, %s, 'drill', %s)",
+            (flow_id("entity", "order", key, "production"), channel, clock.now_ns()),
+        )
 
 
 def calm(house: House, watcher: Killed, at_ns: int) -> int:

@@ -46,7 +46,7 @@ def false_alarms(flips: Sequence[Flipped], orders: Mapping[str, Order]) -> list[
     return [
         flip
         for flip in loud(flips)
-        if flip.before not in WRONG
+        if (flip.before not in WRONG or flip.before == flip.after)
         and not (orders[flip.key].stuck and not orders[flip.key].moved_after(flip.judged_ns))
     ]
 

@@ -28,11 +28,17 @@ SELECT f.key, p.before, p.after, p.at_ns, p.judged_ns, coalesce(p.step, ''), coa
 FROM flip p JOIN flow f USING (flow_id) JOIN expectation e USING (flow_id) WHERE p.judged_ns > %s AND p.judged_ns <= %s
 ORDER BY p.judged_ns, p.at_ns, f.key
 """
+# Grey ones that came to be told: no turn of their verdict, but of what a person hears of them.
+_LOUD = """
+SELECT f.key, e.verdict, e.verdict, %s::bigint, %s::bigint, coalesce(e.step, ''), coalesce(e.source, ''), false
+FROM expectation e JOIN flow f USING (flow_id) WHERE f.key = ANY(%s) AND e.verdict IN ('late', 'stuck') AND NOT e.quiet
+ORDER BY f.key
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Flipped:
-    """A flow's turn, with what its expectation was at that moment."""
+    """A flow's turn, with what its expectation was at that moment. Before and after are the same where grey became loud."""
 
     key: str
     before: str | None
@@ -54,6 +60,7 @@ class Replay:
     down: tuple[int, int] | None = None
     flips: list[Flipped] = field(default_factory=list)
     verdicts: dict[int, dict[str, int]] = field(default_factory=dict)  # by moment, only while down and after
+    _grey: set[str] = field(default_factory=set)
     _sent: int = 0
     _read_ns: int = 0
 
@@ -100,7 +107,14 @@ class Replay:
 
     def _read(self, at_ns: int) -> None:
         rows = self.house.database.execute(_FLIPS.encode(), (self._read_ns, at_ns)).fetchall()
-        self.flips += [Flipped(*row) for row in rows]
+        new = [Flipped(*row) for row in rows]
+        self._grey -= {flip.key for flip in new}
+        self._grey |= {flip.key for flip in new if flip.quiet and flip.after in ("late", "stuck")}
+        if self._grey:
+            grey = self.house.database.execute(_LOUD.encode(), (at_ns, at_ns, list(self._grey))).fetchall()
+            new += [Flipped(*row) for row in grey]
+            self._grey -= {row[0] for row in grey}
+        self.flips += new
         self._read_ns = at_ns
         if self.down is not None and self.down[0] <= at_ns < self.down[1] + 6 * (self.down[1] - self.down[0]):
             counts = self.house.database.execute(

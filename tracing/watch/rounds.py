@@ -41,6 +41,8 @@ SELECT flow_id, looks_ns, verdict, faults FROM expectation WHERE looks_ns <= %s 
 _FOLLOWED = "SELECT DISTINCT flow_id FROM tracing_follow"
 # In one order, as ingest takes them.
 _HOLD = "SELECT 1 FROM expectation WHERE flow_id = ANY(%s) ORDER BY flow_id FOR NO KEY UPDATE"
+# `+ 0` keeps the planner from looking the rows up by time: many may be due at the same nanosecond, and each would be
+# searched among them all (a plan made without knowing the arrays does so).
 _WRITE = """
 UPDATE expectation e SET looks_ns = n.looks_ns, wakes = n.wakes = 1, verdict = n.verdict, verdict_since_ns = n.verdict_since_ns,
     step = n.step, system = n.system, since_ns = n.since_ns, heard_ns = n.heard_ns, awaited_step = n.awaited_step,
@@ -50,7 +52,7 @@ FROM unnest(%b::bytea[], %b::bigint[], %b::bigint[], %b::int[], %b::text[], %b::
     %b::bigint[], %b::text[], %b::text[], %b::bigint[], %b::bigint[], %b::bigint[], %b::text[], %b::text[], %b::int[], %b::text[])
     AS n(flow_id, claimed_ns, looks_ns, wakes, verdict, verdict_since_ns, step, system, since_ns, heard_ns, awaited_step,
     awaited_system, expected_ns, late_ns, stuck_ns, source, reason, quiet, evidence)
-WHERE e.flow_id = n.flow_id AND e.looks_ns = n.claimed_ns
+WHERE e.flow_id = n.flow_id AND e.looks_ns + 0 = n.claimed_ns
 RETURNING e.flow_id
 """
 _FLIPS = """
