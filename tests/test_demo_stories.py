@@ -164,7 +164,9 @@ def test_a_second_run_adds_nothing(running: Running, told: dict[str, str]) -> No
             # What depends on the course of time: the judge goes on while the demo runs again.
             for name in ("verdict", "waiting_for", "problems"):
                 page.get("flow", {}).pop(name, None)
-            page["rows"] = [row for row in page.get("rows", []) if row["row"] not in ("flip", "ghost", "notification")]
+            page["rows"] = [
+                row for row in page.get("rows", []) if row["row"] not in ("flip", "ghost", "notification")
+            ]
             page.pop("total_rows", None)
             page.pop("next", None)  # a cursor holds the watermark, which moves with every transaction
             kept.append(page)

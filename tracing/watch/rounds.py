@@ -239,4 +239,4 @@ def _row(one: Judged, followed: set[bytes], eager: bool) -> tuple[Any, ...]:
 
 
 def _flips(one: Judged, now: int) -> list[Flip]:
-    return flips(one.course, one.due.verdict, one.standing, now, sentence(one.standing, now))
+    return flips(one.course, one.due.verdict, one.standing, now, sentence(one.standing, now, one.course.type))
