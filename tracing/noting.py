@@ -22,19 +22,21 @@ AGAIN_NS = 500_000_000
 
 _EXPECT = """
 INSERT INTO expectation (flow_id, kind, type, environment, looks_ns)
-SELECT flow_id, kind, type, environment, %s::bigint
-FROM unnest(%b::bytea[], %b::smallint[], %b::text[], %b::text[]) AS n(flow_id, kind, type, environment)
+SELECT flow_id, kind, type, environment, looks_ns
+FROM unnest(%b::bytea[], %b::smallint[], %b::text[], %b::text[], %b::bigint[])
+    AS n(flow_id, kind, type, environment, looks_ns)
 ORDER BY flow_id ON CONFLICT (flow_id) DO NOTHING
 """
-# Who is due is perhaps being judged: another time to look undoes that, so that what was read without this record is not
-# written over it. By the least there is, or a flow that never rests would never be judged.
+# Who says something of the future is looked at whatever was expected before. Who is due is perhaps being judged: another
+# time to look undoes that, so that what was read without this record is not written over it; by the least there is, or
+# a flow that never rests would never be judged. Held in order first, as the judge holds them.
 _WAKE = """
-UPDATE expectation SET looks_ns = CASE WHEN wakes THEN %s ELSE looks_ns + 1 END, wakes = false
-WHERE flow_id = ANY(%b::bytea[]) AND (wakes OR looks_ns <= %s)
-"""
-# Who says something of the future is looked at whatever was expected before.
-_LOOK = """
-UPDATE expectation SET looks_ns = %s WHERE flow_id = ANY(%b::bytea[]) AND (looks_ns IS NULL OR looks_ns > %s)
+UPDATE expectation e SET looks_ns = CASE WHEN e.looks_ns <= %(soon)s THEN e.looks_ns + 1 ELSE %(soon)s END, wakes = false
+FROM (
+    SELECT flow_id FROM expectation
+    WHERE flow_id = ANY(%(grown)b::bytea[]) AND (wakes OR looks_ns <= %(soon)s OR flow_id = ANY(%(saying)b::bytea[]))
+    ORDER BY flow_id FOR NO KEY UPDATE
+) AS held WHERE e.flow_id = held.flow_id
 """
 _STATED = """
 INSERT INTO stated (flow_id, said_ns, digest, what, by_ns, step, system, operation, attempt, most, trace_id, record_id,
@@ -60,21 +62,29 @@ SELECT * FROM unnest(%b::int[], %b::int[], %b::text[], %b::text[], %b::text[], %
 
 def expect(cursor: Cursor, fold: Fold, grown: list[bytes]) -> None:
     """Have the fold's flows judged; `grown` are those that were known before."""
-    now_ns = fold.received_ns
+    soon_ns, first_ns = fold.received_ns + AGAIN_NS, fold.received_ns + FIRST_LOOK_NS
+    saying = {row.flow_id for row in fold.remarks.stated.values()}
     if grown:
-        cursor.execute(_WAKE, [now_ns + AGAIN_NS, arrays.array("b", sorted(grown)), now_ns + AGAIN_NS])
+        asked = {
+            "soon": soon_ns,
+            "grown": arrays.array("b", sorted(grown)),
+            "saying": arrays.array("b", sorted(saying)),
+        }
+        cursor.execute(_WAKE, asked)
     if len(grown) < len(fold.flows):
         known = set(grown)
         rows = [
-            (flow_id, KINDS[sums.flow.kind], sums.flow.type, sums.flow.environment)
+            (
+                flow_id,
+                KINDS[sums.flow.kind],
+                sums.flow.type,
+                sums.flow.environment,
+                soon_ns if flow_id in saying else first_ns,
+            )
             for flow_id, sums in sorted(fold.flows.items())
             if sums.flow and flow_id not in known
         ]
-        cursor.execute(_EXPECT, [now_ns + FIRST_LOOK_NS, *arrays.columns("bhtt", rows)])
-    saying = sorted({row.flow_id for row in fold.remarks.stated.values()})
-    if saying:
-        soon_ns = now_ns + AGAIN_NS
-        cursor.execute(_LOOK, [soon_ns, arrays.array("b", saying), soon_ns])
+        cursor.execute(_EXPECT, arrays.columns("bhttq", rows))
 
 
 def add(cursor: Cursor, remarks: Remarks, xid: int) -> None:

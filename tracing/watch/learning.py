@@ -63,16 +63,25 @@ _NO_RHYTHM = "DELETE FROM learned WHERE type = %s AND environment = %s AND sourc
 _FORGET = """
 DELETE FROM learned WHERE type = %s AND environment = %s AND learned_ns < %s AND source <> 'series'
 """
-# Who stands at a step whose end is known now, or was moved, and would be looked at only later.
+# Who stands at a step whose end is known now, or was moved, and would be looked at only later. Held in order, as the judge
+# and ingest hold them.
 _SOONER = """
-UPDATE expectation SET looks_ns = greatest(%(now)s, since_ns + %(after)s)
-WHERE type = %(type)s AND environment = %(environment)s AND step = %(step)s AND verdict IN ('moving', 'due')
-    AND looks_ns > greatest(%(now)s, since_ns + %(after)s)
+UPDATE expectation e SET looks_ns = greatest(%(now)s, since_ns + %(after)s)
+FROM (
+    SELECT flow_id FROM expectation
+    WHERE type = %(type)s AND environment = %(environment)s AND step = %(step)s AND verdict IN ('moving', 'due')
+        AND looks_ns > greatest(%(now)s, since_ns + %(after)s)
+    ORDER BY flow_id FOR NO KEY UPDATE
+) AS held WHERE e.flow_id = held.flow_id
 """
 # Who was thought to have ended at a step that is no end.
 _REOPEN = """
-UPDATE expectation SET looks_ns = %s
-WHERE type = %s AND environment = %s AND step = %s AND verdict = 'ended' AND evidence ->> 'end' = 'learned'
+UPDATE expectation e SET looks_ns = %s
+FROM (
+    SELECT flow_id FROM expectation
+    WHERE type = %s AND environment = %s AND step = %s AND verdict = 'ended' AND evidence ->> 'end' = 'learned'
+    ORDER BY flow_id FOR NO KEY UPDATE
+) AS held WHERE e.flow_id = held.flow_id
 """
 
 
