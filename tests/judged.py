@@ -130,6 +130,6 @@ def promise(by_ms: int, said_ms: int = 300, operation: str = "charge card", **mo
     about = {"flow_id": order_id(), "trace_id": bytes(16), "record_id": b"x" * 16} | more
     insert(
         "stated", said_ns=BASE_NS + said_ms * MS, digest=b"d" * 16, what="retry", by_ns=BASE_NS + by_ms * MS,
-        step="", system="billing", operation=operation, attempt=3, most=5, day=0, rule_id=1,
+        step="", system="billing", operation=operation, attempt=2, most=5, day=0, rule_id=1,
         received_ns=BASE_NS, xid="1", **about,
     )  # fmt: skip

@@ -12,6 +12,7 @@ from tests.builders import BASE_NS, MS, T1, Service, batch, span_id, trace_id
 from tests.test_flow_page import every_row, get
 from tests.test_flow_table import as_csv
 from tests.test_verdict_page import ORDER, page
+from timeline.prepared import Shelf
 from timeline.queries.story import Story, read_story
 from tracing import clock
 from tracing.people import Channel, Note
@@ -160,6 +161,23 @@ def first_try() -> bytes:
     return next(span.span_id for span in spans if span.name == "charge card")
 
 
+def test_of_a_flow_of_which_not_all_was_read_nothing_is_called_abandoned(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged.judge(source=None)
+    judged.promise(by_ms=60_000, said_ms=900, trace_id=T1, record_id=first_try())
+    monkeypatch.setattr("timeline.queries.story.HEAVY", 1)
+    assert [row for row in get(client, ORDER)["rows"] if row["row"] == "ghost"] == []
+
+
+@pytest.mark.parametrize("record", ["n-1", "f-00", "m-x", "x-awaited"])
+def test_a_row_that_is_no_record_opens_nothing(client: Client, record: str) -> None:
+    tell_everything()
+    assert client.get(ORDER, {"record": record}).status_code in (200, 404)
+    told = client.get(ORDER, {"record": record}, headers={"HX-Target": "record"})
+    assert told.status_code in (200, 404)
+
+
 def test_of_the_same_operation_only_counts_as_a_try(client: Client) -> None:
     judged.judge(source=None)
     judged.promise(by_ms=60_000, said_ms=900, trace_id=T1, record_id=first_try())
@@ -216,6 +234,7 @@ def test_a_note_does_not_make_anybody_read_a_large_flow_again(
     client: Client, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("timeline.prepared.KEPT_FROM", 1)
+    monkeypatch.setattr("timeline.window.SHELF", Shelf())
     reads = []
 
     def counted(*told: Any) -> Story:

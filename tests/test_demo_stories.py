@@ -161,6 +161,13 @@ def test_a_second_run_adds_nothing(running: Running, told: dict[str, str]) -> No
             page = as_json(running.url, headers.get("location", path).removeprefix(running.url))
             page.get("trust", {}).pop("resent", None)
             page.get("trust", {}).pop("late", None)
+            # What depends on the course of time: the judge goes on while the demo runs again.
+            for name in ("verdict", "waiting_for", "problems"):
+                page.get("flow", {}).pop(name, None)
+            page["rows"] = [
+                row for row in page.get("rows", []) if row["row"] not in ("flip", "ghost", "notification")
+            ]
+            page.pop("total_rows", None)
             page.pop("next", None)  # a cursor holds the watermark, which moves with every transaction
             kept.append(page)
         return kept

@@ -239,3 +239,19 @@ def test_flows_that_say_they_failed_and_told_no_error(worker: psycopg.Connection
     ]
     assert [one.severity for one in found] == [2, 2]
     assert failed.find(worker, NOW + 25 * HOUR) == []
+
+
+def failing(type: str, chapters: int, name: str, **values: Any) -> Failure:
+    told: dict[str, Any] = {"kind": 1, "type": type, "scope_id": id_of(type + name), "trace_id": id_of(name)}
+    return request(name, ago(900), **(told | {"chapters": chapters} | values))
+
+
+def test_what_became_of_the_order_decides_for_its_customer() -> None:
+    """The order was tried again and went well; the customer has not been heard since."""
+    order = failing("order", 3, "a", went_ns=ago(100))
+    customer = failing("customer", 40, "a")
+    assert failed.findings([order, customer], NOW) == []
+    (found,) = failed.findings([order._replace(went_ns=None), customer], NOW)
+    assert len(found.flows) == 2
+    # An order says nothing of a delivery, which has as many chapters.
+    assert [one.type for one in failed.findings([order, failing("delivery", 4, "a")], NOW)] == ["delivery"]

@@ -50,6 +50,21 @@ def test_messages_that_lie_about(worker: psycopg.Connection, store: Store, linke
     assert orphan_message.find(worker, last_ns + 30 * SECOND) == []
 
 
+@pytest.mark.parametrize(("promised", "found"), [(True, 0), (False, 1)])
+def test_the_next_try_of_a_task_lies_about_until_it_is_due(
+    worker: psycopg.Connection, store: Store, promised: bool, found: int
+) -> None:
+    messages = [message(at_no) for at_no in range(40)]
+    store.put(batch(*messages, *(taken(one) for one in messages)))
+    reason = {"celery.retry.reason": "Retry in 600s: Away()"} if promised else {"flow.deadline": "2030-01-01"}
+    tried = SHOP.span(
+        "run/mail", 0, 20, trace=messages[39].trace_id, parent=messages[39], kind=5, attributes=reason
+    )
+    again = SHOP.span("order.placed publish", 5, 5, trace=messages[39].trace_id, parent=tried, kind=4)
+    store.put(batch(tried, again))
+    assert len(orphan_message.find(worker, messages[39].end_ns + 2 * MINUTE)) == found
+
+
 def test_a_message_taken_at_last_closes_it(worker: psycopg.Connection, store: Store, tmp_path: Path) -> None:
     messages = [message(at_no) for at_no in range(40)]
     store.put(batch(*messages, *(taken(one) for one in messages[:39])))

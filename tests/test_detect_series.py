@@ -63,7 +63,7 @@ def test_a_learned_rhythm_that_stops(
         [(kind, severity, BASE_NS + 2 * HOUR)] if kind else []
     )
     if found:
-        assert found[0].title.startswith("No sync has begun for ")
+        assert found[0].title == "The next sync has not begun"
         assert "began every 1 h. Learned." in found[0].why
 
 

@@ -4,9 +4,10 @@ import psycopg
 import pytest
 
 from tests.watching import MINUTE, NOW, SECOND, insert
-from tracing.watch import buckets
-from tracing.watch.detectors import slow
+from tracing.watch import buckets, detectors
+from tracing.watch.detectors import Detector, slow
 from tracing.watch.detectors.slow import Step
+from tracing.watch.finding import Finding, Unfinished
 
 M = NOW // MINUTE
 STEP = Step("wms", "production", "POST /labels")
@@ -38,7 +39,7 @@ def test_beyond_the_longest_of_the_days_before(worker: psycopg.Connection) -> No
     assert found.title == "POST /labels is slow in wms"
     assert (found.step, found.system, found.severity) == ("POST /labels", "wms", 2)
     assert found.why.startswith("Half of 120 took longer than ")
-    assert "99 % of 1,000 took less than 1 s" in found.why
+    assert "99 % of 920 took less than 1 s" in found.why
     assert (found.since_ns, found.last_ns) == ((M - 4) * MINUTE, (M + 1) * MINUTE - 1)
     # What it took while it was slow is not usual before the hour is over, and old minutes are not judged.
     assert slow.find(worker, NOW + 20 * MINUTE) == []
@@ -53,7 +54,33 @@ def test_too_few_say_nothing(worker: psycopg.Connection, before: int, now: int, 
 
 def test_the_usual_is_learned_once_an_hour(worker: psycopg.Connection) -> None:
     took(worker, M - 2_000, 1.0, 300)
-    usual = slow.usual_of(worker, STEP, M // 60)
+    slow.learn(worker, [STEP], M // 60)
+    usual = slow._usual[STEP]
+    assert usual[1].samples == 300
     worker.execute("DELETE FROM volume")
-    assert slow.usual_of(worker, STEP, M // 60) == usual
-    assert slow.usual_of(worker, STEP, M // 60 + 1).samples == 0
+    slow.learn(worker, [STEP], M // 60)
+    assert slow._usual[STEP] == usual
+    slow.learn(worker, [STEP], M // 60 + 1)
+    assert slow._usual[STEP][1].samples == 0
+
+
+def test_learning_of_many_goes_on_at_the_next_look(
+    worker: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until all are known nothing is said; later what was usual does until it is learned anew."""
+    steps = [Step("wms", "production", str(at)) for at in range(3)]
+    monkeypatch.setattr(slow, "PATIENCE_S", -1.0)
+    with pytest.raises(Unfinished):
+        slow.learn(worker, steps, M // 60)
+
+    def find(connection: psycopg.Connection, now_ns: int) -> list[Finding]:
+        slow.learn(connection, steps, M // 60)
+        return []
+
+    asked = (Detector("slow", ("slow",), find),)
+    assert detectors.ask(worker, NOW, asked).kinds == set()
+    monkeypatch.setattr(slow, "PATIENCE_S", 60.0)
+    assert detectors.ask(worker, NOW, asked).kinds == {"slow"}
+    monkeypatch.setattr(slow, "PATIENCE_S", -1.0)
+    slow.learn(worker, steps, M // 60 + 1)
+    assert {kept[0] for kept in slow._usual.values()} == {M // 60}

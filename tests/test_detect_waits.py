@@ -62,7 +62,7 @@ def test_a_promised_retry_is_a_kind_of_its_own(worker: psycopg.Connection) -> No
     assert set(found) == {"late", "abandoned_retry"}
     abandoned = found["abandoned_retry"]
     assert (abandoned.step, abandoned.system, abandoned.severity) == ("POST /labels", "wms", 3)
-    assert abandoned.title == "1 order waits for a retry of POST /labels that never came from wms"
+    assert abandoned.title == "wms never tried POST /labels again for 1 order"
     assert abandoned.why.startswith("Attempt 3 of 5 was promised and did not come.")
 
 
@@ -100,3 +100,19 @@ def test_more_than_are_named_are_counted(worker: psycopg.Connection, monkeypatch
     assert [(one.count, len(one.flows)) for one in found] == [(5, 2), (1, 1), (1, 1)]
     assert found[0].title.startswith("5 orders")
     assert found[-1].evidence["cut"] is True
+
+
+def test_one_promise_of_two_flows_is_shown_once(worker: psycopg.Connection) -> None:
+    """The order and its receipt carry the same span that promised another try."""
+    promised = {"source": "stated", "reason": "retry", "evidence": {"operation": "send"}}
+    for at in range(3):
+        expectation(worker, str(at), "late", late_ns=ago(300 + at), **promised)
+        expectation(worker, f"mail {at}", "late", late_ns=ago(300 + at), type="mail", kind=2, **promised)
+    expectation(worker, "mail", "late", late_ns=ago(1), type="sms", **promised)
+    found = {one.type: one for one in waits.find(worker, NOW)}
+    assert [one.follows for one in found.values()].count(b"") == 2
+    assert found["sms"].follows == b""
+    assert found["mail"].follows == found["order"].identity
+    # What is learned of two types coincides by chance at most.
+    worker.execute("UPDATE expectation SET source = 'learned'")
+    assert all(one.follows == b"" for one in waits.find(worker, NOW))

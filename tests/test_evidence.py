@@ -97,6 +97,8 @@ CASES: list[tuple[str, str, dict[str, Any], str]] = [
         "Closed by Ann: fixed outside",
     ),
     ("", "ended", {"ended": "delivered"}, "Ended: delivered"),
+    ("", "ended", {"ended": "lost", "end": "bad"}, "Ended badly: lost"),
+    ("", "ended", {"end": "learned"}, "Ended: shipment.created, where most stay"),
     ("", "", {}, ""),
 ]
 

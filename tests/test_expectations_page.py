@@ -214,7 +214,7 @@ def test_a_type_with_a_slash_has_all_of_its_pages(client: Client, clean_store: N
     assert client.post(f"/types/-/expectations/{rule.pk}/switch?type=a%2Fb").status_code == 302
 
 
-@pytest.mark.parametrize(("path", "queries"), [(LIST, 4), (NEW, 8)])
+@pytest.mark.parametrize(("path", "queries"), [(LIST, 5), (NEW, 9)])
 def test_a_page_takes_the_same_queries_however_much_there_is(
     client: Client, orders: Store, django_assert_num_queries: Any, path: str, queries: int
 ) -> None:

@@ -58,6 +58,15 @@ def test_tries_are_one_row_that_unfolds(client: Client) -> None:
     assert "↻ 3 charge" in text
 
 
+def test_a_try_of_celery_says_why_there_is_another(client: Client, store: Store) -> None:
+    """Its status says nothing, and it is the only one so far."""
+    reason = {"celery.retry.reason": "Retry in 4s: Away('refused')", "celery.state": "RETRY"}
+    store.put(batch(shop.span("run/mail", 0, 10, kind=5, attributes=ORDER | reason)))
+    (row,) = (row for row in told(client)["rows"] if row["row"] == "span")
+    assert (row["text"], row["status"], row["attempt"]) == ("Retry in 4s: Away('refused')", "unset", None)
+    assert "Retry in 4s: Away(&#x27;refused&#x27;)" in page(client)
+
+
 @pytest.mark.usefixtures("tries")
 def test_the_page_draws_each_try_and_its_fold_is_a_link(client: Client) -> None:
     text = page(client)

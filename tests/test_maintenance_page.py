@@ -136,7 +136,7 @@ def test_the_page_takes_the_same_queries_however_much_there_is(
         Maintenance.objects.create(
             service=f"s{number}", from_ns=now, until_ns=now + number * HOUR, reason="r"
         )
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         client.get(PAGE)
 
 

@@ -115,7 +115,8 @@ def judged_to_be_evil() -> None:
         wrongs.affected(one, wrongs.flow_of("4711"), 4)
         wrongs.affected(one, PLACED, 4, 5, kind=0)
     wrongs.expected(wrongs.flow_of("4711"), "stuck", step=EVIL, awaited_step=EVIL, awaited_system=EVIL)
-    wrongs.counted(EVIL, 3, type=EVIL, environment=EVIL, oldest_id=wrongs.flow_of("4711"))
+    wrongs.counted(EVIL, 3, type=EVIL, environment=EVIL)
+    wrongs.counted("paid", 3, oldest_id=wrongs.flow_of("4711"))
     wrongs.judged()
 
 

@@ -9,10 +9,11 @@ import pytest
 
 from tests import watching
 from tests.watching import HOUR, MINUTE, NOW, SECOND, ago, at, expectation, flips, id_of, problems, rows, turn
-from tracing.watch import detectors, holding
+from tracing.watch import detectors, holding, ledger
 from tracing.watch.detectors import Answers, Detector
 from tracing.watch.finding import Affected, Finding
-from tracing.watch.problems import Unfit, acknowledge, keep, mute, reconcile, unmute
+from tracing.watch.problems import acknowledge, keep, mute, reconcile, unmute
+from tracing.watch.quieting import Unfit
 
 
 def look(worker: psycopg.Connection, folder: Path, now: int) -> None:
@@ -154,6 +155,18 @@ def test_waits_for_a_silent_service_are_its_effect(worker: psycopg.Connection, t
     assert all(row["cause_id"] is None for row in problems(worker))
 
 
+def test_what_tells_the_same_is_shown_under_it(worker: psycopg.Connection) -> None:
+    order = storm(kind="late", type="order")
+    customer = storm(kind="late", type="customer", follows=order.identity)
+    reconcile(worker, answers(customer, order), NOW)
+    found = {row["type"]: row for row in problems(worker)}
+    assert found["customer"]["cause_id"] == found["order"]["problem_id"]
+    assert found["order"]["cause_id"] is None
+    customer.follows = b""
+    reconcile(worker, answers(customer), NOW + SECOND)
+    assert {row["cause_id"] for row in problems(worker)} == {None}
+
+
 def test_acknowledged_until_it_resolves(worker: psycopg.Connection, tmp_path: Path) -> None:
     expectation(worker, "1", "late")
     look(worker, tmp_path, NOW)
@@ -288,6 +301,18 @@ def test_a_costly_detector_is_asked_seldom(worker: psycopg.Connection) -> None:
     assert asked == [True, False, False, True, False, True]
 
 
+@pytest.mark.parametrize(("took_s", "rests"), [(0.1, False), (0.6, True)])
+def test_a_long_look_is_followed_by_a_rest(worker: psycopg.Connection, took_s: float, rests: bool) -> None:
+    def find(connection: psycopg.Connection, now_ns: int) -> list[Finding]:
+        connection.execute("SELECT pg_sleep(%s)", [took_s])
+        return []
+
+    asked = (Detector("long", ("slow",), find),)
+    assert detectors.ask(worker, NOW, asked).kinds == {"slow"}
+    assert bool(detectors.ask(worker, NOW + SECOND, asked).kinds) != rests
+    assert detectors.ask(worker, NOW + 60 * SECOND, asked).kinds == {"slow"}
+
+
 def test_several_watchers_make_one_problem(conninfo: str, worker: psycopg.Connection, tmp_path: Path) -> None:
     for key in range(20):
         expectation(worker, str(key), "late", late_ns=ago(100 + key))
@@ -331,3 +356,46 @@ def test_more_flows_than_are_named_count(worker: psycopg.Connection) -> None:
     reconcile(worker, answers(storm(flows=named, count=5_000)), NOW)
     (problem,) = problems(worker)
     assert (problem["flows"], problem["all_flows"]) == (5_000, 5_000)
+
+
+def test_when_a_flow_was_well_again(worker: psycopg.Connection) -> None:
+    """Its judge's turn says it best; then its last record; and nobody can say of one that we were blind for."""
+    for key, verdict in (("judged", "moving"), ("blind", "unknown"), ("late", "late")):
+        expectation(worker, key, verdict, verdict_since_ns=ago(50))
+    for key in ("judged", "heard", "late"):
+        watching.flow(worker, key, last_ns=ago(20))
+    names = ("judged", "heard", "blind", "late", "request")
+    wrong = [Affected(id_of(key), 1, ago(100)) for key in names]
+    reconcile(worker, answers(storm(flows=wrong)), NOW)
+    problem_id = problems(worker)[0]["problem_id"]
+    ends = ledger.endings(worker, [problem_id], NOW)[problem_id]
+    assert {key: ends[id_of(key)] for key in names} == {
+        "judged": ago(50), "heard": ago(20), "blind": None, "late": ago(20), "request": NOW,
+    }  # fmt: skip
+
+
+def test_what_was_resolved_long_ago_is_forgotten(worker: psycopg.Connection) -> None:
+    heard(worker, "wms", NOW)
+    reconcile(worker, answers(storm(flows=[Affected(id_of("1"), 1, ago(60))])), NOW)
+    reconcile(worker, answers(), NOW + SECOND)
+    reconcile(worker, answers(storm(system="shop"), kinds=("late",)), NOW)
+    (old,) = (row["problem_id"] for row in problems(worker) if row["state"] == "resolved")
+    watching.insert(worker, "tracing_note", problem_id=old, at_ns=NOW, text="known", name="Ann")
+    assert ledger.drop_old(worker, NOW) == 0
+    assert ledger.drop_old(worker, NOW + HOUR) == 1
+    assert [row["system"] for row in problems(worker)] == ["shop"]
+    for table in ("problem_flow", "tracing_note"):
+        assert rows(worker, f"SELECT count(*) FROM {table}") == [(0,)]
+    assert len(flips(worker)) == 1
+
+
+def test_what_an_error_is_named_after_may_change(worker: psycopg.Connection) -> None:
+    payment, order = (
+        storm(kind="failed", type=type, step=type, fingerprint=b"f") for type in ("payment", "order")
+    )
+    reconcile(worker, answers(payment), NOW)
+    reconcile(worker, answers(order), NOW + SECOND)
+    assert [(row["type"], row["step"], row["state"]) for row in problems(worker)] == [
+        ("order", "order", "open")
+    ]
+    assert len(flips(worker)) == 1

@@ -303,9 +303,9 @@ def test_what_the_watcher_noted_goes_when_its_time_is_past(worker: psycopg.Conne
         at_ns = now - days * DAY_NS
         worker.execute(
             "INSERT INTO problem (problem_id, identity, kind, type, environment, step, system, title, why, severity, state,"
-            " flows, all_flows, first_ns, last_ns, opened_ns, evidence, checked_ns)"
-            " VALUES (%s, %s, 'stuck', 'order', '', '', '', '', '', 3, %s, 1, 1, %s, %s, %s, '{}', %s)",
-            (name, name, state, at_ns, at_ns, at_ns, at_ns),
+            " flows, all_flows, first_ns, last_ns, opened_ns, resolved_ns, evidence, checked_ns)"
+            " VALUES (%s, %s, 'stuck', 'order', '', '', '', '', '', 3, %s, 1, 1, %s, %s, %s, %s, '{}', %s)",
+            (name, name, state, at_ns, at_ns, at_ns, at_ns, at_ns),
         )
         worker.execute("INSERT INTO problem_flow VALUES (%s, %s, 1, %s, NULL)", (name, b"f" * 16, at_ns))
         worker.execute(

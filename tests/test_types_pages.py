@@ -147,7 +147,7 @@ def test_an_unknown_type_is_not_found(client: Client, clean_store: None) -> None
     assert client.get("/types/nothing?format=json").status_code == 404
 
 
-@pytest.mark.parametrize(("path", "queries"), [("/types", 3), ("/types/order", 7)])
+@pytest.mark.parametrize(("path", "queries"), [("/types", 4), ("/types/order", 8)])
 def test_a_page_takes_the_same_queries_however_much_there_is(
     client: Client, orders: Store, django_assert_num_queries: Any, path: str, queries: int
 ) -> None:

@@ -92,8 +92,8 @@ def test_a_word_no_flow_has_said_is_told_and_may_be_kept(client: Client, orders:
     answer = client.post(PAGE, form)
     page = answer.content.decode()
     assert answer.status_code == 200 and TypeSettings.objects.count() == 0
-    assert 'No flow has said <code class="attr">shiped</code>; did you mean' in page
-    assert 'did you mean <code class="attr">shop</code>?' in page
+    assert "No flow has said <code>shiped</code>; did you mean" in page
+    assert "did you mean <code>shop</code>?" in page
     assert client.post(PAGE, form | {"do": "keep"}).status_code == 302
     assert TypeSettings.objects.get().good_ends == ["shiped"]
 
@@ -178,5 +178,5 @@ def test_the_page_takes_the_same_queries_however_much_there_is(
     client: Client, orders: Store, django_assert_num_queries: Any
 ) -> None:
     TypeSettings.objects.create(type="order", answers={f"step {number}": True for number in range(50)})
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         client.get(PAGE)

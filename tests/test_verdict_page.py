@@ -66,7 +66,8 @@ def test_the_answer_comes_first(client: Client) -> None:
     text = page(client)
     assert "<title>order 4711: stuck · paid · Threadline</title>" in text
     assert '<span class="verdict stuck">■ stuck 3 h 12 m</span>' in text
-    assert "waiting for <code>shipment.created</code> from <code>wms</code> since" in text
+    code = '<code class="attr">'
+    assert f"waiting for {code}shipment.created</code> from {code}wms</code> since" in text
     assert "97 % of 412 orders passed this point within 14 min. Learned. No blind period." in text
     assert "First error: billing, charge card: declined" in text
     html5lib.HTMLParser(strict=True).parse(client.get(ORDER).content)
@@ -100,6 +101,11 @@ def test_the_answer_comes_first(client: Client) -> None:
             {"verdict": "ended", "evidence": {"closed": {"reason": "fixed outside", "name": "Ann"}}},
             "✓ ended",
             "Closed by Ann: fixed outside.",
+        ),
+        (
+            {"verdict": "stuck", "source": "stated", "reason": "retry", "evidence": {"operation": "charge"}},
+            "■ stuck 3 h 12 m",
+            'abandoned retry of <code class="attr">charge</code>',
         ),
         (
             {"verdict": "moving", "source": None, "evidence": {"learning": {"seen": 12, "needed": 29}}},

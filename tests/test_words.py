@@ -102,6 +102,12 @@ def test_a_note_stands_at_its_moment(client: Client) -> None:
     ]  # fmt: skip
     rows = [row for row in get(client, ORDER)["rows"] if row["row"] == "note"]
     assert [(row["name"], row["marks"]) for row in rows] == [("look", ["by Ann"]), ("now", ["by Ann"])]
+    assert "Note · 2 ▾" in page(client)
+
+
+def test_a_long_note_is_read_whole_beside_the_form(client: Client) -> None:
+    say(client, "note", text="first line\n\n" + "word " * 400 + "the end", name="Ann")
+    assert "the end</p>" in page(client)
 
 
 @pytest.mark.parametrize("at", ["yesterday", "-5", str(2**80)])
@@ -120,7 +126,7 @@ def test_a_request_takes_notes_only(client: Client) -> None:
     say(client, "note", path, text="x", name="Ann")
     say(client, "close", path, status=400, reason="x", name="Ann")
     text = page(client, path)
-    assert "Note ▾" in text and "Close ▾" not in text
+    assert "Note · 1 ▾" in text and "Close ▾" not in text
 
 
 def test_a_form_from_elsewhere_is_refused(client: Client) -> None:

@@ -12,9 +12,9 @@ from typing import Any
 from django import forms
 
 from timeline.answers import BadFilter
+from timeline.kinds import KINDS
 from timeline.question import Position, Question
 from timeline.search import MAX_QUERY, parse
-from timeline.summaries import KINDS
 from tracing.models import Rule
 from tracing.watch.standing import VERDICTS
 

@@ -30,6 +30,8 @@ from timeline.templatetags.threadline import reader_zone
 from timeline.views.record import opened_in, record_context
 from tracing.clock import now_ns
 
+MOST_NOTES = 20  # that are shown whole beside the form
+
 
 def context(request: HttpRequest, reading: Reading, others: Sequence[FlowSummary]) -> dict[str, Any]:
     zone, now, path = reader_zone(request), now_ns(), sent_path(request)
@@ -103,7 +105,13 @@ def _words(request: HttpRequest, reading: Reading, path: str, zone: tzinfo) -> d
     judged = reading.flow.kind != "request"
     told = {f"{what}_form": form_of(what, zone, name_of(request)) for what in FORMS}
     said = read_said(reading.flow) if judged else None
-    return {**told, "said": said, "say_href": reading.asked.address(path, ("cursor",))}
+    notes = [one for one in reading.story.forest.asides if one.row == "note"]
+    return {
+        **told,
+        "said": said,
+        "written": notes[-MOST_NOTES:][::-1],
+        "say_href": reading.asked.address(path, ("cursor",)),
+    }
 
 
 def _ways(reading: Reading, path: str) -> dict[str, Any]:

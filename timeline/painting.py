@@ -263,7 +263,9 @@ def _words(row: Row) -> tuple[str, str]:
         return row.text, ""
     if row.row == "retries":
         return row.name, f"{row.text} · {', '.join(row.marks)}"
-    return row.name, row.text or "" if row.row in ("transition", "event", "repeats") else ""
+    # A failed span's message is its tag.
+    says = row.row in ("transition", "event", "repeats") or (row.row == "span" and row.status != "error")
+    return row.name, (row.text or "") if says else ""
 
 
 def _label(row: Row) -> tuple[str, str]:

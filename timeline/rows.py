@@ -16,6 +16,7 @@ from timeline.queries.details import LogDetail, SpanDetail, read_log_details, re
 from timeline.queries.story import Story
 from tracing.attempts import DECLARED
 from tracing.records import day_of
+from tracing.stating import REASON
 
 
 class Part(NamedTuple):
@@ -155,7 +156,7 @@ def _read(forest: Forest, spans: dict[int, bool], logs: set[int]) -> Details:
         read_span_details(
             [(key_of(forest, row), events) for row, events in sorted(spans.items())],
             sorted(days),
-            sorted(DECLARED),
+            sorted((*DECLARED, REASON)),
         ),
         read_log_details(wanted, sorted(log_days)),
     )

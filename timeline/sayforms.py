@@ -48,7 +48,7 @@ class NoteForm(forms.Form):
         max_length=40,
         required=False,
         widget=ROW,
-        help_text="Now, if left empty: 14:02 or 2026-11-21 14:02.",
+        help_text="Now, if left empty; 2026-11-21 14:02 for another moment.",
     )
     name = _name()
 

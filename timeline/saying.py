@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from timeline.queries.story import Story
 from timeline.rows import Details, Part, Row, naming_span, parent_id, read_details
 from tracing.attempts import declared_attempt
 from tracing.records import is_plausible
+from tracing.stating import REASON
 
 MOST_PARTS = 100  # members of a group that are drawn one by one
 OBSERVED, NO_TIME = 1, 2  # where a log's time comes from, when not from its sender's own clock
@@ -166,7 +168,7 @@ def _span_row(plan: Plan, story: Story, node: int, details: Details) -> Row:
         duration=int(told.exact.get("end", one["end"])) - start,
         status=STATUS.get(told.status, "unset"),
         attempt=declared_attempt(told.attributes),
-        text=told.message or None,
+        text=told.message or _reason(told.attributes),
         marks=_span_marks(forest, at),
         href=f"/record/{trace_id}/{span_id}",
     )  # fmt: skip
@@ -176,6 +178,12 @@ def _span_row(plan: Plan, story: Story, node: int, details: Details) -> Row:
         # It tells a beginning only: the span itself comes when it ends.
         row.status, row.duration = "open", None
     return row
+
+
+def _reason(attributes: dict[str, Any]) -> str | None:
+    """Why it is tried again, where an engine says so beside a status it leaves unset."""
+    reason = attributes.get(REASON)
+    return first_line(reason) if isinstance(reason, str) and reason else None
 
 
 def _span_marks(forest: Forest, at: int) -> list[str]:

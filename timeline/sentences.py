@@ -220,9 +220,10 @@ def awaited(judged: Standing, quote: str = "") -> str:
     whom = f" from {quote}{judged.awaited_system}{quote}" if judged.awaited_system else ""
     if judged.reason == "retry":
         operation = judged.told.get("operation") or judged.awaited_step or "it"
-        return f"waiting for another try of {quote}{operation}{quote}"
+        told = "abandoned retry of" if judged.verdict in ("late", "stuck") else "waiting for another try of"
+        return f"{told} {quote}{operation}{quote}"
     if judged.reason == "deadline":
-        return f"waiting for its end{whom}"
+        return "waiting for its end"
     step = f"{quote}{judged.awaited_step}{quote}" if judged.awaited_step else "anything"
     return f"waiting for {step}{whom}"
 

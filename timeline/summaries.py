@@ -4,22 +4,21 @@ Entities and workflows are one row of `flow`; a request is one row of `request` 
 `timeline.queries.listing` reads many of them in order, `timeline.views.flow` draws the one.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection
 
 from timeline.addresses import flow_url
+from timeline.kinds import KIND_NUMBERS, KIND_OF
+from timeline.queries import problems
 from timeline.queries.retained import read_retained
-from timeline.queries.standing import Standing, Trouble, read_standing, read_troubles
+from timeline.queries.standing import Standing, read_standing
 from timeline.queries.systems import System, begun_ns, read_systems
 from tracing.clock import now_ns
 
-KINDS = ("entity", "workflow", "request")
-KIND_NUMBERS = {"entity": 1, "workflow": 2}
-KIND_OF = {1: "entity", 2: "workflow"}
 FAILED = 2  # OTLP's status of a span
 
 FLOW_COLUMNS = (
@@ -30,6 +29,14 @@ REQUEST_COLUMNS = (
     "trace_id, environment, spans, events, logs, errors, retries, resent, late, first_ns, last_ns, services,"
     " activity, root, root_span_id, root_name, root_service, root_status, day"
 )
+
+
+class Trouble(NamedTuple):
+    """A problem that a flow is part of, as its page names it; `path` is the problem's page."""
+
+    kind: str
+    title: str
+    path: str
 
 
 @dataclass(slots=True, frozen=True)
@@ -180,7 +187,7 @@ def completed(flows: Sequence[FlowSummary]) -> list[FlowSummary]:
     systems = read_systems(stated) if stated else {}
     judged = read_standing(stated) if stated else {}
     retained = read_retained(flows)
-    troubles = read_troubles([flow.identity for flow in flows])
+    troubles = problems.of_flows([flow.identity for flow in flows])
     found = []
     for flow in flows:
         told = systems.get(flow.identity, ())
@@ -193,10 +200,14 @@ def completed(flows: Sequence[FlowSummary]) -> list[FlowSummary]:
                 state_since_ns=flow.state_since_ns if since_ns is None else since_ns,
                 retained=retained.get(flow.identity, "all"),
                 judged=judged.get(flow.identity),
-                troubles=troubles.get(flow.identity, ()),
+                troubles=tuple(map(_trouble, troubles.get(flow.identity, ()))),
             )
         )
     return found
+
+
+def _trouble(told: Mapping[str, str]) -> Trouble:
+    return Trouble(told["kind"], told["title"], told["url"].removeprefix(settings.URL))
 
 
 def from_row(row: Sequence[Any]) -> FlowSummary:

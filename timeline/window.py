@@ -23,6 +23,7 @@ from timeline.queries.inside import read_hits
 from timeline.queries.manners import read_manner
 from timeline.queries.pulse import Pulse
 from timeline.queries.record import read_log
+from timeline.queries.story import Story
 from timeline.quiet import collector_held
 from timeline.reading import Reading
 from timeline.saying import read_rows
@@ -64,15 +65,18 @@ def _read(flow: FlowSummary, asked: Asked, kept: Kept, pulse: Pulse) -> Reading:
 
 
 def _asides(flow: FlowSummary, asked: Asked, kept: Kept) -> list[Aside]:
-    open_promises = _open(read_promises(flow), kept.story.forest)
+    open_promises = _open(read_promises(flow), kept.story, flow.last_ns or 0)
     return read_asides(flow) + ghosts(flow.judged, list(open_promises), now_ns(), asked.zone)
 
 
-def _open(promises: list[Promise], forest: Forest) -> Iterator[Promise]:
+def _open(promises: list[Promise], story: Story, last_ns: int) -> Iterator[Promise]:
     """The announced tries that did not come: nothing of the same operation began since; where it is unknown, nothing at all."""
-    base, spans = forest.bases[SPAN], forest.spans
+    forest, base, spans = story.forest, story.forest.bases[SPAN], story.forest.spans
     own = forest.own[base : base + len(spans)]
     for told in promises:
+        # Of a heavy flow not all was read: whatever came later may have been it.
+        if story.heavy and last_ns > told.said_ns:
+            continue
         later = own & (spans["start"] > told.said_ns)
         node = find_node(forest, told.row)
         if node is not None and forest.kinds[node] == SPAN:

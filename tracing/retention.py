@@ -13,6 +13,7 @@ from tracing import quarantine
 from tracing.clock import now_ns
 from tracing.partitions import SHAPE_LOCK, TABLES, partition
 from tracing.records import DAY_NS
+from tracing.watch import ledger
 
 PATIENCE_MS = 5_000
 
@@ -58,15 +59,6 @@ _NOTED: tuple[LiteralString, ...] = (
     "DELETE FROM awake WHERE until_ns < %s",
     "DELETE FROM blind WHERE until_ns < %s",
 )
-# Problems that are over stay as long as the flows they struck.
-_OLD_PROBLEMS = "SELECT problem_id FROM problem WHERE state = 'resolved' AND last_ns < %s LIMIT 1000"
-_OF_A_PROBLEM: tuple[LiteralString, ...] = (
-    "DELETE FROM problem_flow WHERE problem_id = ANY(%s)",
-    "DELETE FROM flip WHERE problem_id = ANY(%s)",
-    "DELETE FROM message WHERE problem_id = ANY(%s)",
-    "DELETE FROM tracing_note WHERE problem_id = ANY(%s)",
-    "DELETE FROM problem WHERE problem_id = ANY(%s) AND state = 'resolved'",
-)
 
 
 def drop_old(
@@ -93,7 +85,8 @@ def drop_old(
         connection.execute(statement, (first_kept - 1,))
     for statement in _NOTED:
         connection.execute(statement, (now - retention_days * DAY_NS,))
-    _forget_problems(connection, now - flow_retention_days * DAY_NS)
+    # Problems that are over stay as long as the flows they struck.
+    ledger.drop_old(connection, now - flow_retention_days * DAY_NS)
     _forget_flows(connection, (now - flow_retention_days * DAY_NS) // 60_000_000_000)
     return days
 
@@ -135,13 +128,6 @@ def _drop_partition(connection: psycopg.Connection, table: LiteralString, day: i
             sql.SQL("ALTER TABLE {parent} DETACH PARTITION {name} CONCURRENTLY").format(**names)
         )
     connection.execute(sql.SQL("DROP TABLE {name}").format(**names))
-
-
-def _forget_problems(connection: psycopg.Connection, before_ns: int) -> None:
-    while ids := [row[0] for row in connection.execute(_OLD_PROBLEMS, (before_ns,)).fetchall()]:
-        with connection.transaction():
-            for statement in _OF_A_PROBLEM:
-                connection.execute(statement, (ids,))
 
 
 def _forget_flows(connection: psycopg.Connection, before_minute: int) -> None:

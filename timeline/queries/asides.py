@@ -51,6 +51,10 @@ EXPECTED = {
 }  # fmt: skip
 
 
+# What is awaited where no step is named, by the reason.
+NAMELESS = {"heartbeat": "the next beat", "deadline": "its end"}
+
+
 class Promise(NamedTuple):
     """An announced try. `trace_id` is empty and `record_id` a log's where a log without a trace said so."""
 
@@ -103,7 +107,7 @@ def ghosts(
 
 
 def _awaited(judged: Standing, now_ns: int, zone: tzinfo) -> Aside:
-    name = judged.awaited_step or ("the next beat" if judged.source == "heartbeat" else "the next step")
+    name = judged.awaited_step or NAMELESS.get(judged.reason, "the next step")
     marks = ["abandoned"] if judged.reason == "retry" and _is_past(judged.expected_ns, now_ns) else []
     if judged.reason == "retry":
         name = f"{judged.told.get('operation') or name}, tried again"
@@ -116,12 +120,14 @@ def _awaited(judged: Standing, now_ns: int, zone: tzinfo) -> Aside:
 
 def _promised(told: Promise, now_ns: int, zone: tzinfo) -> Aside:
     marks = ("abandoned",) if _is_past(told.by_ns, now_ns) else ()
-    count = f"try {told.attempt} of {told.most}" if told.attempt is not None and told.most else ""
+    # What said so was the try before.
+    attempt = None if told.attempt is None else told.attempt + 1
+    count = f"try {attempt} of {told.most}" if attempt is not None and told.most else ""
     return Aside(
         "ghost", f"x-retry-{told.said_ns}-{quote(told.operation, safe='')[:400]}", told.said_ns,
         max(now_ns, told.by_ns), f"{told.operation or 'it'}, tried again",
         _expected(told.by_ns, now_ns, zone, "said to come", count), told.system, "open", marks, told.by_ns,
-        record=told.row, attempt=told.attempt,
+        record=told.row, attempt=attempt,
     )  # fmt: skip
 
 

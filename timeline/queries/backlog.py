@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from timeline.addresses import flow_url
+from timeline.kinds import KIND_OF
 from timeline.queries.problems import as_mapping
 from timeline.queries.windows import rows_of
-from timeline.summaries import KIND_OF
 
 STEPS_A_TYPE = 6
 MOST_ROWS = 60

@@ -7,8 +7,8 @@ so a list with picky conditions is read in bounded windows (`timeline.queries.wi
 from dataclasses import dataclass, field
 from typing import Any
 
+from timeline.kinds import KIND_NUMBERS
 from timeline.question import Question
-from timeline.summaries import KIND_NUMBERS
 
 REQUEST_FAILING = "root_status = 2"
 # `FlowSummary.status` of a trace, from one of its rows: most traces have no other, and only where one has are all

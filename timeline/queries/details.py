@@ -52,7 +52,7 @@ class SpanDetail(NamedTuple):
     status: int
     message: str
     exact: dict[str, str]
-    attributes: dict[str, Any]  # only where one of them declares an attempt
+    attributes: dict[str, Any]  # only where one of them declares an attempt or says why there is another
     events: list[dict[str, Any]]
 
     def event(self, ordinal: int) -> EventDetail:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from django.db import connection
 
 from timeline.addresses import flow_url
-from timeline.summaries import KIND_OF
+from timeline.kinds import KIND_OF
 
 TRACES = 300  # the first chapters' traces; neighbours of a customer with thousands show in these
 SHOWN = 5  # of one type; beyond it only their number is told

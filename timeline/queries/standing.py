@@ -7,7 +7,7 @@ flows. A flow without a row, or one that nobody has looked at yet, has no verdic
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 from django.db import connection
@@ -20,25 +20,6 @@ SELECT flow_id, type, verdict, verdict_since_ns, step, system, since_ns, awaited
        expected_ns, late_ns, stuck_ns, source, reason, quiet, evidence
 FROM expectation WHERE flow_id = ANY(%s) AND verdict IS NOT NULL
 """
-# What is wrong with them now; a problem that forms is nobody's yet.
-_TROUBLES = """
-SELECT f.flow_id, p.problem_id, p.kind, p.title, p.state FROM problem_flow f JOIN problem p USING (problem_id)
-WHERE f.flow_id = ANY(%s) AND f.until_ns IS NULL AND p.state IN ('open', 'acknowledged', 'muted')
-ORDER BY p.severity DESC, p.opened_ns, p.problem_id
-"""
-
-
-class Trouble(NamedTuple):
-    """A problem as a flow's page names it."""
-
-    problem_id: bytes
-    kind: str
-    title: str
-    state: str
-
-    @property
-    def path(self) -> str:
-        return f"/problems/{self.problem_id.hex()}"
 
 
 @dataclass(slots=True, frozen=True)
@@ -105,17 +86,6 @@ def read_standing(flow_ids: Sequence[bytes]) -> dict[bytes, Standing]:
     with connection.cursor() as cursor:
         cursor.execute(_STANDINGS, [list(flow_ids)])
         return {bytes(row[0]): _standing(row[1:]) for row in cursor.fetchall()}
-
-
-def read_troubles(flow_ids: Sequence[bytes]) -> dict[bytes, tuple[Trouble, ...]]:
-    """The problems these flows (or requests, by trace id) are wrong with now, the gravest first."""
-    found: dict[bytes, tuple[Trouble, ...]] = {}
-    with connection.cursor() as cursor:
-        cursor.execute(_TROUBLES, [list(flow_ids)])
-        for flow_id, problem_id, kind, title, state in cursor.fetchall():
-            told = Trouble(bytes(problem_id), kind, title, state)
-            found[bytes(flow_id)] = (*found.get(bytes(flow_id), ()), told)
-    return found
 
 
 def _standing(row: Sequence[Any]) -> Standing:

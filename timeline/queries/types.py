@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from django.db import connection
 
-from timeline.summaries import KIND_OF
+from timeline.kinds import KIND_OF
 from tracing.watch.standing import Way
 
 MAX_TYPES = 200

@@ -169,19 +169,6 @@ def href(path: str, **query: str) -> str:
     return f"{path}{'&' if '?' in path else '?'}{urlencode(query)}"
 
 
-@register.filter
-def coded(sentence: str) -> SafeString:
-    """A sentence whose words between backticks are names: `paid` as code."""
-    parts = sentence.split("`")
-    if len(parts) % 2 == 0:
-        return SafeString(escape(sentence))
-    told = (
-        f'<code class="attr">{escape(part)}</code>' if at % 2 else escape(part)
-        for at, part in enumerate(parts)
-    )
-    return SafeString("".join(told))
-
-
 @register.simple_tag
 def type_href(type: str, *parts: str | int) -> str:
     """The address of a page under a type."""

@@ -2,7 +2,8 @@
 
 Flips keep the sentence as it was at their moment, pages make it anew for each reader. Names stand between backticks,
 which pages and channels turn into code. Keys of `evidence` are those of the column `expectation.evidence`, and more that
-a caller may add: `by_ns` (until when it was said or usual), `type`, `quiet`, `ended` (the state that ended it).
+a caller may add: `by_ns` (until when it was said or usual), `type`, `quiet`, `ended` (the state that ended it), `end`
+(good, bad, learned or closed).
 """
 
 from collections.abc import Mapping
@@ -93,7 +94,11 @@ def _over(step: str, reason: str, evidence: Evidence) -> str:
     if closed:
         return f"Closed by {closed.get('name') or 'somebody'}: {closed.get('reason') or 'no reason told'}"
     ended = evidence.get("ended") or (step if reason == "ended" else "")
-    return f"Ended: {ended}" if ended else "Ended" if reason == "ended" else ""
+    how = evidence.get("end")
+    told = "Ended badly" if how == "bad" else "Ended"
+    if ended:
+        return f"{told}: {ended}{', where most stay' if how == 'learned' else ''}"
+    return told if reason == "ended" else ""
 
 
 def paused(evidence: Evidence, now_ns: int, zone: tzinfo = UTC) -> str:

@@ -24,6 +24,10 @@ KINDS = (
 GREY, WARNING, NEEDS_A_PERSON = 1, 2, 3
 
 
+class Unfinished(Exception):
+    """Raised by a detector that could not look at everything this time: nothing is known of its kinds yet."""
+
+
 class Affected(NamedTuple):
     """A flow that is wrong in this way. `flow_id` is a trace id where `kind` is 0."""
 
@@ -58,6 +62,7 @@ class Finding:
     evidence: Mapping[str, Any] = field(default_factory=dict)
     # What hides behind it: flows that wait for this system are its effect.
     causes_system: str = ""
+    follows: bytes = b""  # identity of the finding that tells the same, of which this one is an effect
 
     @property
     def identity(self) -> bytes:
@@ -67,7 +72,8 @@ class Finding:
         """
         kind = "wait" if self.kind in ("late", "stuck") else self.kind
         where = (
-            ("", "", "")
+            # Requests that fail alone are another matter than flows that do.
+            ("trace" if self.type == "trace" else "", "", "")
             if self.kind == "failed" and self.fingerprint
             else (self.type, self.step, self.system)
         )

@@ -57,12 +57,13 @@ def _id(flow_id: bytes, before: str | None, after: str, at_ns: int, judged_ns: i
     return blake2b(flow_id + parts, digest_size=16).digest()
 
 
-def sentence(standing: Standing, now_ns: int) -> str:
-    """Why the flow stands as it does, as it is kept with the flip."""
+def sentence(standing: Standing, now_ns: int, type: str = "") -> str:
+    """Why the flow stands as it does, as it is kept with the flip. `type` names what passed: "412 orders"."""
     wait, step = standing.expectation, standing.step
     if standing.verdict == "ended":
         at_ns = step.at_ns if step else standing.since_ns
         return why(step.name if step else "", "", at_ns, now_ns, "", "ended", standing.evidence)
     if wait is None:
         return why("", "", standing.since_ns, now_ns, "", "", standing.evidence)
-    return why(wait.step, wait.system, wait.since_ns, now_ns, wait.source, wait.reason, standing.evidence)
+    facts = {**standing.evidence, "type": type, "quiet": wait.quiet}
+    return why(wait.step, wait.system, wait.since_ns, now_ns, wait.source, wait.reason, facts)

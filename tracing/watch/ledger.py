@@ -29,7 +29,8 @@ SELECT problem_id, flow_id, since_ns FROM problem_flow WHERE problem_id = ANY(%s
 """
 _WRITE: LiteralString = f"""
 INSERT INTO problem ({_COLUMNS}, checked_ns) VALUES ({", ".join(["%s"] * 26)})
-ON CONFLICT (problem_id) DO UPDATE SET kind = excluded.kind, title = excluded.title, why = excluded.why,
+ON CONFLICT (problem_id) DO UPDATE SET kind = excluded.kind, type = excluded.type,
+    step = excluded.step, system = excluded.system, title = excluded.title, why = excluded.why,
     severity = excluded.severity, state = excluded.state, flows = excluded.flows, all_flows = excluded.all_flows,
     first_ns = excluded.first_ns, last_ns = excluded.last_ns, opened_ns = excluded.opened_ns,
     resolved_ns = excluded.resolved_ns, bad = excluded.bad, good = excluded.good, good_ns = excluded.good_ns,
@@ -56,6 +57,13 @@ SELECT p.problem_id, p.flow_id, p.since_ns, e.verdict, e.verdict_since_ns, f.las
 FROM problem_flow p LEFT JOIN expectation e USING (flow_id) LEFT JOIN flow f USING (flow_id)
 WHERE p.problem_id = ANY(%s) AND p.until_ns IS NULL
 """
+_OLD: LiteralString = "SELECT problem_id FROM problem WHERE state = 'resolved' AND resolved_ns < %s LIMIT %s"
+# The problem last: cut short, the rest is found again.
+_OF_A_PROBLEM: tuple[LiteralString, ...] = tuple(
+    f"DELETE FROM {table} WHERE problem_id = ANY(%s)"
+    for table in ("problem_flow", "flip", "message", "tracing_note", "problem")
+)
+CHUNK = 200
 
 Flows = dict[bytes, int]  # id -> since
 
@@ -83,8 +91,10 @@ def flows(connection: psycopg.Connection, ids: Sequence[bytes]) -> dict[bytes, F
     return found
 
 
-def endings(connection: psycopg.Connection, ids: Sequence[bytes]) -> dict[bytes, dict[bytes, int | None]]:
-    """By problem and flow: when it was well again as its own records tell (ns); None where nobody can say."""
+def endings(
+    connection: psycopg.Connection, ids: Sequence[bytes], now_ns: int
+) -> dict[bytes, dict[bytes, int | None]]:
+    """By problem and flow: when it was well again as its own records tell, else now; None where nobody can say."""
     found: dict[bytes, dict[bytes, int | None]] = {one: {} for one in ids}
     for problem_id, flow_id, since_ns, verdict, turned_ns, last_ns in connection.execute(
         _STANDS, (list(ids),)
@@ -94,7 +104,7 @@ def endings(connection: psycopg.Connection, ids: Sequence[bytes]) -> dict[bytes,
         elif verdict not in (None, "late", "stuck") and turned_ns and turned_ns > since_ns:
             found[problem_id][flow_id] = turned_ns
         else:
-            found[problem_id][flow_id] = max(last_ns or 0, since_ns)
+            found[problem_id][flow_id] = last_ns if last_ns and last_ns > since_ns else now_ns
     return found
 
 
@@ -135,3 +145,20 @@ def forget(connection: psycopg.Connection, problem: Problem) -> None:
     connection.execute(
         "DELETE FROM problem WHERE problem_id = %s AND state = 'forming'", (problem.problem_id,)
     )
+
+
+def drop_old(connection: psycopg.Connection, before_ns: int) -> int:
+    """Forget what was resolved before that time, with its flows, flips, notes and messages; returns how many problems.
+
+    In chunks, so that no lock is held long. `connection` is in autocommit.
+    """
+    dropped = 0
+    while True:
+        rows = connection.execute(_OLD, (before_ns, CHUNK)).fetchall()
+        ids = [row[0] for row in rows]
+        if not ids:
+            return dropped
+        with connection.transaction():
+            for statement in _OF_A_PROBLEM:
+                connection.execute(statement, (ids,))
+        dropped += len(ids)

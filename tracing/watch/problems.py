@@ -45,7 +45,8 @@ def reconcile(connection: psycopg.Connection, answers: Answers, now: int) -> Non
         found = {finding.identity: finding for finding in reversed(answers.findings)}
         new = [identity for identity in found if identity not in standing]
         past = ledger.past(connection, new)
-        named = ledger.flows(connection, [problem.problem_id for problem in standing.values()])
+        seen = [problem.problem_id for problem in standing.values() if problem.identity in found]
+        named = ledger.flows(connection, seen)
         for identity, finding in found.items():
             before = standing.get(identity)
             last, opened_ns = past.get(identity, (None, None))
@@ -69,7 +70,7 @@ def _move_flows(
     ledger.join(connection, problem.problem_id, joined)
     gone = set() if finding.count > len(found) else named.keys() - found.keys()
     if gone:
-        ends = ledger.endings(connection, [problem.problem_id])[problem.problem_id]
+        ends = ledger.endings(connection, [problem.problem_id], now)[problem.problem_id]
         left = {flow_id: _ended(ends.get(flow_id), named[flow_id], now) for flow_id in gone}
         ledger.leave(connection, problem.problem_id, left)
     if not joined:
@@ -85,7 +86,7 @@ def _resolve(connection: psycopg.Connection, unseen: Sequence[Problem], answers:
     """What was not found: one good look more for each that could have been found."""
     kept = held(connection, unseen, answers.cut, now)
     asked = [problem for problem in unseen if problem.problem_id not in kept]
-    ends = ledger.endings(connection, [problem.problem_id for problem in asked]) if asked else {}
+    ends = ledger.endings(connection, [problem.problem_id for problem in asked], now) if asked else {}
     for before in asked:
         # Nobody can say how a flow stands that we were blind for, or that is in maintenance.
         told = {flow_id: end for flow_id, end in ends[before.problem_id].items() if end is not None}
@@ -101,8 +102,9 @@ def _resolve(connection: psycopg.Connection, unseen: Sequence[Problem], answers:
 
 
 def _name_causes(connection: psycopg.Connection, now: int) -> None:
-    """Flows that wait for a silent service are its effect."""
-    standing = ledger.standing(connection).values()
+    """Flows that wait for a silent service are its effect; so is what tells the same of other flows."""
+    known = ledger.standing(connection)
+    standing = known.values()
     causes = {
         (one.evidence["causes_system"], one.environment): one.problem_id
         for one in standing
@@ -110,6 +112,9 @@ def _name_causes(connection: psycopg.Connection, now: int) -> None:
     }
     for problem in standing:
         cause = causes.get((problem.system, problem.environment)) if problem.kind in FOLLOWS else None
+        lead = known.get(bytes.fromhex(problem.evidence.get("follows", "")))
+        if cause is None and lead is not None and lead.state != "forming":
+            cause = lead.problem_id
         if cause != problem.cause_id:
             ledger.write(connection, replace(problem, cause_id=cause), (), now)
 

@@ -242,4 +242,4 @@ def _flips(one: Judged, now: int) -> list[Flip]:
     # Most turn to nothing, and a sentence is a tenth of what judging a flow costs.
     if not turns(one.due.verdict, one.standing):
         return []
-    return flips(one.course, one.due.verdict, one.standing, now, sentence(one.standing, now))
+    return flips(one.course, one.due.verdict, one.standing, now, sentence(one.standing, now, one.course.type))

@@ -200,11 +200,17 @@ def _told(problem: Problem, finding: Finding) -> Problem:
         evidence["good_looks"] = finding.good_looks
     if finding.causes_system:
         evidence["causes_system"] = finding.causes_system
+    if finding.follows:
+        evidence["follows"] = finding.follows.hex()
     # A window that moves on moves no beginning.
     stays = not finding.flows and problem.state != "forming"
     return replace(
         problem,
         kind=finding.kind,
+        # Of an error these may change without its being another.
+        type=finding.type,
+        step=finding.step,
+        system=finding.system,
         title=finding.title,
         why=f"{finding.why} {COMES_AND_GOES}".strip() if problem.flaps else finding.why,
         severity=finding.severity,

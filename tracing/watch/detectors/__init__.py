@@ -5,6 +5,7 @@ within a few seconds, and says in `evidence["cut"]` where that was not all. One 
 """
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -23,12 +24,14 @@ from tracing.watch.detectors import (
     slow,
     waits,
 )
-from tracing.watch.finding import Finding
+from tracing.watch.finding import Finding, Unfinished
 
 logger = logging.getLogger(__name__)
 
 PATIENCE_MS = 5_000
 SECOND_NS = 1_000_000_000
+# A look that took longer rests for ten times as long: in an outage much is wrong, and each look reads it all.
+LONG_S, LONGER = 0.5, 10
 
 Find = Callable[[psycopg.Connection, int], list[Finding]]
 
@@ -67,6 +70,8 @@ class Answers:
 # By watcher and name: when it was asked last (our clock). And which failed last time: each failure is told once.
 _asked: WeakKeyDictionary[psycopg.Connection, dict[str, int]] = WeakKeyDictionary()
 _failing: set[str] = set()
+# By watcher and name: from when to when it rests (our clock).
+_resting: WeakKeyDictionary[psycopg.Connection, dict[str, tuple[int, int]]] = WeakKeyDictionary()
 
 
 def ask(connection: psycopg.Connection, now_ns: int, detectors: Sequence[Detector] = DETECTORS) -> Answers:
@@ -91,11 +96,26 @@ def ask(connection: psycopg.Connection, now_ns: int, detectors: Sequence[Detecto
 
 
 def _look(connection: psycopg.Connection, detector: Detector, now_ns: int) -> list[Finding] | None:
-    """None where it failed: then nothing is known of its kinds."""
+    """None where it rests, was not finished or failed: then nothing is known of its kinds."""
+    resting = _resting.setdefault(connection, {})
+    since_ns, until_ns = resting.get(detector.name, (0, 0))
+    if since_ns <= now_ns < until_ns:
+        return None
+    began = time.monotonic()
+    found = _try(connection, detector, now_ns)
+    took_s = time.monotonic() - began
+    if took_s > LONG_S:
+        resting[detector.name] = now_ns, now_ns + round(took_s * LONGER * SECOND_NS)
+    return found
+
+
+def _try(connection: psycopg.Connection, detector: Detector, now_ns: int) -> list[Finding] | None:
     try:
         with connection.transaction():
             connection.execute(f"SET LOCAL statement_timeout = {PATIENCE_MS}".encode())
             found = detector.find(connection, now_ns)
+    except Unfinished:
+        return None
     except Exception as error:
         if connection.closed:
             raise

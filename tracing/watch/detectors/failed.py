@@ -27,6 +27,8 @@ CHAIN_NS = 10 * SECOND_NS
 WORKFLOW = 2
 # One request that fails is nobody's flow: so many within an hour are a problem.
 REQUESTS_AN_HOUR = 3
+# A type whose flows have so many times as many chapters holds the other: its flows come again anyway.
+BROADER = 2
 
 # Of the newest failures each flow's and each request's last. Who called what failed fails a moment later: the first of
 # them is shown. And what was heard of it since; the root's row of a trace may lie on the day before.
@@ -47,7 +49,7 @@ SELECT l.scope_id, l.kind, l.fingerprint, l.at_ns, l.last_ns, l.told_ns, l.trace
     (SELECT max(c.last_ns) FROM chapter c WHERE c.flow_id = f.flow_id AND c.trace_id = l.trace_id AND l.trace_id <> ''),
     (SELECT max(r.root_status) FROM request r
      WHERE r.trace_id = l.trace_id AND l.trace_id <> '' AND r.day BETWEEN l.day - 1 AND l.day),
-    CASE WHEN e.verdict = 'ended' THEN e.evidence ->> 'end' END, e.step,
+    CASE WHEN e.verdict = 'ended' THEN e.evidence ->> 'end' END, e.step, coalesce(f.chapters, 0),
     (SELECT count(*) FROM recent)
 FROM last l LEFT JOIN flow f ON l.kind > 0 AND f.flow_id = l.scope_id
 LEFT JOIN expectation e ON l.kind > 0 AND e.flow_id = l.scope_id
@@ -77,6 +79,7 @@ class Failure(NamedTuple):
     root_status: int | None  # of the failing trace
     end: str | None  # of a flow that ended: good, bad, closed by a person, learned
     state: str | None  # in which the judge saw it
+    chapters: int = 0  # of the flow: a customer has more of them than an order
 
 
 def find(connection: psycopg.Connection, now_ns: int) -> list[Finding]:
@@ -94,6 +97,7 @@ def findings(failures: Sequence[Failure], now_ns: int) -> list[Finding]:
     flows: dict[tuple[bytes, str], list[Failure]] = defaultdict(list)
     # What failed with a flow is that flow's matter, also after it recovered.
     with_flow = {one.trace_id for one in failures if one.kind and not ended_before(one)}
+    failures = undecided(failures)
     for one in failures:
         if one.kind and is_settled(one, now_ns) and is_failed(one):
             flows[one.fingerprint, one.flow_environment].append(one)
@@ -127,6 +131,34 @@ def ended_before(one: Failure) -> bool:
     return one.end in ("good", "closed") and one.went_ns is not None and one.went_ns < one.at_ns
 
 
+def undecided(failures: Sequence[Failure]) -> list[Failure]:
+    """Without those of which a narrower flow, that the same error of the same trace tells, decides that they are well.
+
+    The order that failed with its customer: what became of the order decides, for the customer comes again anyway.
+    """
+    beside: dict[tuple[bytes, bytes], list[Failure]] = defaultdict(list)
+    types: dict[str, list[Failure]] = defaultdict(list)
+    for one in failures:
+        types[one.type].append(one)
+        if one.kind and one.trace_id:
+            beside[one.trace_id, one.fingerprint].append(one)
+    breadths = {type: _breadth(many) for type, many in types.items()}
+    return [
+        one
+        for one in failures
+        if not one.kind
+        or all(
+            is_failed(other) or BROADER * breadths[other.type] >= breadths[one.type]
+            for other in beside[one.trace_id, one.fingerprint]
+        )
+    ]
+
+
+def _breadth(many: Sequence[Failure]) -> float:
+    """Chapters of a flow, on average."""
+    return sum(one.chapters for one in many) / len(many)
+
+
 def _requests(failures: Iterable[Failure], now_ns: int) -> list[Finding]:
     """Requests of one error that failed often within an hour, while the last of them is not an hour old."""
     same: dict[tuple[bytes, str], list[Failure]] = defaultdict(list)
@@ -150,8 +182,12 @@ def _finding(same: Sequence[Failure]) -> Finding:
     first, last = same[0], same[-1]
     types = Counter(one.type for one in same)
     ends = Counter(one.type for one in same if one.end == "bad")
-    # Named after the flows that end by it, else after the most: the order, not its customer.
-    type = max(sorted(types), key=lambda one: (ends[one], types[one]))
+    # Named after the flows that end by it, of these the ones that are more than one trace: the order, not its payment;
+    # else after the ones that hold the least: the order, not its customer.
+    breadths = {one: _breadth([each for each in same if each.type == one]) for one in types}
+    type = max(
+        sorted(types), key=lambda one: (ends[one], breadths[one] if ends[one] else -breadths[one], types[one])
+    )
     noun = type if first.kind else "request"
     services = sorted({one.service for one in same})
     operations = sorted({one.operation for one in same})

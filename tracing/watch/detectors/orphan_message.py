@@ -24,7 +24,8 @@ TRACES_A_SLOT = 200
 IN_A_ROW, CONSUMED = 30, 27
 FACTOR = 1.5
 
-# The producers of the sampled traces and of those that are in such a problem, and when the first consumer began.
+# The producers of the sampled traces and of those that are in such a problem, and when the first consumer began. What a
+# try of Celery publishes for its next one is to lie about until that is due: the promise is watched, not the message.
 _SENT: LiteralString = """
 WITH traces AS (
     SELECT r.trace_id, r.day, r.environment, r.full
@@ -47,7 +48,10 @@ SELECT s.service, t.environment, s.name, s.trace_id, s.span_id, max(s.end_ns), l
      WHERE c.trace_id = s.trace_id AND c.parent_span_id = s.span_id AND (c.service <> s.service OR c.kind = 5))
 ), bool_or(t.full)
 FROM traces t JOIN span s ON s.trace_id = t.trace_id AND s.day = t.day
-WHERE s.kind = 4 AND s.status <> 2 GROUP BY s.service, t.environment, s.name, s.trace_id, s.span_id
+WHERE s.kind = 4 AND s.status <> 2 AND NOT EXISTS (
+    SELECT 1 FROM span p WHERE p.trace_id = s.trace_id AND p.span_id = s.parent_span_id AND p.day = s.day
+    AND p.facts & 256 <> 0 AND p.attributes ? 'celery.retry.reason')
+GROUP BY s.service, t.environment, s.name, s.trace_id, s.span_id
 """
 # What was learned of an operation before its consumer fell silent for good.
 _LEARNED: LiteralString = """

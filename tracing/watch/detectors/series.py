@@ -110,10 +110,10 @@ def _finding(one: Series, now_ns: int) -> Finding:
         environment=one.environment,
         step=STEP,
         system="",
-        title=f"No {one.type} has begun for {lasting(now_ns - one.last_ns)}",
+        title=f"The next {one.type} has not begun",
         why=f"The last began at {moment(one.last_ns)}. {one.words}",
         severity=NEEDS_A_PERSON if stuck else WARNING,
         since_ns=one.late_ns,
-        last_ns=now_ns,
+        last_ns=one.stuck_ns if stuck else one.late_ns,
         evidence={"last_ns": one.last_ns, **one.facts, **({"worse_ns": one.stuck_ns} if stuck else {})},
     )

@@ -1,22 +1,25 @@
 """Milestones that take longer than they ever do: the median of a quarter of an hour beyond the 99th percentile before.
 
-Twenty samples now and three hundred before are needed. What is usual is learned from the latest minutes before this
-hour, up to fifteen days back, once an hour and operation, and kept in the process.
+Twenty samples now and three hundred before are needed. What is usual is learned from the minutes before this time on each
+of the days that are kept, this hour left out; once an hour and operation, and kept in the process.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Sequence
 from typing import LiteralString, NamedTuple
 
 import psycopg
 
 from tracing.watch import buckets
-from tracing.watch.finding import WARNING, Finding
+from tracing.watch.finding import WARNING, Finding, Unfinished
 from tracing.watch.titles import lasting
 
 MINUTE_NS = 60_000_000_000
 WINDOW, STALE, HOUR = 15, 15, 60  # minutes
 FEWEST_NOW, FEWEST_BEFORE = 20, 300
-MINUTES_BEFORE = 3_000
+DAYS, MINUTES_A_DAY, DAY = 14, 60, 1_440
+# Learning reads much: a look does some of it, the next goes on.
+PATIENCE_S = 1.0
 MOST_OPERATIONS = 2_000
 
 # Each operation's latest quarter of an hour by the sender's clock, where that is recent.
@@ -29,11 +32,13 @@ WITH latest AS (
 SELECT service, environment, operation, minute, lengths FROM latest JOIN volume USING (service, environment, operation)
 WHERE minute > last - %(window)s AND minute <= last AND lengths <> '{}' ORDER BY service, environment, operation, minute
 """
-# How long it took before this hour, bucket by bucket.
+# How long it took before this time of each day, bucket by bucket; where it is rare, in the whole day before.
 _BEFORE: LiteralString = """
-SELECT n::integer, sum(count)::bigint FROM (
+SELECT n::integer, sum(count)::bigint FROM generate_series(0, %(days)s - 1) AS ago CROSS JOIN LATERAL (
     SELECT lengths FROM volume WHERE service = %(service)s AND environment = %(environment)s
-        AND operation = %(operation)s AND minute < %(until)s ORDER BY minute DESC LIMIT %(minutes)s
+        AND operation = %(operation)s AND minute < %(until)s - ago * %(day)s
+        AND minute >= %(until)s - (ago + 1) * %(day)s
+    ORDER BY minute DESC LIMIT %(minutes)s
 ) AS earlier, unnest(lengths) WITH ORDINALITY AS u (count, n) GROUP BY n ORDER BY n
 """
 
@@ -63,25 +68,32 @@ def find(connection: psycopg.Connection, now_ns: int) -> list[Finding]:
     recent: dict[Step, Minutes] = {}
     for service, environment, operation, minute, lengths in connection.execute(_NOW, asked):
         recent.setdefault(Step(service, environment, operation), []).append((minute, lengths))
-    found = []
-    for step, minutes in recent.items():
-        if sum(sum(lengths) for _, lengths in minutes) >= FEWEST_NOW:
-            finding = judged(step, minutes, usual_of(connection, step, now // HOUR))
-            found += [finding] if finding else []
-    _forget(now // HOUR)
-    return found
+    enough = {
+        step: minutes for step, minutes in recent.items() if sum(sum(one) for _, one in minutes) >= FEWEST_NOW
+    }
+    learn(connection, enough, now // HOUR)
+    found = (judged(step, minutes, _usual[step][1]) for step, minutes in enough.items())
+    return [finding for finding in found if finding is not None]
 
 
-def usual_of(connection: psycopg.Connection, step: Step, hour: int) -> Usual:
-    """What the operation took before this hour began; learned once an hour."""
-    kept = _usual.get(step)
-    if kept is None or kept[0] != hour:
-        asked = {**step._asdict(), "until": hour * HOUR - HOUR, "minutes": MINUTES_BEFORE}
-        counts = [0] * buckets.BUCKETS
-        for place, count in connection.execute(_BEFORE, asked):
-            counts[min(place - 1, buckets.BUCKETS - 1)] += count
-        kept = _usual[step] = hour, learned(counts)
-    return kept[1]
+def learn(connection: psycopg.Connection, steps: Iterable[Step], hour: int) -> None:
+    """Know what is usual of each before this hour. What is old does until its turn comes; raises Unfinished without any."""
+    _forget(hour)
+    until = time.monotonic() + PATIENCE_S
+    for step in sorted(steps, key=lambda step: _usual.get(step, (0,))[0]):
+        if _usual.get(step, (None,))[0] == hour or time.monotonic() > until:
+            break
+        _usual[step] = hour, learned(_before(connection, step, hour * HOUR - HOUR))
+    if any(step not in _usual for step in steps):
+        raise Unfinished
+
+
+def _before(connection: psycopg.Connection, step: Step, until: int) -> list[int]:
+    asked = {**step._asdict(), "until": until, "days": DAYS, "day": DAY, "minutes": MINUTES_A_DAY}
+    counts = [0] * buckets.BUCKETS
+    for place, count in connection.execute(_BEFORE, asked):
+        counts[min(place - 1, buckets.BUCKETS - 1)] += count
+    return counts
 
 
 def learned(counts: Sequence[int]) -> Usual:
@@ -128,5 +140,5 @@ def _words(duration_ns: int) -> str:
 
 
 def _forget(hour: int) -> None:
-    for step in [step for step, kept in _usual.items() if kept[0] != hour]:
+    for step in [step for step, kept in _usual.items() if not hour - 2 <= kept[0] <= hour]:
         del _usual[step]
