@@ -179,12 +179,12 @@ def flips(house: House) -> int:
 
 def ingest(house: House, minutes: float) -> dict[str, Any]:
     """Spans a second with the watcher and without, in turns, as long each."""
-    for path in (house.receiving, house.watching):
-        clock.set_file(path, 0)  # the true time
+    house.shut()
+    house.open(clocked=False)
     rate(house.otlp, 5.0)  # warm
     with_it, without = [], []
     for turn in range(max(1, round(minutes * 60 / TURN_S))):
-        house.watch = house.begin("watch", "--wait", follows=house.watching)
+        house.watch = house.begin("watch", "--wait", follows=None)
         time.sleep(4.0)
         with_it.append(rate(house.otlp, TURN_S))
         behind = house.asked("SELECT count(*) FROM expectation WHERE looks_ns <= %s", time.time_ns())

@@ -13,7 +13,7 @@ from tests.drill.kills import Killed
 from tests.drill.measure import by_step, false_alarms, loud, periods
 from tests.drill.plans import Delivery
 from tests.drill.replays import Flipped, Replay
-from tests.drill.truth import DAY, HOUR, START, Event, Order, orders
+from tests.drill.truth import COURSE, DAY, HOUR, START, Event, Order, orders
 from tests.drill.watchers import Process, Turns, Watcher
 from tests.receivers import hooked
 
@@ -181,12 +181,12 @@ def late(asked: argparse.Namespace) -> Found:
     after = replayed(shop, plans.partly_late(shop.events, ones), "turns")
     known = {(flip.key, flip.step) for flip in loud(once.flips)}
     extra = [flip for flip in loud(after.flips) if (flip.key, flip.step) not in known]
-    awaited = {event.key for event in ones}
+    awaited = {(event.key, COURSE[event.leg - 1].state) for event in ones if event.leg}
     wrong = {key for key, (verdict, _, _) in after.standing.items() if verdict in ("late", "stuck")}
     return {
         "late_records": len(ones),
         "extra_flips": len(extra),
-        "extra_of_others": sorted({flip.key for flip in extra} - awaited)[:20],
+        "extra_of_others": sorted({(flip.key, flip.step) for flip in extra} - awaited)[:20],
         "still_open": sorted({flip.key for flip in extra} & wrong - _stuck(shop))[:20],
         "missing_flips": len(known - {(flip.key, flip.step) for flip in loud(after.flips)}),
         "differing_standing": _differing(once, after),

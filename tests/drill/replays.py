@@ -88,17 +88,21 @@ class Replay:
     def _arrive(self, until_ns: int) -> None:
         """Everything that arrives until then, and receivers that say they were there."""
         self._stop_or_start(until_ns)
+        self._send(until_ns)
+        self.house.reach(until_ns)
+
+    def _send(self, until_ns: int) -> None:
         while self._sent < len(self.plan) and self.plan[self._sent].at_ns <= until_ns:
             delivery = self.plan[self._sent]
             self.house.send(delivery.at_ns, body(delivery))
             self._sent += 1
-        self.house.reach(until_ns)
 
     def _stop_or_start(self, until_ns: int) -> None:
         if self.down is None:
             return
         from_ns, to_ns = self.down
         if self.house.collect is not None and from_ns <= until_ns < to_ns:
+            self._send(from_ns)
             self.house.reach(from_ns)
             self.house.shut()
         elif self.house.collect is None and until_ns >= to_ns:

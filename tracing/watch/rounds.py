@@ -18,7 +18,7 @@ import psycopg
 from tracing import arrays
 from tracing.clock import now_ns
 from tracing.watch import courses, loading, memberships
-from tracing.watch.flips import Flip, flips, sentence
+from tracing.watch.flips import Flip, flips, sentence, turns
 from tracing.watch.judging import judge
 from tracing.watch.lore import Lore
 from tracing.watch.standing import WRONG, Course, Standing
@@ -239,4 +239,7 @@ def _row(one: Judged, followed: set[bytes], eager: bool) -> tuple[Any, ...]:
 
 
 def _flips(one: Judged, now: int) -> list[Flip]:
+    # Most turn to nothing, and a sentence is a tenth of what judging a flow costs.
+    if not turns(one.due.verdict, one.standing):
+        return []
     return flips(one.course, one.due.verdict, one.standing, now, sentence(one.standing, now, one.course.type))
