@@ -179,8 +179,11 @@ def _known(
 
 
 def _held(known: Pace | None, held_since_ns: int | None, pace: Pace, now: int) -> Pace:
-    """A queue makes what is learned of a step uncertain just while it matters: what was known before holds on."""
-    if known is None or known.threshold is None:
+    """A queue makes what is learned of a step uncertain just while it matters: what was known before holds on.
+
+    Unless it was learned of so few that it was a guess.
+    """
+    if known is None or known.threshold is None or pace.passed >= 2 * known.passed:
         return pace
     return survival.held(known, pace, 0 if held_since_ns is None else now - held_since_ns)
 
