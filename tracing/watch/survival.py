@@ -243,11 +243,11 @@ def _with_threshold(known: Pace, curve: Curve) -> Pace:
 
 
 def _life_ns(usual_life_ns: int | None) -> float:
-    """Who waited for so long at one step has outlived the usual: an hour and five lives, or a day where no life is known.
+    """Who waited for so long at one step has outlived the usual: an hour and five lives, at most a day.
 
     Five, because of flows that are all young a life is short: those that were not there yet had no time for the next step.
     """
-    return float(DAY_NS if usual_life_ns is None else max(HOUR_NS, LIVES * usual_life_ns))
+    return float(DAY_NS if usual_life_ns is None else min(max(HOUR_NS, LIVES * usual_life_ns), DAY_NS))
 
 
 def _long(seen: Seen, beyond_ns: float) -> int:
