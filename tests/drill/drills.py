@@ -159,7 +159,7 @@ def doubled(asked: argparse.Namespace) -> Found:
     twice = replayed(shop, plans.doubled(shop.events), "turns")
     return {
         "flips": [len(once.flips), len(twice.flips)],
-        "differing_flips": len(_turned(once.flips) ^ _turned(twice.flips)),
+        "differing_flips": sorted(_turned(once.flips) ^ _turned(twice.flips))[:20],
         "differing_standing": _differing(once, twice),
     }
 
