@@ -219,7 +219,7 @@ def deaths(asked: argparse.Namespace) -> Found:
         _set_up_django()
         kills.listen(house, hook)
         kills.follow(house, list(shop.orders)[::FOLLOWED])
-        watcher = Killed(house, asked.kills, min(1.0, asked.kills / (asked.days * 100)), asked.seed)
+        watcher = Killed(house, asked.kills, min(1.0, asked.kills / (asked.days * 140)), asked.seed)
         replay = Replay(house, watcher, plans.as_it_happened(shop.events))
         replay.run(START, shop.end_ns)
         kills.calm(house, watcher, shop.end_ns)
