@@ -256,11 +256,22 @@ def test_blindness_hides_and_gives_a_whole_window_more() -> None:
     assert at(PAID, 70 + 21, known).verdict == "late"
 
 
-def test_who_was_late_before_we_were_blind_stays_late() -> None:
+def test_who_was_late_before_we_were_blind_stays_late_and_gets_no_worse_meanwhile() -> None:
     moved = PAID.steps[-1].at_ns
     known = lore(blind=[(moved + 22 * MINUTE, moved + 70 * MINUTE)])
     assert at(PAID, 30, known).verdict == "late"
-    assert at(PAID, 60, known).verdict == "stuck"
+    assert at(PAID, 60, known).verdict == "late"
+    assert at(PAID, 70 + 21, known).verdict == "stuck"
+
+
+def test_blind_again_in_the_grace_gives_another_window() -> None:
+    moved = PAID.steps[-1].at_ns
+    known = lore(
+        blind=[(moved + 10 * MINUTE, moved + 20 * MINUTE), (moved + 35 * MINUTE, moved + 50 * MINUTE)]
+    )
+    assert at(PAID, 45, known).verdict == "unknown"
+    assert at(PAID, 50 + 19, known).verdict == "unknown"
+    assert at(PAID, 50 + 21, known).verdict == "late"
 
 
 def test_maintenance_pauses_and_moves_the_deadline() -> None:

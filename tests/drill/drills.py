@@ -159,7 +159,7 @@ def doubled(asked: argparse.Namespace) -> Found:
     twice = replayed(shop, plans.doubled(shop.events), "turns")
     return {
         "flips": [len(once.flips), len(twice.flips)],
-        "differing_flips": len(_turned(once.flips) ^ _turned(twice.flips)),
+        "differing_flips": sorted(_turned(once.flips) ^ _turned(twice.flips))[:20],
         "differing_standing": _differing(once, twice),
     }
 
@@ -219,7 +219,7 @@ def deaths(asked: argparse.Namespace) -> Found:
         _set_up_django()
         kills.listen(house, hook)
         kills.follow(house, list(shop.orders)[::FOLLOWED])
-        watcher = Killed(house, asked.kills, min(1.0, asked.kills / (asked.days * 100)), asked.seed)
+        watcher = Killed(house, asked.kills, min(1.0, asked.kills / (asked.days * 140)), asked.seed)
         replay = Replay(house, watcher, plans.as_it_happened(shop.events))
         replay.run(START, shop.end_ns)
         kills.calm(house, watcher, shop.end_ns)

@@ -19,6 +19,7 @@ from tracing import clock
 # From the moment at which the watcher is given a time until it dies.
 LONGEST_LIFE_S = 0.5
 ANSWER_S = 0.1
+CALM_STEP_NS = 150_000_000_000
 
 # All is told and sent that can be: a message whose sender died holds up its channel until it counts as in doubt.
 _QUIET = """
@@ -28,10 +29,14 @@ SELECT NOT EXISTS (SELECT 1 FROM flip WHERE NOT told)
         OR NOT EXISTS (SELECT 1 FROM message WHERE state = 'waiting' AND not_before_ns <= %(now)s))
 """
 _THERE = "SELECT count(*) > 2 FROM pg_stat_activity WHERE application_name = 'threadline watch'"
-# Turns that are told twice, and turns that do not follow on the one before.
+# A turn that was written twice: nothing of the flow or problem lies between the two.
 _TWICE = """
-SELECT count(*) FROM (SELECT 1 FROM flip GROUP BY coalesce(flow_id, problem_id), before, after, at_ns HAVING count(*) > 1) AS two
+SELECT count(*) FROM (
+    SELECT before, after, lag(before) OVER same AS before_last, lag(after) OVER same AS last FROM flip
+    WINDOW same AS (PARTITION BY coalesce(flow_id, problem_id) ORDER BY judged_ns, at_ns)
+) AS f WHERE before IS NOT DISTINCT FROM before_last AND after = last AND before <> 'ended'
 """
+# Turns that do not follow on the one before; what is in order turns without a word.
 _BROKEN = """
 SELECT count(*) FROM (
     SELECT before, after, lag(after) OVER (PARTITION BY flow_id ORDER BY judged_ns, at_ns) AS last
@@ -45,11 +50,13 @@ SELECT count(*) FROM (
     FROM flip WHERE problem_id IS NOT NULL
 ) AS f WHERE last IS NOT NULL AND before IS DISTINCT FROM last
 """
-# Who stands wrong and no flip says so.
+# Who stands wrong and whose last flip says something else.
 _LOST = """
-SELECT count(*) FROM expectation e WHERE verdict IN ('late', 'stuck') AND NOT EXISTS (
-    SELECT 1 FROM flip f WHERE f.flow_id = e.flow_id AND f.after = e.verdict AND f.at_ns = e.verdict_since_ns)
+SELECT count(*) FROM expectation e LEFT JOIN LATERAL (
+    SELECT after FROM flip WHERE flow_id = e.flow_id ORDER BY judged_ns DESC, at_ns DESC LIMIT 1
+) AS f ON true WHERE verdict IN ('late', 'stuck') AND f.after IS DISTINCT FROM verdict
 """
+_PENDING = "SELECT count(*) > 0 FROM message WHERE state IN ('waiting', 'trying')"
 
 
 class Killed(Process):
@@ -119,11 +126,12 @@ def follow(house: House, keys: Sequence[str]) -> None:
 def calm(house: House, watcher: Killed, at_ns: int) -> int:
     """A while without a death, so that what a crash left in doubt is sent again; until when."""
     watcher.left, watcher._dies = 0, None
-    for _ in range(8):
-        at_ns += 150_000_000_000
+    until = time.monotonic() + PATIENCE_S
+    while house.asked(_PENDING) and time.monotonic() < until:
+        at_ns += CALM_STEP_NS
         house.reach(at_ns)
         watcher.settle(at_ns)
-        time.sleep(0.5)
+        time.sleep(0.2)
     clock.set_file(house.watching, at_ns)
     return at_ns
 

@@ -92,19 +92,22 @@ class Lore:
     def graced(self, course: Course, wait: Expectation) -> tuple[Expectation, list[Stretch]]:
         """The expectation with a whole window more after what we could not see of its wait; what that was.
 
-        A wait that was over before we were blind stays over. Maintenance moves it the same way, and hides nothing.
+        A wait that was over before we were blind stays over, but gets no worse meanwhile: what ended it may have been
+        missed. Maintenance moves it the same way, and hides nothing.
         """
         systems = self._systems(course) | {wait.system}
-        held = [
-            (one.from_ns, one.until_ns)
-            for one in self.pauses
-            if one.covers(course, systems) and one.from_ns < wait.late_ns and one.until_ns > wait.since_ns
-        ]
-        hidden = [one for one in self.blind if one[0] < wait.late_ns and one[1] > wait.since_ns]
-        over_ns = max((until for _, until in (*held, *hidden)), default=None)
-        if over_ns is None:
-            return wait, []
+        paused = [(one.from_ns, one.until_ns) for one in self.pauses if one.covers(course, systems)]
+        unseen = sorted({*paused, *self.blind})
         window_ns = wait.late_ns - wait.since_ns
-        shift_ns = max(over_ns + window_ns - wait.late_ns, 0)
-        moved = replace(wait, late_ns=wait.late_ns + shift_ns, stuck_ns=wait.stuck_ns + shift_ns)
-        return moved, hidden
+        late_ns = _beyond(unseen, wait.since_ns, wait.late_ns, window_ns)
+        stuck_ns = _beyond(unseen, late_ns, wait.stuck_ns + late_ns - wait.late_ns, window_ns)
+        hidden = [one for one in self.blind if one[0] < late_ns and one[1] > wait.since_ns]
+        return replace(wait, late_ns=late_ns, stuck_ns=stuck_ns), hidden
+
+
+def _beyond(unseen: Sequence[Stretch], since_ns: int, due_ns: int, window_ns: int) -> int:
+    """The moment, or a window after the last of the stretches that reach into the wait for it, each as it is moved."""
+    for from_ns, until_ns in unseen:
+        if from_ns < due_ns and until_ns > since_ns:
+            due_ns = max(due_ns, until_ns + window_ns)
+    return due_ns
