@@ -15,6 +15,7 @@ from tracing.mentions import NOTHING, Assertion, Flow, Mention, Reading
 from tracing.records import DAY_NS, FIRST_NS, LAST_NS, MAX_NS, Log, Span, is_plausible
 from tracing.remarks import Remarks
 from tracing.sums import (
+    MAX_STEP,
     AssertionRow,
     ChapterKey,
     Counted,
@@ -349,7 +350,8 @@ def _choose_root(row: RequestSums, span: Span) -> None:
 def _log_step(log: Log) -> Said | None:
     if not log.event_name:
         return None
-    return Said(order_of(log.time_ns, log.digest), log.event_name, log.time_ns, log.resource.service)
+    name = log.event_name[:MAX_STEP]
+    return Said(order_of(log.time_ns, log.digest), name, log.time_ns, log.resource.service)
 
 
 def _last_step(run: Sequence[Span]) -> Said | None:
@@ -358,5 +360,8 @@ def _last_step(run: Sequence[Span]) -> Said | None:
     service = run[0].resource.service
     for span in run:
         if span.kind == SERVER or span.kind == CONSUMER or not span.parent_span_id:
-            step = later(step, Said(order_of(span.start_ns, span.digest), span.name, span.start_ns, service))
+            step = later(
+                step,
+                Said(order_of(span.start_ns, span.digest), span.name[:MAX_STEP], span.start_ns, service),
+            )
     return step

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 
 from tracing import arrays
+from tracing.clock import now_ns
 from tracing.failing import Failure
 from tracing.flows import Fold
 from tracing.remarks import KINDS, Remarks, Scope
@@ -19,6 +20,8 @@ Cursor = psycopg.Cursor[tuple[Any, ...]]
 # The rest of what a service sends together comes within a moment.
 FIRST_LOOK_NS = 3_000_000_000
 AGAIN_NS = 500_000_000
+# Hardly a storing transaction takes longer.
+LONGEST_NS = 5_000_000_000
 
 _EXPECT = """
 INSERT INTO expectation (flow_id, kind, type, environment, looks_ns)
@@ -29,12 +32,15 @@ ORDER BY flow_id ON CONFLICT (flow_id) DO NOTHING
 """
 # Who says something of the future is looked at whatever was expected before. Who is due is perhaps being judged: another
 # time to look undoes that, so that what was read without this record is not written over it; by the least there is, or
-# a flow that never rests would never be judged. Held in order first, as the judge holds them.
+# a flow that never rests would never be judged. Also who is due before
+# this transaction may be over. Held in order first, as the judge holds them.
 _WAKE = """
-UPDATE expectation e SET looks_ns = CASE WHEN e.looks_ns <= %(soon)s THEN e.looks_ns + 1 ELSE %(soon)s END, wakes = false
+UPDATE expectation e SET wakes = false, looks_ns = CASE
+    WHEN (e.wakes OR e.flow_id = ANY(%(saying)b::bytea[])) AND (e.looks_ns IS NULL OR e.looks_ns > %(soon)s) THEN %(soon)s
+    ELSE e.looks_ns + 1 END
 FROM (
     SELECT flow_id FROM expectation
-    WHERE flow_id = ANY(%(grown)b::bytea[]) AND (wakes OR looks_ns <= %(soon)s OR flow_id = ANY(%(saying)b::bytea[]))
+    WHERE flow_id = ANY(%(grown)b::bytea[]) AND (wakes OR looks_ns <= %(due)s OR flow_id = ANY(%(saying)b::bytea[]))
     ORDER BY flow_id FOR NO KEY UPDATE
 ) AS held WHERE e.flow_id = held.flow_id
 """
@@ -62,11 +68,13 @@ SELECT * FROM unnest(%b::int[], %b::int[], %b::text[], %b::text[], %b::text[], %
 
 def expect(cursor: Cursor, fold: Fold, grown: list[bytes]) -> None:
     """Have the fold's flows judged; `grown` are those that were known before."""
-    soon_ns, first_ns = fold.received_ns + AGAIN_NS, fold.received_ns + FIRST_LOOK_NS
+    now = now_ns()
+    soon_ns, first_ns = now + AGAIN_NS, now + FIRST_LOOK_NS
     saying = {row.flow_id for row in fold.remarks.stated.values()}
     if grown:
         asked = {
             "soon": soon_ns,
+            "due": now + LONGEST_NS,
             "grown": arrays.array("b", sorted(grown)),
             "saying": arrays.array("b", sorted(saying)),
         }

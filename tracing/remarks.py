@@ -24,7 +24,7 @@ REQUEST = 0
 KINDS = {"entity": 1, "workflow": 2}
 # Names with ids in them would make a row each; what is more is tallied without a name.
 MOST_TALLIES = 300
-MAX_OPERATION = 200
+MAX_OPERATION = MAX_NAME = 200
 
 
 class TallyKey(NamedTuple):
@@ -93,7 +93,7 @@ class Remarks:
         for span in run:
             if span.status == ERROR:
                 self._fail(failing.of_span(span), span, mentions, received_ns, request)
-            if span.facts & SAYS:
+            if span.facts & SAYS and mentions:
                 for saying in stating.of_span(span):
                     record = (span.digest, span.resource.service, span.trace_id, span.span_id, span.day)
                     self._state(saying, mentions, record, received_ns)
@@ -131,7 +131,7 @@ class Remarks:
             tally.delays += bytes((bucket_of(max(0, received_ns - latest_ns)),))
 
     def _tally_milestone(self, span: Span, received_ns: int) -> None:
-        if len(self.tallies) >= MOST_TALLIES or not span.name:
+        if len(self.tallies) >= MOST_TALLIES or not span.name or not is_plausible(span.start_ns):
             return
         tally = self._tally(span.start_ns, received_ns, span, span.name[:MAX_OPERATION])
         tally.records += 1
@@ -143,8 +143,8 @@ class Remarks:
         key = TallyKey(
             time_ns // MINUTE_NS,
             received_ns // MINUTE_NS,
-            resource.service,
-            resource.environment or self._environment,
+            resource.service[:MAX_NAME],
+            (resource.environment or self._environment)[:MAX_NAME],
             operation,
         )
         tally = self.tallies.get(key)

@@ -135,10 +135,9 @@ def _retry_after(value: Any, said_ns: int) -> int | None:
     if text.isdecimal() and len(text) < 9:
         return _capped(said_ns + int(text) * SECOND_NS)
     try:
-        told = parsedate_to_datetime(text)
-    except ValueError:
+        return _ns(parsedate_to_datetime(text))
+    except (ValueError, OverflowError, TypeError):
         return None
-    return _ns(told)
 
 
 def moment(value: Any) -> int | None:
@@ -152,7 +151,7 @@ def moment(value: Any) -> int | None:
         return moment(int(text)) if len(text) < 20 else None
     try:
         return _ns(datetime.fromisoformat(text))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

@@ -10,6 +10,9 @@ from typing import NamedTuple
 from tracing.mentions import Flow
 from tracing.records import is_plausible
 
+# A milestone's name as a step: what is longer is no name, and no index holds it.
+MAX_STEP = 300
+
 
 @dataclass(slots=True)
 class Sums:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import psycopg
 
 from tracing.records import DAY_NS
+from tracing.sums import MAX_STEP
 from tracing.watch.moving import Told, moves
 from tracing.watch.standing import Step
 
@@ -36,7 +37,7 @@ SELECT a.flow_id, a.valid_ns, a.digest, a.state, a.system FROM unnest(%s::bytea[
 # Milestones that carry the key: server, consumer and root spans, and logs that name an event.
 _MILESTONES = """
 SELECT m.flow_id, s.start_ns, s.name, s.service FROM unnest(%(flows)s::bytea[]) AS n(flow_id), LATERAL (
-    SELECT * FROM member WHERE flow_id = n.flow_id AND day >= %(day)s LIMIT %(latest)s
+    SELECT * FROM member WHERE flow_id = n.flow_id AND day >= %(day)s ORDER BY day DESC LIMIT %(latest)s
 ) AS m, LATERAL (
     SELECT substring(m.span_ids FROM place FOR 8) AS span_id, m.trace_id AS trace_id, m.day AS day
     FROM generate_series(1, length(m.span_ids), 8) AS place
@@ -44,7 +45,7 @@ SELECT m.flow_id, s.start_ns, s.name, s.service FROM unnest(%(flows)s::bytea[]) 
 WHERE s.kind IN (2, 5) OR s.parent_span_id = ''::bytea
 UNION ALL
 SELECT m.flow_id, l.time_ns, l.event_name, l.service FROM unnest(%(flows)s::bytea[]) AS n(flow_id), LATERAL (
-    SELECT * FROM member WHERE flow_id = n.flow_id AND day >= %(day)s AND log_ids <> ''::bytea LIMIT %(latest)s
+    SELECT * FROM member WHERE flow_id = n.flow_id AND day >= %(day)s AND log_ids <> ''::bytea ORDER BY day DESC LIMIT %(latest)s
 ) AS m, LATERAL (
     SELECT substring(m.log_ids FROM place FOR 16) AS log_id, m.day AS day
     FROM generate_series(1, length(m.log_ids), 16) AS place
@@ -113,7 +114,7 @@ def _milestones(
     for part in _parts(flows):
         asked = {"flows": part, "day": from_ns // DAY_NS, "latest": LATEST}
         for flow_id, at_ns, name, service in connection.execute(_MILESTONES, asked).fetchall():
-            found.setdefault(flow_id, []).append(Step(name, service, at_ns))
+            found.setdefault(flow_id, []).append(Step(name[:MAX_STEP], service, at_ns))
     return {flow_id: sorted(steps, key=lambda one: (one.at_ns, one.name)) for flow_id, steps in found.items()}
 
 

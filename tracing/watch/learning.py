@@ -5,6 +5,7 @@ finds is written to `learned`; flows that are late under it although nobody woul
 """
 
 import json
+import logging
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,11 +19,16 @@ from tracing.clock import now_ns
 from tracing.watch import histories, loading, survival
 from tracing.watch.blindness import watched_ns
 from tracing.watch.customs import Customs, owned
+from tracing.watch.hastening import Change, hasten
 from tracing.watch.heartbeat import heartbeat
 from tracing.watch.histories import History
 from tracing.watch.lore import Stretch
 from tracing.watch.standing import Pace, Step, Way
 
+logger = logging.getLogger(__name__)
+
+# "TLLN": one watcher learns at a time.
+LEARN_LOCK = 0x544C4C4E
 MINUTE_NS = 60_000_000_000
 # A type is learned anew after a minute at the soonest; between two, learning rests as long as twenty times what it took.
 SOONEST_NS, LATEST_NS = MINUTE_NS, 10 * MINUTE_NS
@@ -36,7 +42,7 @@ FEWEST_BEGINNINGS = 8  # as `judging.SURE_INTERVALS`: fewer look even by chance
 EVEN = 0.1  # IQR / median: begun by a clock, not by people who come steadily
 
 _TYPES = """
-SELECT type, environment, max(l.learned_ns), max(k.flows), max((l.facts ->> 'flows')::bigint) FROM (
+SELECT type, environment, max(l.learned_ns), max(k.flows), max((l.facts ->> 'known')::bigint) FROM (
     SELECT type, environment, sum(flows) AS flows FROM (
         SELECT type, environment, open + ended AS flows FROM backlog UNION ALL SELECT type, environment, 0 FROM learned
     ) AS each GROUP BY 1, 2
@@ -63,26 +69,6 @@ _NO_RHYTHM = "DELETE FROM learned WHERE type = %s AND environment = %s AND sourc
 _FORGET = """
 DELETE FROM learned WHERE type = %s AND environment = %s AND learned_ns < %s AND source <> 'series'
 """
-# Who stands at a step whose end is known now, or was moved, and would be looked at only later. Held in order, as the judge
-# and ingest hold them.
-_SOONER = """
-UPDATE expectation e SET looks_ns = greatest(%(now)s, since_ns + %(after)s)
-FROM (
-    SELECT flow_id FROM expectation
-    WHERE type = %(type)s AND environment = %(environment)s AND step = %(step)s AND verdict IN ('moving', 'due')
-        AND looks_ns > greatest(%(now)s, since_ns + %(after)s)
-    ORDER BY flow_id FOR NO KEY UPDATE
-) AS held WHERE e.flow_id = held.flow_id
-"""
-# Who was thought to have ended at a step that is no end.
-_REOPEN = """
-UPDATE expectation e SET looks_ns = %s
-FROM (
-    SELECT flow_id FROM expectation
-    WHERE type = %s AND environment = %s AND step = %s AND verdict = 'ended' AND evidence ->> 'end' = 'learned'
-    ORDER BY flow_id FOR NO KEY UPDATE
-) AS held WHERE e.flow_id = held.flow_id
-"""
 
 
 @dataclass(slots=True)
@@ -104,11 +90,26 @@ class Learner:
 
     def __init__(self) -> None:
         self._rests_until_ns = 0
+        # Types that could not be learned, with the moment until which they are passed over.
+        self._failed: dict[tuple[str, str], int] = {}
 
     def work(self, connection: psycopg.Connection) -> bool:
-        """Learn the type that is most overdue; whether another was never learned."""
-        now = now_ns()
-        known = connection.execute(_TYPES).fetchall()
+        """Learn the type that is most overdue; whether another was never learned. One watcher does it at a time."""
+        row = connection.execute("SELECT pg_try_advisory_lock(%s)", (LEARN_LOCK,)).fetchone()
+        if not row or not row[0]:
+            return False
+        try:
+            return self._work(connection, now_ns())
+        finally:
+            if not connection.closed:
+                connection.execute("SELECT pg_advisory_unlock(%s)", (LEARN_LOCK,))
+
+    def _work(self, connection: psycopg.Connection, now: int) -> bool:
+        known = [
+            row
+            for row in connection.execute(_TYPES).fetchall()
+            if now >= self._failed.get((row[0], row[1]), 0)
+        ]
         new = [row for row in known if row[2] is None or row[3] >= 2 * max(row[4] or 0, FEW)]
         if not new and self._rests_until_ns - LATEST_NS < now < self._rests_until_ns:
             return False
@@ -117,9 +118,19 @@ class Learner:
             return False
         type, environment, *_ = min(due, key=lambda row: (row[2] or 0, row[0], row[1]))
         began = time.monotonic_ns()
-        learn(connection, type, environment, now)
+        self._learn(connection, type, environment, now)
         self._rests_until_ns = now + min(PATIENCE * (time.monotonic_ns() - began), LATEST_NS)
         return len(new) > 1
+
+    def _learn(self, connection: psycopg.Connection, type: str, environment: str, now: int) -> None:
+        """One type that cannot be learned is passed over for a while, and the others are learned."""
+        try:
+            learn(connection, type, environment, now)
+        except psycopg.OperationalError:
+            raise
+        except Exception:
+            logger.exception("the type %s could not be learned", type)
+            self._failed[type, environment] = now + LATEST_NS
 
 
 def learn(connection: psycopg.Connection, type: str, environment: str, now: int) -> dict[str, Pace]:
@@ -128,16 +139,11 @@ def learn(connection: psycopg.Connection, type: str, environment: str, now: int)
     customs = loading.customs(connection).get(type, Customs())
     blind = loading.blind(connection, now)
     before = _known(connection, type, environment)
-    found: dict[str, Pace] = {}
+    count = known_flows(connection, type, environment)
+    changes: list[Change] = []
     with connection.transaction():
         # A type without a step is known to have none.
-        _write(
-            connection,
-            (type, environment, "", MILESTONE),
-            Pace(0, 0),
-            {"flows": known_flows(connection, type, environment)},
-            now,
-        )
+        _write(connection, (type, environment, "", MILESTONE), Pace(0, 0), {"known": count}, now)
         for source in (STATE, MILESTONE):
             of_source = [one for one in past if one.source == source]
             for step, (pace, facts) in paces_of(of_source, customs, blind).items():
@@ -145,12 +151,12 @@ def learn(connection: psycopg.Connection, type: str, environment: str, now: int)
                 kept = _held(known, held_since_ns, pace, now)
                 if kept is not pace:
                     facts["held_since_ns"] = held_since_ns or now
-                found[step] = kept
-                _write(connection, (type, environment, step, source), kept, facts, now)
-                _hasten(connection, (type, environment, step), known, kept, now)
+                _write(connection, (type, environment, step, source), kept, {**facts, "known": count}, now)
+                changes.append(Change(step, known, kept))
         connection.execute(_FORGET, (type, environment, now))
         _learn_rhythm(connection, type, environment, now)
-    return found
+    hasten(connection, type, environment, changes, now)
+    return {one.step: one.pace for one in changes}
 
 
 def known_flows(connection: psycopg.Connection, type: str, environment: str) -> int:
@@ -297,20 +303,4 @@ def _write(
     connection.execute(
         _WRITE,
         (*key, pace.passed, pace.waiting, pace.threshold, pace.level, pace.is_end, json.dumps(facts), now),
-    )
-
-
-def _hasten(
-    connection: psycopg.Connection, key: tuple[str, str, str], before: Pace | None, pace: Pace, now: int
-) -> None:
-    """Bring looks forward where a threshold is new or much shorter, and where a step turned out to be an end, or none."""
-    if before and before.is_end and not pace.is_end:
-        connection.execute(_REOPEN, (now, *key))
-    known = before.threshold if before else None
-    after = 0 if pace.is_end and not (before and before.is_end) else pace.threshold
-    if after is None or (after and known is not None and after > 0.8 * known):
-        return
-    type, environment, step = key
-    connection.execute(
-        _SOONER, {"now": now, "after": after, "type": type, "environment": environment, "step": step}
     )
