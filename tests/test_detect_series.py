@@ -86,6 +86,7 @@ def test_what_never_began_or_we_could_not_see_is_nobodys_fault(worker: psycopg.C
     begun(worker, BASE_NS)
     worker.execute("INSERT INTO blind VALUES (%s, %s)", (BASE_NS + HOUR, BASE_NS + HOUR + 60 * S))
     assert series.find(worker, BASE_NS + 3 * HOUR) == []
+    assert [one.kind for one in series.find(worker, BASE_NS + 3 * HOUR + 120 * S)] == ["late"]
     worker.execute("DELETE FROM blind")
     worker.execute("UPDATE arrival SET minute = %s", (BASE_NS // (60 * S),))
     assert series.find(worker, BASE_NS + 3 * HOUR) == []

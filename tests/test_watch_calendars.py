@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracing.watch.calendars import Calendar, Unfit, add, check, open_between
@@ -109,6 +109,7 @@ def test_what_is_added_is_open_between(start: int, duration: int, calendar: Cale
     assert open_between(calendar, start, end) == duration
 
 
+@settings(deadline=None)
 @given(MOMENTS, st.integers(0, 60 * DAY), st.integers(0, 60 * DAY))
 def test_stretches_add_up(start: int, one: int, other: int) -> None:
     middle, end = start + one, start + one + other

@@ -305,10 +305,10 @@ def test_a_record_stored_while_a_stuck_flow_is_looked_at_again_counts(
     put(store, at, said("1", "paid", 1, WMS), seconds=201)
     real = rounds._write
 
-    def meanwhile(*arguments: Any) -> None:
+    def meanwhile(*arguments: Any) -> set[bytes]:
         monkeypatch.setattr(rounds, "_write", real)
         put(store, at, said("1", "shipped", 202, WMS), seconds=203)
-        real(*arguments)
+        return real(*arguments)
 
     monkeypatch.setattr(rounds, "_write", meanwhile)
     judge(worker, at, 203)
@@ -323,3 +323,72 @@ def test_a_flow_that_never_rests_is_judged(
         put(store, at, said("1", "paid", number / 5))
     row = worker.execute("SELECT looks_ns FROM expectation").fetchone()
     assert row and row[0] < BASE_NS + FIRST_LOOK_NS + S
+
+
+def test_a_flow_that_moves_each_time_it_is_judged_is_judged_alone(
+    store: Store, worker: psycopg.Connection, at: At, rule: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store, at, said("1", "paid", 0))
+    real, seconds = rounds._look_closer, iter(range(80, 100))
+
+    def meanwhile(*arguments: Any) -> None:
+        real(*arguments)
+        # Within the lock nobody stores; so only the set's own look is disturbed.
+        if worker.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
+            put(store, at, said("1", "paid", next(seconds) / 100), seconds=90)
+
+    monkeypatch.setattr(rounds, "_look_closer", meanwhile)
+    judge(worker, at, 90)
+    assert verdict(worker, "1") == "late"
+
+
+def test_a_clock_ahead_of_ours_leads_nobody(
+    store: Store, worker: psycopg.Connection, at: At, rule: None
+) -> None:
+    ahead = said("1", "paid", 86_400 * 300)
+    store_at = 5
+    put(store, at, ahead, seconds=store_at)
+    judge(worker, at, 10)
+    told = verdict(worker, "1", "since_ns", "heard_ns")
+    assert min(told) > BASE_NS and max(told) < BASE_NS + 10 * 60 * S
+    judge(worker, at, 500)
+    assert verdict(worker, "1") in ("late", "stuck")
+
+
+def test_a_flow_without_a_step_is_held_to_what_it_said(
+    store: Store, worker: psycopg.Connection, at: At
+) -> None:
+    told = {"order.id": "1", "flow.deadline": BASE_NS + 20 * S}
+    put(store, at, SHOP.span("inner", 0, 1, parent=b"p" * 8, attributes=told))
+    judge(worker, at, 4)
+    assert verdict(worker, "1", "verdict", "step") == ("moving", None)
+    judge(worker, at, 24)
+    assert verdict(worker, "1", "verdict", "source") == ("late", "stated")
+
+
+def test_progress_without_the_key_counts_also_for_who_is_late(
+    store: Store, worker: psycopg.Connection, at: At, rule: None
+) -> None:
+    paid = said("1", "paid", 0)
+    put(store, at, paid)
+    judge(worker, at, 90)
+    assert verdict(worker, "1") == "late"
+    put(store, at, WMS.span("pick", 100_000, 1_000, trace=paid.trace_id, parent=paid, kind=5), seconds=110)
+    worker.execute("UPDATE expectation SET looks_ns = 0")
+    judge(worker, at, 150)
+    assert verdict(worker, "1", "verdict", "late_ns") == ("moving", BASE_NS + 170 * S)
+
+
+def test_a_person_who_follows_hears_that_it_ended(store: Store, worker: psycopg.Connection, at: At) -> None:
+    from tracing.models import Channel, Follow
+
+    put(store, at, said("1", "paid", 0), said("2", "paid", 0))
+    judge(worker, at, 4)
+    channel = Channel.objects.create(label="c", address="json://localhost")
+    Follow.objects.create(
+        flow_id=flow_id("entity", "order", "1", "production"), channel=channel, since_ns=BASE_NS
+    )
+    put(store, at, said("1", "delivered", 5), said("2", "delivered", 5))
+    judge(worker, at, 9)
+    assert flips(worker, "1") == [("moving", "ended", 5)] and flips(worker, "2") == []
+    assert worker.execute("SELECT told FROM flip").fetchall() == [(False,)]

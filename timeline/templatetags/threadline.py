@@ -175,10 +175,7 @@ def coded(sentence: str) -> SafeString:
     parts = sentence.split("`")
     if len(parts) % 2 == 0:
         return SafeString(escape(sentence))
-    told = (
-        f'<code class="attr">{escape(part)}</code>' if at % 2 else escape(part)
-        for at, part in enumerate(parts)
-    )
+    told = (f"<code>{escape(part)}</code>" if at % 2 else escape(part) for at, part in enumerate(parts))
     return SafeString("".join(told))
 
 

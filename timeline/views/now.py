@@ -173,9 +173,7 @@ def _step_json(step: Step) -> dict[str, Any]:
 
 
 def _plain(told: dict[str, Any], asked: str) -> str:
-    if told["is_empty"]:
-        return "Nothing was received yet."
-    parts = [headline(told)]
+    parts = ["Nothing was received yet." if told["is_empty"] else headline(told)]
     if told["warning"]:
         parts.append(told["warning"])
     if told["problems"]:

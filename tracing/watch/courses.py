@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 
+from tracing.flows import AHEAD_NS
 from tracing.watch import tries
 from tracing.watch.moving import Told, moves
 from tracing.watch.standing import Closed, Course, Stated, Step
@@ -20,20 +21,21 @@ FEWEST_BEATS = 6
 
 _FLOWS = """
 SELECT f.flow_id, f.kind, f.type, f.key, f.environment, f.first_ns, f.last_ns, f.chapters, f.state IS NOT NULL,
-    f.step, f.step_system, f.step_ns
+    f.step, f.step_system, f.step_ns, (f.activity + 1) * 60000000000::bigint
 FROM flow f WHERE f.flow_id = ANY(%s)
 """
 # The primary key serves it backwards.
 _ASSERTIONS = """
-SELECT a.flow_id, a.valid_ns, a.digest, a.state, a.system FROM unnest(%s::bytea[]) AS n(flow_id), LATERAL (
+SELECT a.flow_id, a.valid_ns, a.digest, a.state, a.system, a.received_ns FROM unnest(%s::bytea[]) AS n(flow_id), LATERAL (
     SELECT * FROM assertion WHERE flow_id = n.flow_id ORDER BY valid_ns DESC LIMIT %s
 ) AS a
 """
 _STATED = """
-SELECT t.flow_id, t.what, t.said_ns, t.by_ns, t.step, t.system, t.operation, t.attempt, t.most, coalesce((
+SELECT DISTINCT ON (t.flow_id, t.what, t.operation) t.flow_id, t.what, least(t.said_ns, t.received_ns + %s), t.by_ns,
+    t.step, t.system, t.operation, t.attempt, t.most, coalesce((
     SELECT max(s.end_ns - s.start_ns) FROM span s
     WHERE t.what = 'retry' AND s.trace_id = t.trace_id AND s.span_id = t.record_id AND s.day = t.day AND s.end_ns > s.start_ns
-), 0) FROM stated t WHERE t.flow_id = ANY(%s) ORDER BY t.said_ns
+), 0) FROM stated t WHERE t.flow_id = ANY(%s) ORDER BY t.flow_id, t.what, t.operation, t.said_ns DESC, t.by_ns DESC
 """
 _CLOSED = "SELECT flow_id, at_ns, reason, name FROM tracing_closure WHERE flow_id = ANY(%s) ORDER BY at_ns"
 _BEATS = """
@@ -65,8 +67,10 @@ def read(connection: psycopg.Connection, flow_ids: Sequence[bytes]) -> dict[byte
 
 
 def _course(row: tuple[Any, ...]) -> Course:
-    flow_id, kind, type, key, environment, first_ns, last_ns, _, _, step, system, step_ns = row
-    steps = (Step(step, system or "", step_ns),) if step is not None else ()
+    flow_id, kind, type, key, environment, first_ns, last_ns, _, _, step, system, step_ns, latest_ns = row
+    # A clock that runs ahead does not lead: nobody waits for a year because one record says so.
+    steps = (Step(step, system or "", min(step_ns, latest_ns)),) if step is not None else ()
+    last_ns = None if last_ns is None else min(last_ns, latest_ns)
     return Course(flow_id, kind, type, key, environment, first_ns, last_ns, steps)
 
 
@@ -85,7 +89,8 @@ def _add_states(connection: psycopg.Connection, courses: dict[bytes, Course], st
 
 def _add_stated(connection: psycopg.Connection, courses: dict[bytes, Course]) -> None:
     stated: dict[bytes, list[Stated]] = {}
-    for flow_id, *rest in connection.execute(_STATED, (list(courses),)).fetchall():
+    # The latest of each kind and operation: what it said before is replaced by it.
+    for flow_id, *rest in connection.execute(_STATED, (AHEAD_NS, list(courses))).fetchall():
         stated.setdefault(flow_id, []).append(Stated(*rest))
     for flow_id, told in stated.items():
         courses[flow_id].stated = told

@@ -27,10 +27,17 @@ class Flip(NamedTuple):
     sentence: str
 
 
-def turns(before: str | None, standing: Standing) -> list[tuple[str | None, str, int]]:
-    """(before, after, true moment) of each turn; none where nothing turned that anybody would want to read."""
+def turns(
+    before: str | None, standing: Standing, *, followed: bool = False
+) -> list[tuple[str | None, str, int]]:
+    """(before, after, true moment) of each turn; none where nothing turned that anybody would want to read.
+
+    That a flow ended is read by who follows it, and where a person ended it.
+    """
     after = standing.verdict
-    if after == before or (before in IN_ORDER and after in ("moving", "due", "ended")):
+    if after == before or (before in IN_ORDER and after in ("moving", "due")):
+        return []
+    if before in IN_ORDER and after == "ended" and not followed and standing.evidence.get("end") != "closed":
         return []
     wait = standing.expectation
     if after == "stuck" and before != "late" and wait is not None and wait.late_ns < wait.stuck_ns:
@@ -39,7 +46,13 @@ def turns(before: str | None, standing: Standing) -> list[tuple[str | None, str,
 
 
 def flips(
-    course: Course, before: str | None, standing: Standing, judged_ns: int, sentence: str
+    course: Course,
+    before: str | None,
+    standing: Standing,
+    judged_ns: int,
+    sentence: str,
+    *,
+    followed: bool = False,
 ) -> list[Flip]:
     """The rows of these turns."""
     step = standing.step
@@ -48,7 +61,7 @@ def flips(
             _id(course.flow_id, was, after, at_ns, judged_ns), course.flow_id, at_ns, judged_ns, was, after,
             step.name if step else None, step.system if step else None, sentence,
         )
-        for was, after, at_ns in turns(before, standing)
+        for was, after, at_ns in turns(before, standing, followed=followed)
     ]  # fmt: skip
 
 

@@ -31,16 +31,16 @@ def judge(course: Course, lore: Lore, now_ns: int) -> Standing:
     over = _over(course, customs, steps, lore)
     if over is not None:
         return over
-    if step is None:
-        return Standing("moving", course.first_ns or now_ns, None, None, now_ns + LATEST_NS)
+    # Who has no step yet is held to what it said, to rules and to its rhythm: nothing is learned of it.
+    stands = step or Step("", "", course.last_ns or course.first_ns or now_ns)
     pause = lore.pause(course, now_ns)
-    expected = next(_expectations(course, lore, step), None)
+    expected = next(_expectations(course, lore, stands), None)
     if pause is not None:
         facts = {"paused_by": pause.as_evidence()}
-        return Standing("paused", max(pause.from_ns, step.at_ns), step, expected, pause.until_ns, facts)
+        return Standing("paused", max(pause.from_ns, stands.at_ns), step, expected, pause.until_ns, facts)
     if expected is None:
-        return _unhurried(course, lore, step, now_ns)
-    return _weighed(course, lore, step, expected, now_ns)
+        return _unhurried(course, lore, stands, now_ns)
+    return _weighed(course, lore, stands, expected, now_ns)
 
 
 def _latest(steps: Sequence[Step], course: Course) -> Step | None:
@@ -86,7 +86,7 @@ def _expectations(course: Course, lore: Lore, step: Step) -> Iterator[Expectatio
         lambda: by_pace(course, lore, step),
         lambda: by_type(course, lore, step),
     )
-    for source in sources:
+    for source in sources if step.name else sources[:3]:
         found = source()
         if found is not None:
             yield found
@@ -107,10 +107,10 @@ def _rhythm(course: Course) -> Expectation | None:
 def _unhurried(course: Course, lore: Lore, step: Step, now_ns: int) -> Standing:
     """Nothing is expected: too little is known of the step. Looked at ever more rarely."""
     age = max(0, now_ns - step.at_ns)
-    pace = lore.pace(course, step)
+    pace = lore.pace(course, step) if step.name else None
     facts = {"learning": {"seen": pace.passed if pace else 0, "needed": pace.needed if pace else 29}}
     again_ns = min(max(age, SOONEST_NS), LATEST_NS)
-    return Standing("moving", step.at_ns, step, None, now_ns + again_ns, facts)
+    return Standing("moving", step.at_ns, _named(step), None, now_ns + again_ns, facts)
 
 
 def _weighed(course: Course, lore: Lore, step: Step, wait: Expectation, now_ns: int) -> Standing:
@@ -125,4 +125,8 @@ def _weighed(course: Course, lore: Lore, step: Step, wait: Expectation, now_ns: 
         if verdict in ("moving", "due") and told_ns >= hidden[0][0]:
             verdict, since_ns, next_ns = "unknown", max(hidden[0][0], wait.since_ns), graced.late_ns
     looks_ns = now_ns + WRONG_AGAIN_NS if next_ns is None else max(next_ns + delay_ns, now_ns + 1)
-    return Standing(verdict, since_ns, step, replace(graced, evidence=facts), looks_ns, facts)
+    return Standing(verdict, since_ns, _named(step), replace(graced, evidence=facts), looks_ns, facts)
+
+
+def _named(step: Step) -> Step | None:
+    return step if step.name else None

@@ -25,11 +25,14 @@ DAY_NS = 86_400 * SECOND_NS
 LOOKED_BACK_NS = 15 * DAY_NS
 # A process that was started anew is there again within this.
 BLIND_TOLERANCE_NS = 30 * SECOND_NS
+# Delays are counted over a day of minutes: half a minute changes nothing.
+COUNTED_NS = 30 * SECOND_NS
 
 _LEARNED = """
 SELECT type, environment, step, source, passed, waiting, threshold_ns, level, is_end, facts FROM learned
 WHERE source <> 'series'
 """
+_LEARNED_VERSION = "SELECT max(learned_ns), count(*), sum(passed + waiting) FROM learned"
 _CUSTOMS = "SELECT type, good_ends, bad_ends, owner, answers FROM tracing_typesettings"
 _RULES = """
 SELECT r.type, r.environment, r.step, r.awaited_step, r.awaited_system, r.within_s, r.grace_s, r.from_start, r.subject,
@@ -48,17 +51,41 @@ HAVING sum(sampled_spans) > 0.01 * sum(accepted_spans)
 """
 
 
+class Library:
+    """Reads what the judge knows, round by round. What people say is read each time; what is counted, when it may be another."""
+
+    def __init__(self) -> None:
+        self._read_ns: int | None = None
+        self._delays: dict[tuple[str, str], int] = {}
+        self._sampled: frozenset[tuple[str, str]] = frozenset()
+        self._learned: tuple[object, ...] = ()
+        self._paces: dict[PaceKey, Pace] = {}
+
+    def load(self, connection: psycopg.Connection, now_ns: int) -> Lore:
+        """Everything, as of now."""
+        if self._read_ns is None or not 0 <= now_ns - self._read_ns < COUNTED_NS:
+            self._delays = volumes.delay_p99(connection)
+            self._sampled = frozenset((row[0], row[1]) for row in connection.execute(_SAMPLED).fetchall())
+            self._read_ns = now_ns
+        version = connection.execute(_LEARNED_VERSION).fetchone() or ()
+        if version != self._learned:
+            self._paces, self._learned = paces(connection), version
+        return Lore(
+            paces=self._paces,
+            custom=customs(connection),
+            rulings=rulings(connection),
+            pauses=[
+                Pause(*row) for row in connection.execute(_PAUSES, (now_ns - LOOKED_BACK_NS,)).fetchall()
+            ],
+            blind=blind(connection, now_ns),
+            delays=self._delays,
+            sampled=self._sampled,
+        )
+
+
 def load(connection: psycopg.Connection, now_ns: int) -> Lore:
-    """Everything, as of now."""
-    return Lore(
-        paces=paces(connection),
-        custom=customs(connection),
-        rulings=rulings(connection),
-        pauses=[Pause(*row) for row in connection.execute(_PAUSES, (now_ns - LOOKED_BACK_NS,)).fetchall()],
-        blind=blind(connection, now_ns),
-        delays=volumes.delay_p99(connection),
-        sampled=frozenset((row[0], row[1]) for row in connection.execute(_SAMPLED).fetchall()),
-    )
+    """Everything, read anew."""
+    return Library().load(connection, now_ns)
 
 
 def paces(connection: psycopg.Connection) -> dict[PaceKey, Pace]:

@@ -41,6 +41,7 @@ class Duty:
     work: Callable[[psycopg.Connection], bool | None]
     noted: bool = False  # its rounds are told in `watch_round`
     rows: Callable[[], int] = lambda: 0
+    did: Callable[[], bool] = lambda: True  # whether the last call was this watcher's turn
     due: float = 0.0
     due_ns: int = 0  # by our clock, where that is set from outside
     failures: int = 0
@@ -69,7 +70,7 @@ def duties() -> dict[str, list[Duty]]:
     rounds = Rounds()
     return {
         "judging": [
-            Duty("judge", 1.0, rounds.work, noted=True, rows=lambda: rounds.rows),
+            Duty("judge", 1.0, rounds.work, noted=True, rows=lambda: rounds.rows, did=lambda: rounds.judged),
             Duty("problems", 2.0, problems.keep, noted=True),
         ],
         "counting": [
@@ -141,7 +142,7 @@ def attempt(duty: Duty, connection: psycopg.Connection | None, conninfo: str) ->
                 application_name="threadline watch",
             )
         more = duty.work(connection)
-        if duty.noted:
+        if duty.noted and duty.did():
             took_ms = int((time.monotonic() - began) * 1000)
             connection.execute(_NOTE, (duty.name, began_ns, clock.now_ns(), took_ms, duty.rows()))
     except Exception as error:

@@ -99,13 +99,13 @@ class Lore:
         paused = [(one.from_ns, one.until_ns) for one in self.pauses if one.covers(course, systems)]
         unseen = sorted({*paused, *self.blind})
         window_ns = wait.late_ns - wait.since_ns
-        late_ns = _beyond(unseen, wait.since_ns, wait.late_ns, window_ns)
-        stuck_ns = _beyond(unseen, late_ns, wait.stuck_ns + late_ns - wait.late_ns, window_ns)
+        late_ns = beyond(unseen, wait.since_ns, wait.late_ns, window_ns)
+        stuck_ns = beyond(unseen, late_ns, wait.stuck_ns + late_ns - wait.late_ns, window_ns)
         hidden = [one for one in self.blind if one[0] < late_ns and one[1] > wait.since_ns]
         return replace(wait, late_ns=late_ns, stuck_ns=stuck_ns), hidden
 
 
-def _beyond(unseen: Sequence[Stretch], since_ns: int, due_ns: int, window_ns: int) -> int:
+def beyond(unseen: Sequence[Stretch], since_ns: int, due_ns: int, window_ns: int) -> int:
     """The moment, or a window after the last of the stretches that reach into the wait for it, each as it is moved."""
     for from_ns, until_ns in unseen:
         if from_ns < due_ns and until_ns > since_ns:

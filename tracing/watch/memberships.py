@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 import psycopg
 
 from tracing.membership import members
+from tracing.records import MAX_NS
 from tracing.stored import split
 
 MOST_SPANS = 50_000
@@ -17,18 +18,26 @@ MILESTONES = (2, 5)  # server, consumer
 _MEMBERS = (
     "SELECT flow_id, trace_id, day, span_ids FROM member WHERE flow_id = ANY(%s) AND trace_id <> ''::bytea"
 )
-_SIZES = "SELECT trace_id, array_agg(day), sum(spans) FROM request WHERE trace_id = ANY(%s) GROUP BY trace_id"
+# What was heard last before the flow's last step tells of no progress since.
+_SIZES = """
+SELECT trace_id, array_agg(day), sum(spans) FROM request WHERE trace_id = ANY(%s) GROUP BY trace_id HAVING max(last_ns) > %s
+"""
 _SPANS = """
 SELECT trace_id, span_id, parent_span_id, kind, start_ns FROM span WHERE trace_id = ANY(%s) AND day = ANY(%s)
 """
 
 
-def latest_milestones(connection: psycopg.Connection, flow_ids: Sequence[bytes]) -> dict[bytes, int]:
-    """By flow id the start of the latest server or consumer span that belongs to it; absent where there is none."""
+def latest_milestones(
+    connection: psycopg.Connection, flow_ids: Sequence[bytes], since_ns: int = 0, until_ns: int = MAX_NS
+) -> dict[bytes, int]:
+    """By flow id the start of the latest server or consumer span that belongs to it; absent where there is none.
+
+    Traces that ended before `since_ns` are not looked at; what begins after `until_ns` is a clock ahead, and no progress.
+    """
     mentioned: dict[bytes, dict[bytes, set[bytes]]] = {}  # trace -> flow -> spans
     for flow_id, trace_id, _, span_ids in connection.execute(_MEMBERS, (list(flow_ids),)).fetchall():
         mentioned.setdefault(trace_id, {}).setdefault(flow_id, set()).update(split(span_ids, 8))
-    sizes = connection.execute(_SIZES, (list(mentioned),)).fetchall()
+    sizes = connection.execute(_SIZES, (list(mentioned), since_ns)).fetchall()
     found: dict[bytes, int] = {}
     for traces, days in _sets(sizes):
         spans: dict[bytes, list[tuple[bytes, bytes, int, int]]] = {}
@@ -36,7 +45,7 @@ def latest_milestones(connection: psycopg.Connection, flow_ids: Sequence[bytes])
             spans.setdefault(trace_id, []).append((span[0], span[1], span[2], span[3]))
         for trace_id, told in spans.items():
             for flow_id, named in mentioned[trace_id].items():
-                latest = _latest(told, named)
+                latest = _latest(told, named, until_ns)
                 if latest is not None:
                     found[flow_id] = max(latest, found.get(flow_id, latest))
     return found
@@ -60,7 +69,11 @@ def _sets(sizes: Iterable[tuple[bytes, list[int], int]]) -> Iterable[tuple[list[
         yield traces, sorted(days)
 
 
-def _latest(spans: Sequence[tuple[bytes, bytes, int, int]], named: set[bytes]) -> int | None:
+def _latest(spans: Sequence[tuple[bytes, bytes, int, int]], named: set[bytes], until_ns: int) -> int | None:
     belonging, _ = members([(span_id, parent) for span_id, parent, _, _ in spans], named)
-    starts = [start for span_id, _, kind, start in spans if kind in MILESTONES and span_id in belonging]
+    starts = [
+        start
+        for span_id, _, kind, start in spans
+        if kind in MILESTONES and span_id in belonging and start <= until_ns
+    ]
     return max(starts, default=None)

@@ -6,6 +6,7 @@ The order is that of `tracing.sums.order_of`, which also chose the stored state;
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from tracing.flows import AHEAD_NS
 from tracing.records import is_plausible
 from tracing.sums import order_of
 from tracing.watch.standing import Step
@@ -18,6 +19,7 @@ class Told(NamedTuple):
     digest: bytes
     state: str
     system: str
+    received_ns: int | None = None  # our clock
 
 
 def moves(statements: Iterable[Told], *, cut: bool = False) -> tuple[Step, ...]:
@@ -34,6 +36,11 @@ def moves(statements: Iterable[Told], *, cut: bool = False) -> tuple[Step, ...]:
         state[one.system] = one.state
         if before == one.state or not is_plausible(one.valid_ns):
             continue
-        step = Step(one.state, one.system, one.valid_ns)
+        step = Step(one.state, one.system, _dated(one))
         (doubtful if cut and before is None else steps).append(step)
     return tuple(steps or doubtful)
+
+
+def _dated(one: Told) -> int:
+    """When it was said, by a clock that runs no further ahead than it may."""
+    return one.valid_ns if one.received_ns is None else min(one.valid_ns, one.received_ns + AHEAD_NS)

@@ -17,6 +17,7 @@ import psycopg
 
 from tracing import arrays
 from tracing.clock import now_ns
+from tracing.flows import AHEAD_NS
 from tracing.watch import courses, loading, memberships
 from tracing.watch.flips import Flip, flips, sentence, turns
 from tracing.watch.judging import judge
@@ -30,6 +31,8 @@ JUDGE_LOCK = 0x544C574A
 SET = 2_000
 # A round ends after so many, so that the other duties get their turn.
 MOST = 40_000
+# Flows of a set that moved while they were judged, and are judged again each under its lock.
+MOST_ALONE = 200
 MINUTE_NS = 60_000_000_000
 # A flow that was in order is looked at again when it moves, while there is time for that.
 BUSY = 0.25
@@ -57,10 +60,13 @@ RETURNING e.flow_id
 """
 _FLIPS = """
 INSERT INTO flip (flip_id, flow_id, at_ns, judged_ns, before, after, step, system, sentence, told)
-SELECT n.*, NOT n.flow_id = ANY(%b::bytea[]) FROM unnest(%b::bytea[], %b::bytea[], %b::bigint[], %b::bigint[], %b::text[],
-    %b::text[], %b::text[], %b::text[], %b::text[])
+SELECT n.*, NOT EXISTS (SELECT 1 FROM tracing_follow t WHERE t.flow_id = n.flow_id)
+FROM unnest(%b::bytea[], %b::bytea[], %b::bigint[], %b::bigint[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[])
     AS n(flip_id, flow_id, at_ns, judged_ns, before, after, step, system, sentence)
 ON CONFLICT DO NOTHING
+"""
+_HELD = """
+SELECT flow_id, looks_ns, verdict, faults FROM expectation WHERE flow_id = %s AND looks_ns <= %s FOR NO KEY UPDATE
 """
 _PUT_OFF = """
 UPDATE expectation SET looks_ns = %s + (60000000000 * 2 ^ least(faults, 10))::bigint, faults = least(faults + 1, 30)
@@ -91,19 +97,23 @@ class Rounds:
     def __init__(self) -> None:
         self._share = 0.0  # of the time, spent judging
         self._ended = time.monotonic()
+        self._library = loading.Library()
         self.rows = 0
+        self.judged = False  # whether the last call was this watcher's turn
 
     def work(self, connection: psycopg.Connection) -> bool:
         """Judge everybody who is due, up to a bound; whether more are waiting."""
         began = time.monotonic()
         self.rows = 0
         row = connection.execute("SELECT pg_try_advisory_lock(%s)", (JUDGE_LOCK,)).fetchone()
-        if not row or not row[0]:
+        self.judged = bool(row and row[0])
+        if not self.judged:
             return False
         try:
             more = self._judge(connection)
         finally:
-            connection.execute("SELECT pg_advisory_unlock(%s)", (JUDGE_LOCK,))
+            if not connection.closed:
+                connection.execute("SELECT pg_advisory_unlock(%s)", (JUDGE_LOCK,))
         now = time.monotonic()
         share = (now - began) / max(now - self._ended, 0.001)
         self._share = 0.8 * self._share + 0.2 * min(share, 1.0)
@@ -115,114 +125,115 @@ class Rounds:
         due = _due(connection, now)
         if not due:
             return False
-        lore = loading.load(connection, now)
+        lore = self._library.load(connection, now)
         followed = {bytes(row[0]) for row in connection.execute(_FOLLOWED).fetchall()}
-        eager = self._share < BUSY
+        look = Look(lore, now, followed, self._share < BUSY)
         while due and self.rows < MOST:
-            judge_set(connection, due, lore, now, followed, eager=eager)
+            judge_set(connection, due, look)
             self.rows += len(due)
             due = _due(connection, now) if len(due) == SET else []
         return bool(due)
+
+
+class Look(NamedTuple):
+    """What the flows of one round are judged with."""
+
+    lore: Lore
+    now_ns: int
+    followed: set[bytes]
+    eager: bool  # there is time for flows that are in order
 
 
 def _due(connection: psycopg.Connection, now: int) -> list[Due]:
     return [Due(*row) for row in connection.execute(_DUE, (now, SET)).fetchall()]
 
 
-def judge_set(
-    connection: psycopg.Connection,
-    due: Sequence[Due],
-    lore: Lore,
-    now: int,
-    followed: set[bytes] = frozenset(),  # type: ignore[assignment]  # read only
-    *,
-    eager: bool = True,
-) -> None:
-    """Judge these flows and write it. A flow whose judging fails is put off alone."""
+def judge_set(connection: psycopg.Connection, due: Sequence[Due], look: Look) -> None:
+    """Judge these flows and write it. What fails is tried by halves, so that one bad flow is put off alone."""
+    try:
+        missed = _judge_set(connection, due, look)
+    except psycopg.OperationalError:
+        raise
+    except Exception:
+        if len(due) == 1:
+            if not due[0].faults:
+                logger.exception("the flow %s could not be judged; it is put off", due[0].flow_id.hex())
+            connection.execute(_PUT_OFF, (look.now_ns, [due[0].flow_id], look.now_ns))
+            return
+        middle = len(due) // 2
+        judge_set(connection, due[:middle], look)
+        judge_set(connection, due[middle:], look)
+        return
+    for flow_id in missed[:MOST_ALONE]:
+        _judge_alone(connection, flow_id, look)
+
+
+def _judge_set(connection: psycopg.Connection, due: Sequence[Due], look: Look) -> list[bytes]:
+    """The flows that moved while they were judged, and were not written."""
     read = courses.read(connection, [one.flow_id for one in due])
-    judged, broken = _judged(due, read, lore, now)
-    turning = [one for one in judged if _turns_wrong(one)]
-    if turning:
-        _look_closer(connection, turning, lore, now)
+    judged = _judged(due, read, look)
+    wrong = [one for one in judged if one.standing.verdict in WRONG]
+    if wrong:
+        _look_closer(connection, wrong, look)
     gone = [one.flow_id for one in due if one.flow_id not in read]
     if gone:
         connection.execute(_GONE, (gone,))
-    if broken:
-        connection.execute(_PUT_OFF, (now, broken, now))
-    _write_all(connection, judged, now, followed, eager)
-
-
-def _judged(
-    due: Sequence[Due], read: Mapping[bytes, Course], lore: Lore, now: int
-) -> tuple[list[Judged], list[bytes]]:
-    """What is to be said of each, and the flows that could not be judged."""
-    judged, broken = [], []
-    for one in due:
-        if one.flow_id not in read:
-            continue
-        try:
-            judged.append(Judged(one, read[one.flow_id], judge(read[one.flow_id], lore, now)))
-        except Exception:
-            if not one.faults:
-                logger.exception("the flow %s could not be judged; it is put off", one.flow_id.hex())
-            broken.append(one.flow_id)
-    return judged, broken
-
-
-def _turns_wrong(one: Judged) -> bool:
-    return one.standing.verdict in WRONG and one.due.verdict not in WRONG
-
-
-def _look_closer(connection: psycopg.Connection, turning: Sequence[Judged], lore: Lore, now: int) -> None:
-    """Before a flow is called late, what belongs to it without carrying its key is looked at."""
-    latest = memberships.latest_milestones(connection, [one.due.flow_id for one in turning])
-    for one in turning:
-        course = one.course
-        course.later_ns = latest.get(one.due.flow_id)
-        if course.later_ns is not None:
-            one.standing = judge(course, lore, now)
-
-
-def _write_all(
-    connection: psycopg.Connection, judged: Sequence[Judged], now: int, followed: set[bytes], eager: bool
-) -> None:
-    """Write a set; where the database refuses a row, by halves, so that one bad row is put off alone."""
     if not judged:
-        return
-    try:
-        _write(connection, judged, now, followed, eager)
-    except psycopg.DataError:
-        if len(judged) == 1:
-            logger.exception(
-                "the verdict on %s could not be written; it is put off", judged[0].due.flow_id.hex()
-            )
-            connection.execute(_PUT_OFF, (now, [judged[0].due.flow_id], now))
-            return
-        middle = len(judged) // 2
-        _write_all(connection, judged[:middle], now, followed, eager)
-        _write_all(connection, judged[middle:], now, followed, eager)
+        return []
+    with connection.transaction():
+        written = _write(connection, judged, look)
+    return [one.due.flow_id for one in judged if one.due.flow_id not in written]
 
 
-def _write(
-    connection: psycopg.Connection, judged: Sequence[Judged], now: int, followed: set[bytes], eager: bool
-) -> None:
+def _judge_alone(connection: psycopg.Connection, flow_id: bytes, look: Look) -> None:
+    """A flow that gets records faster than a set is judged: its row is held meanwhile, and whoever stores waits a moment."""
+    with connection.transaction():
+        row = connection.execute(_HELD, (flow_id, look.now_ns)).fetchone()
+        if row is not None:
+            due = [Due(*row)]
+            judged = _judged(due, courses.read(connection, [flow_id]), look)
+            if judged:
+                _write(connection, judged, look)
+
+
+def _judged(due: Sequence[Due], read: Mapping[bytes, Course], look: Look) -> list[Judged]:
+    """What is to be said of each that is still there."""
+    return [
+        Judged(one, read[one.flow_id], judge(read[one.flow_id], look.lore, look.now_ns))
+        for one in due
+        if one.flow_id in read
+    ]
+
+
+def _look_closer(connection: psycopg.Connection, wrong: Sequence[Judged], look: Look) -> None:
+    """Before a flow is called late, what belongs to it without carrying its key is looked at; and while it stays so."""
+    since_ns = min(one.standing.step.at_ns if one.standing.step else 0 for one in wrong)
+    flow_ids = [one.due.flow_id for one in wrong]
+    latest = memberships.latest_milestones(connection, flow_ids, since_ns, look.now_ns + AHEAD_NS)
+    for one in wrong:
+        one.course.later_ns = latest.get(one.due.flow_id)
+        if one.course.later_ns is not None:
+            one.standing = judge(one.course, look.lore, look.now_ns)
+
+
+def _write(connection: psycopg.Connection, judged: Sequence[Judged], look: Look) -> set[bytes]:
+    """The flows whose standing was written: those that were not moved since they were read."""
     ordered = sorted(judged, key=lambda one: one.due.flow_id)
-    with connection.transaction(), connection.cursor() as cursor:
+    with connection.cursor() as cursor:
         cursor.execute(_HOLD, ([one.due.flow_id for one in ordered],))
-        rows = [_row(one, followed, eager) for one in ordered]
-        cursor.execute(_WRITE, [now, *arrays.columns("bqqitqttqqttqqqttit", rows)])
+        rows = [_row(one, look) for one in ordered]
+        cursor.execute(_WRITE, [look.now_ns, *arrays.columns("bqqitqttqqttqqqttit", rows)])
         written = {bytes(row[0]) for row in cursor.fetchall()}
-        turned = [flip for one in ordered if one.due.flow_id in written for flip in _flips(one, now)]
+        turned = [flip for one in ordered if one.due.flow_id in written for flip in _flips(one, look)]
         if turned:
-            cursor.execute(
-                _FLIPS, [arrays.array("b", sorted(followed)), *arrays.columns("bbqqttttt", turned)]
-            )
+            cursor.execute(_FLIPS, arrays.columns("bbqqttttt", turned))
+    return written
 
 
-def _row(one: Judged, followed: set[bytes], eager: bool) -> tuple[Any, ...]:
+def _row(one: Judged, look: Look) -> tuple[Any, ...]:
     standing, step, wait = one.standing, one.standing.step, one.standing.expectation
     in_order = standing.verdict == "moving"
-    wakes = not in_order or eager or one.due.flow_id in followed
+    wakes = not in_order or look.eager or one.due.flow_id in look.followed
     # Spread a little, so that what came together is not due together for ever.
     looks_ns = standing.looks_ns
     if looks_ns is not None and wait is None:
@@ -238,8 +249,10 @@ def _row(one: Judged, followed: set[bytes], eager: bool) -> tuple[Any, ...]:
     # fmt: on
 
 
-def _flips(one: Judged, now: int) -> list[Flip]:
+def _flips(one: Judged, look: Look) -> list[Flip]:
+    followed = one.due.flow_id in look.followed
     # Most turn to nothing, and a sentence is a tenth of what judging a flow costs.
-    if not turns(one.due.verdict, one.standing):
+    if not turns(one.due.verdict, one.standing, followed=followed):
         return []
-    return flips(one.course, one.due.verdict, one.standing, now, sentence(one.standing, now, one.course.type))
+    told = sentence(one.standing, look.now_ns, one.course.type)
+    return flips(one.course, one.due.verdict, one.standing, look.now_ns, told, followed=followed)

@@ -1,17 +1,18 @@
 """What should have begun and has not: tonight's sync, the hourly export.
 
 A rule of a person (`ExpectationRule` with the subject series) or the rhythm in which flows of a type began so far
-(`learned`, source series). A stretch in which we were blind is not counted against anybody, nor is one in which nobody
-at all sent anything.
+(`learned`, source series). After a stretch in which we were blind a whole window more is given, and where nobody at all
+sent anything nothing is missed.
 """
 
+from collections.abc import Sequence
 from typing import Any, LiteralString, NamedTuple
 
 import psycopg
 
 from tracing.watch import loading
-from tracing.watch.blindness import overlap
 from tracing.watch.finding import NEEDS_A_PERSON, WARNING, Finding
+from tracing.watch.lore import Stretch, beyond
 from tracing.watch.rulings import Ruling
 from tracing.watch.titles import lasting, moment
 
@@ -53,9 +54,17 @@ def find(connection: psycopg.Connection, now_ns: int) -> list[Finding]:
     rhythms = [one for one in _rhythmic(connection) if (one.type, one.environment) not in known]
     return [
         _finding(one, now_ns)
-        for one in (*ruled, *rhythms)
-        if one.late_ns <= min(now_ns, heard_ns) and not overlap(one.last_ns, one.late_ns, blind)
+        for one in (_graced(each, blind) for each in (*ruled, *rhythms))
+        if one.late_ns <= min(now_ns, heard_ns)
     ]
+
+
+def _graced(one: Series, blind: Sequence[Stretch]) -> Series:
+    """With a whole window more after what we could not see."""
+    window_ns = one.late_ns - one.last_ns
+    late_ns = beyond(blind, one.last_ns, one.late_ns, window_ns)
+    stuck_ns = beyond(blind, late_ns, one.stuck_ns + late_ns - one.late_ns, window_ns)
+    return one._replace(late_ns=late_ns, stuck_ns=stuck_ns)
 
 
 def _ruled(connection: psycopg.Connection) -> list[Series]:
