@@ -14,6 +14,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -136,26 +137,38 @@ def rounds(house: House, count: int, now: int) -> dict[str, Any]:
     from tracing.watch.learning import learn
     from tracing.watch.rounds import Rounds
 
-    judge, took = Rounds(), []
+    judge, took, cpu = Rounds(), [], []
     with psycopg.connect(house.conninfo, autocommit=True) as connection:
         count_backlogs(connection, now)
         for number in range(count + 1):
             make_due(house, number, now)
             house.reach(now)
             before = flips(house)
+            spent_s = cpu_s(connection)
             took.append(timed(lambda: _judge_all(judge, connection)))
+            cpu.append(round(cpu_s(connection) - spent_s, 2))
             turned = flips(house) - before
-            print(f"round {number}: {took[-1]} s, {judge.rows} judged, {turned} late", file=sys.stderr)
+            print(
+                f"round {number}: {took[-1]} s ({cpu[-1]} s of the core), {judge.rows} judged, {turned} late",
+                file=sys.stderr,
+            )
             assert turned == LATE
         return {
             "due": DUE,
             "late": LATE,
             "round_s": round(statistics.median(took[1:]), 2),
             "round_most_s": max(took[1:]),
+            "round_core_s": statistics.median(cpu[1:]),
             "problems_s": timed(lambda: problems.keep(connection)),
             "backlogs_s": timed(lambda: count_backlogs(connection, now)),
             "learning_s": timed(lambda: learn(connection, "order", "production", now)),
         }
+
+
+def cpu_s(connection: psycopg.Connection) -> float:
+    """What we and our session at the database have used of a core, in seconds: a busy machine does not change it."""
+    fields = Path(f"/proc/{connection.info.backend_pid}/stat").read_text().rpartition(")")[2].split()
+    return time.process_time() + (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _judge_all(judge: Any, connection: psycopg.Connection) -> None:

@@ -47,9 +47,12 @@ def shuffled(events: Sequence[Event], end_ns: int, seed: int) -> list[Delivery]:
 
 
 def late_ones(events: Sequence[Event], seed: int) -> set[Event]:
-    """A twentieth of all records."""
+    """A twentieth of all records, but those that would not be here at the end."""
     luck = np.random.default_rng(seed).random(len(events))
-    return {event for event, one in zip(events, luck, strict=True) if one < LATE_SHARE}
+    last_ns = events[-1].at_ns - LATE_BY - 2 * FLUSH
+    return {
+        event for event, one in zip(events, luck, strict=True) if one < LATE_SHARE and event.at_ns < last_ns
+    }
 
 
 def partly_late(events: Sequence[Event], late: set[Event]) -> list[Delivery]:
