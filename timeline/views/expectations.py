@@ -8,7 +8,6 @@ from typing import Any
 
 import psycopg
 from django.conf import settings
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -48,6 +47,7 @@ def expectations(request: HttpRequest, type: str) -> HttpResponse:
         "links": page_links(type, environment),
         "lines": lines,
         "armed": "armed" in request.GET,
+        "rest": "rest" in request.GET,
     }
     return page_answer(request, "types/expectations.html", context)
 
@@ -68,10 +68,9 @@ def change(request: HttpRequest, type: str, rule_id: int | None = None) -> HttpR
         return page.shown(form, trial)
     rule.backtest, rule.enabled, rule.changed_ns = trial.result.as_json(), True, now_ns()
     before = _rule(type, rule.pk) if rule.pk is not None else None
-    with transaction.atomic():
-        rule.save()
-        _wake(rule, *([before] if before else []))
-    return remember(HttpResponseRedirect(f"{page.list_address}armed=1"), rule.name)
+    rule.save()
+    rest = _wake(rule, *([before] if before else []))
+    return remember(_to_list(type, page.environment, armed="1", **rest), rule.name)
 
 
 @require_POST
@@ -79,20 +78,16 @@ def switch(request: HttpRequest, type: str, rule_id: int) -> HttpResponse:
     type = _type(request, type)
     rule = _rule(type, rule_id)
     rule.enabled, rule.changed_ns = not rule.enabled, now_ns()
-    with transaction.atomic():
-        rule.save()
-        _wake(rule)
-    return HttpResponseRedirect(page_links(type, request.GET.get("env", ""))["expectations"])
+    rule.save()
+    return _to_list(type, request.GET.get("env", ""), **_wake(rule))
 
 
 @require_POST
 def delete(request: HttpRequest, type: str, rule_id: int) -> HttpResponse:
     type = _type(request, type)
     rule = _rule(type, rule_id)
-    with transaction.atomic():
-        _wake(rule)
-        rule.delete()
-    return HttpResponseRedirect(page_links(type, request.GET.get("env", ""))["expectations"])
+    rule.delete()
+    return _to_list(type, request.GET.get("env", ""), **_wake(rule))
 
 
 class _Page:
@@ -105,11 +100,6 @@ class _Page:
         self.environment = chosen_environment(request, self.environments)
         self.words: Vocabulary = vocabulary(type)
         self.links = page_links(type, self.environment)
-
-    @property
-    def list_address(self) -> str:
-        address = self.links["expectations"]
-        return f"{address}{'&' if '?' in address else '?'}"
 
     def form(self, data: Any = None) -> ExpectationForm:
         offered = list(Calendar.objects.all())
@@ -167,11 +157,18 @@ class _Page:
         }
 
 
-def _wake(*rules: ExpectationRule) -> None:
-    """Flows these hold for, or held, are judged anew; of a series nothing stands still that could be."""
-    for rule in rules:
-        if rule.subject == ExpectationRule.Subject.FLOW:
-            wake_ruled(as_ruling(rule), now_ns())
+def _wake(*rules: ExpectationRule) -> dict[str, str]:
+    """Flows these hold for, or held, are judged anew; of a series nothing stands still that could be.
+
+    What the address says where they are too many for now.
+    """
+    ruled = [rule for rule in rules if rule.subject == ExpectationRule.Subject.FLOW]
+    woken = [wake_ruled(as_ruling(rule), now_ns()) for rule in ruled]
+    return {} if all(one.whole for one in woken) else {"rest": "1"}
+
+
+def _to_list(type: str, environment: str, **said: str) -> HttpResponse:
+    return HttpResponseRedirect(type_url(type, "expectations", environment=environment, **said))
 
 
 def _type(request: HttpRequest, type: str) -> str:
