@@ -13,10 +13,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from timeline.addresses import flow_url
 from timeline.answers import BadFilter, NotFound, page_answer
-from timeline.queries.types import TypeLine, type_lines
+from timeline.foreseeing import all_foreseen, foreseen
+from timeline.queries.types import TypeLine, learned_steps, type_lines
 from timeline.queries.vocabulary import Vocabulary, vocabulary
 from timeline.reader import name_of, remember
-from timeline.steps import alarms_words, customs_of
+from timeline.steps import alarms_words, customs_of, step_lines
 from timeline.typeaddresses import type_asked, type_url
 from timeline.views.types import chosen_environment, page_links
 from timeline.watchforms import ExpectationForm, as_ruling, expectation_form, fingerprint, written_to
@@ -32,8 +33,12 @@ LAST_ID = 2**63 - 1
 @require_safe
 def expectations(request: HttpRequest, type: str) -> HttpResponse:
     type = _type(request, type)
-    environment = chosen_environment(request, [line.environment for line in type_lines(type)])
-    rules = ExpectationRule.objects.filter(type=type).select_related("calendar")
+    environments = {line.environment for line in type_lines(type)}
+    environment = chosen_environment(request, sorted(environments))
+    said = TypeSettings.objects.filter(type=type).first()
+    steps = step_lines(learned_steps(type, environment), [], said)
+    only = environment if len(environments) > 1 else ""
+    rules = list(ExpectationRule.objects.filter(type=type).select_related("calendar"))
     lines = [
         {
             "rule": rule,
@@ -46,6 +51,10 @@ def expectations(request: HttpRequest, type: str) -> HttpResponse:
         "type": type,
         "links": page_links(type, environment),
         "lines": lines,
+        "foreseen": [
+            (one, type_url(type, "expectations", "new", environment=environment, step=one.rule.step))
+            for one in all_foreseen(type, steps, rules, only)
+        ],
         "armed": "armed" in request.GET,
         "rest": "rest" in request.GET,
     }
@@ -58,6 +67,7 @@ def change(request: HttpRequest, type: str, rule_id: int | None = None) -> HttpR
     type = _type(request, type)
     page = _Page(request, type, _rule(type, rule_id) if rule_id is not None else _begun(request, type))
     if request.method != "POST":
+        page.foresee()
         return page.shown(page.form())
     form = page.form(request.POST)
     if not form.is_valid():
@@ -100,6 +110,15 @@ class _Page:
         self.environment = chosen_environment(request, self.environments)
         self.words: Vocabulary = vocabulary(type)
         self.links = page_links(type, self.environment)
+
+    def foresee(self) -> None:
+        """A new rule that is begun from a step: what was learned of it is filled in."""
+        if self.rule.pk is not None or not self.rule.step:
+            return
+        for line in step_lines(learned_steps(self.type, self.environment), [], None):
+            if line.name == self.rule.step and line.learned is not None:
+                only = self.environment if len(self.environments) > 1 else ""
+                self.rule = foreseen(self.type, line.learned, only) or self.rule
 
     def form(self, data: Any = None) -> ExpectationForm:
         offered = list(Calendar.objects.all())
