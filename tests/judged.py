@@ -116,7 +116,7 @@ def problem(flow_ids: Sequence[bytes], title: str = "22 orders wait for shipment
     return identity
 
 
-def message(after_ms: int, state: str = "sent", *, channel_id: int = 0, **about: bytes) -> None:
+def message(after_ms: int, state: str = "sent", *, channel_id: int = 0, **about: Any) -> None:
     at_ns = BASE_NS + after_ms * MS
     insert(
         "message", message_id=f"m{after_ms}", channel_id=channel_id, phase="opened", subject="22 orders are stuck",

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
 from django.test import Client
 
 from tests import judged
@@ -13,6 +14,7 @@ from tests.test_flow_page import every_row, get
 from tests.test_flow_table import as_csv
 from tests.test_verdict_page import ORDER, page
 from timeline.prepared import Shelf
+from timeline.queries import asides as asides_module
 from timeline.queries.story import Story, read_story
 from tracing import clock
 from tracing.people import Channel, Note
@@ -274,3 +276,48 @@ def test_a_flow_too_large_to_show_whole_keeps_them_beside_its_folded_chapters(
     folded = get(client, ORDER)
     assert {row["row"] for row in folded["rows"]} == {"chapter", "flip", "notification", "note", "ghost"}
     assert len(every_row(client, ORDER, 100, expand="all")) > 600
+
+
+@pytest.mark.parametrize("state", ["waiting", "trying", "dropped"])
+def test_a_message_is_a_row_once_it_may_have_arrived(client: Client, state: str) -> None:
+    one = judged.judge(source=None)
+    judged.message(5 * MINUTE, state, flow_id=one)
+    assert asides(get(client, ORDER)["rows"]) == []
+    judged.message(6 * MINUTE, state, flow_id=one, doubtful=True)
+    (row,) = [row for row in get(client, ORDER)["rows"] if row["row"] == "notification"]
+    assert (row["text"], row["marks"]) == (
+        "perhaps sent to a channel that is gone",
+        ["opened", "possibly twice"],
+    )
+
+
+def test_what_is_too_old_goes_in_runs(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert asides_module.MOST == 500
+    few = {
+        name: getattr(asides_module, name).replace("500", "2") for name in ("_NOTES", "_FLIPS", "_MESSAGES")
+    }
+    for name, query in few.items():
+        monkeypatch.setattr(asides_module, name, query)
+    one = judged.judge(source=None)
+    shown = []
+    for number in range(7):
+        Note.objects.create(flow_id=one, at_ns=BASE_NS + number, text=str(number), name="")
+        judged.flip(one, number, None, f"{number}")
+        judged.message(number, flow_id=one)
+        rows = asides(get(client, ORDER)["rows"])
+        assert {kind for kind, _, _ in rows} == {"flip", "note", "notification"} and len(rows) % 3 == 0
+        shown.append("".join(name for kind, name, _ in rows if kind == "note"))
+    assert shown == ["0", "01", "012", "23", "234", "45", "456"]
+    assert [name for kind, name, _ in rows if kind == "flip"] == ["4", "5", "6"]
+
+
+def test_what_is_asked_every_second_reads_no_table_of_messages_whole() -> None:
+    """The tests' tables are small: a scan of all is planned only where no index could serve."""
+    with connection.cursor() as cursor:
+        for query in (asides_module.COUNTED, asides_module._MESSAGES):
+            with transaction.atomic():
+                cursor.execute("SET LOCAL enable_seqscan = off")
+                cursor.execute(f"EXPLAIN {query}", {"flow": bytes(16)})
+                plan = "\n".join(line for (line,) in cursor.fetchall())
+            assert "message_flow" in plan and "message_problem" in plan
+            assert "Seq Scan on message" not in plan and "Seq Scan on problem_flow" not in plan

@@ -13,6 +13,7 @@ from tests.test_pages_html import parsed
 from tracing.clock import now_ns
 from tracing.people import Maintenance
 from tracing.storing import Store
+from tracing.watch import waking
 
 PAGE = "/settings/maintenance"
 HOUR = 3_600_000_000_000
@@ -107,6 +108,26 @@ def test_ended_before_its_time_its_flows_are_looked_at_now(client: Client, clean
     # Once more changes nothing.
     client.post(f"{PAGE}/{running.pk}/end")
     assert Maintenance.objects.get().until_ns == running.until_ns
+
+
+def test_declared_its_late_flows_are_looked_at_now(
+    client: Client, clean_store: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = now_ns() + HOUR
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO expectation (flow_id, kind, type, environment, looks_ns, verdict, awaited_system)"
+            " VALUES ('a', 1, 'order', 'production', %(later)s, 'late', 'wms'),"
+            " ('b', 1, 'order', 'production', %(later)s, 'late', 'wms')",
+            {"later": later},
+        )
+    monkeypatch.setattr(waking, "MOST", 1)
+    answer = client.post(PAGE, SAID)
+    assert sorted(looks < later for looks in paused()) == [False, True]
+    assert "the rest at their own next look" in words(client.get(answer["Location"]))
+    assert client.post(PAGE, SAID)["Location"] == f"{PAGE}?declared=1"
+    assert all(looks < later for looks in paused())
+    assert "the rest at their own next look" not in words(client.get(f"{PAGE}?declared=1"))
 
 
 def test_what_has_not_begun_is_called_off(client: Client, clean_store: None) -> None:

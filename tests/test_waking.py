@@ -1,8 +1,12 @@
 """Who is looked at sooner when a person changes what is expected (`tracing.watch.waking`)."""
 
+from typing import Any
+
+import psycopg
 import pytest
 from django.db import connection
 
+from tracing.watch import waking
 from tracing.watch.rulings import Ruling
 from tracing.watch.waking import wake_ruled, wake_steps
 
@@ -57,7 +61,7 @@ def ruling(step: str = "", environment: str = "", within: int = 500, *, from_sta
     ],
 )  # fmt: skip
 def test_a_rule_wakes_whom_it_holds_for(rule: Ruling, looks: dict[str, int]) -> None:
-    assert wake_ruled(rule, NOW) == len(looks)
+    assert wake_ruled(rule, NOW) == (len(looks), True)
     assert moved() == looks
 
 
@@ -72,5 +76,63 @@ def test_a_rule_wakes_whom_it_holds_for(rule: Ruling, looks: dict[str, int]) -> 
     ],
 )
 def test_other_ends_wake_who_stands_there(steps: set[str] | None, woken: set[str]) -> None:
-    assert wake_steps("order", steps, NOW) == len(woken)
+    assert wake_steps("order", steps, NOW) == (len(woken), True)
     assert moved() == dict.fromkeys(woken, NOW)
+
+
+@pytest.mark.usefixtures("flows")
+def test_what_expects_nothing_so_far_is_looked_at_too() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE expectation SET looks_ns = NULL WHERE flow_id = 'moves'")
+    wake_ruled(ruling("paid", "production"), NOW)
+    assert moved()["moves"] == 1_400
+
+
+@pytest.mark.usefixtures("flows")
+def test_chunk_by_chunk_all_are_woken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waking, "CHUNK", 2)
+    assert wake_steps("order", None, NOW) == (7, True)
+    assert len(moved()) == 7
+
+
+@pytest.mark.usefixtures("flows")
+def test_of_too_many_the_rest_waits_for_its_own_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waking, "MOST", 3)
+    assert wake_steps("order", None, NOW) == (3, False)
+    assert len(moved()) == 3
+
+
+@pytest.mark.usefixtures("flows")
+def test_nobody_waits_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waking, "PATIENCE_S", 0.0)
+    assert wake_steps("order", None, NOW) == (0, False)
+
+
+@pytest.mark.usefixtures("flows")
+def test_a_row_that_somebody_holds_is_passed_over(worker: psycopg.Connection) -> None:
+    with worker.transaction():
+        worker.execute("SELECT 1 FROM expectation WHERE flow_id = 'late' FOR UPDATE")
+        assert wake_steps("order", None, NOW) == (6, True)
+    assert "late" not in moved()
+
+
+@pytest.mark.usefixtures("flows")
+def test_between_chunks_nothing_is_locked(
+    worker: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ingest may take a row of the first chunk while the second is on its way."""
+    monkeypatch.setattr(waking, "CHUNK", 1)
+    free = []
+    changed = waking._changed
+
+    def watched(sql: str, asked: dict[str, Any]) -> int:
+        count = changed(sql, asked)
+        row = worker.execute(
+            "SELECT 1 FROM expectation WHERE flow_id = %s FOR UPDATE SKIP LOCKED", [asked["chunk"][0]]
+        )
+        free.append(row.fetchone() is not None)
+        return count
+
+    monkeypatch.setattr(waking, "_changed", watched)
+    wake_steps("order", None, NOW)
+    assert free == [True] * 7

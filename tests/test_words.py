@@ -62,6 +62,24 @@ def test_reopening_takes_the_closure_back(client: Client) -> None:
     assert "Close it" in page(client)
 
 
+def test_who_closed_it_and_why_stays_on_the_timeline(client: Client) -> None:
+    say(client, "close", reason="oops", name="Ann")
+    say(client, "reopen", name="Ben")
+    (row,) = [row for row in get(client, ORDER)["rows"] if row["row"] == "note"]
+    assert (row["text"], row["marks"]) == ("Reopened; had been closed by Ann: oops", ["by Ben"])
+    say(client, "reopen", name="Ben")
+    assert Note.objects.count() == 1
+
+
+def test_a_closure_that_a_record_opened_is_kept(client: Client) -> None:
+    early = Closure.objects.create(flow_id=judged.order_id(), at_ns=BASE_NS + 1, reason="early", name="Ann")
+    say(client, "close", reason="now it is", name="Ben")
+    assert "now it is" in page(client) and Closure.objects.count() == 2
+    say(client, "reopen", name="Cid")
+    assert list(Closure.objects.all()) == [early]
+    assert [note.text for note in Note.objects.all()] == ["Reopened; had been closed by Ben: now it is"]
+
+
 def test_a_closure_is_over_once_a_younger_record_came(client: Client) -> None:
     Closure.objects.create(flow_id=judged.order_id(), at_ns=BASE_NS + 1, reason="too early", name="Ann")
     assert "Close it" in page(client)
@@ -84,6 +102,7 @@ def test_following_needs_a_channel_and_says_where_to_make_one(client: Client) ->
     say(client, "follow", channel=str(channel.pk), name="Ben")
     assert [one.name for one in Follow.objects.all()] == ["Ben"]
     assert "Followed · 1" in page(client)
+    assert looks() == (judged.NOW, True)
     say(client, "unfollow", channel=str(channel.pk))
     assert not Follow.objects.exists()
 

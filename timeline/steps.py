@@ -217,6 +217,11 @@ def _grey_words(step: LearnedStep, level: str) -> str:
     return "; shown grey, never told" if level == "p90" else ""
 
 
+def is_grey(step: LearnedStep) -> bool:
+    """Whether flows that are late by it are shown, and nobody is told."""
+    return bool(_grey_words(step, step.level or "p99"))
+
+
 def rhythm_words(series: LearnedStep | None) -> str:
     """How often a flow of the type begins, as far as it is even, and what follows from it."""
     period_ns = series.length("period_ns") if series else None

@@ -16,31 +16,51 @@ from timeline.queries.standing import Standing
 from timeline.summaries import FlowSummary
 from tracing.watch.evidence import clock
 
-MOST = 500  # rows of a sort: the latest; a verdict that turned more often is a problem of its own
+MOST = 500  # rows of a sort, up to twice as many; a verdict that turned more often is a problem of its own
 AFTER_NS = 600_000_000_000  # that a problem is over is told a while after the flow left it
-_FLIPS = f"""
-SELECT flip_id, at_ns, before, after, sentence FROM flip WHERE flow_id = %(flow)s
-ORDER BY at_ns DESC, judged_ns DESC, flip_id LIMIT {MOST}"""
-# Of a problem's messages those that were sent while this flow was in it.
-_MESSAGES = f"""
-SELECT message_id, at_ns, state, phase, subject, doubtful, error, (SELECT label FROM tracing_channel c WHERE c.id = channel_id)
-FROM message m WHERE state <> 'dropped' AND (flow_id = %(flow)s OR problem_id IN (
-    SELECT problem_id FROM problem_flow f WHERE f.flow_id = %(flow)s
-    AND m.at_ns >= f.since_ns AND (f.until_ns IS NULL OR m.at_ns <= f.until_ns + {AFTER_NS})))
-ORDER BY at_ns DESC, message_id LIMIT {MOST}"""
-_NOTES = f"""
-SELECT id, at_ns, text, name FROM tracing_note WHERE flow_id = %(flow)s ORDER BY at_ns DESC, id LIMIT {MOST}"""
+
+
+def _latest(rows: str, columns: str, order: str) -> str:
+    """The latest of them. What is too old goes in runs of `MOST`: were it one for one, no cursor would find its row.
+
+    `order` is that in which rows are written: none comes in between later.
+    """
+    return f"""
+SELECT {columns} FROM (
+    SELECT *, row_number() OVER (ORDER BY {order}) AS place, count(*) OVER () AS many FROM ({rows}) AS one
+) AS numbered WHERE place > (many / {MOST} - 1) * {MOST}"""
+
+
+_FLIPS = _latest(
+    "SELECT * FROM flip WHERE flow_id = %(flow)s",
+    "flip_id, at_ns, before, after, sentence",
+    "judged_ns, at_ns, flip_id",
+)
+# What is only planned may be dropped, and is no row yet; what may have arrived remains one. Of a problem's messages those
+# that were sent while this flow was in it. Two parts, served by message_flow and message_problem.
+_TOLD = f"""
+SELECT * FROM message WHERE flow_id = %(flow)s AND (state IN ('sent', 'failed') OR doubtful)
+UNION
+SELECT m.* FROM problem_flow f JOIN message m ON m.problem_id = f.problem_id
+    AND m.at_ns >= f.since_ns AND (f.until_ns IS NULL OR m.at_ns <= f.until_ns + {AFTER_NS})
+WHERE f.flow_id = %(flow)s AND (m.state IN ('sent', 'failed') OR m.doubtful)"""
+_MESSAGES = _latest(
+    _TOLD,
+    "message_id, at_ns, state, phase, subject, doubtful, error,"
+    " (SELECT label FROM tracing_channel c WHERE c.id = channel_id)",
+    "at_ns, message_id",
+)
+_NOTES = _latest("SELECT * FROM tracing_note WHERE flow_id = %(flow)s", "id, at_ns, text, name", "id")
 # The last announcement of each operation that it will be tried again.
 _RETRIES = """
 SELECT DISTINCT ON (operation, system) said_ns, by_ns, operation, system, attempt, most, trace_id, record_id
 FROM stated WHERE flow_id = %(flow)s AND what = 'retry'
 ORDER BY operation, system, said_ns DESC, digest LIMIT 20"""
 # For the pulse: whether any of these changed.
-COUNTED = """
+COUNTED = f"""
 SELECT (SELECT (count(*), max(judged_ns))::text FROM flip WHERE flow_id = %(flow)s),
        (SELECT (count(*), max(id))::text FROM tracing_note WHERE flow_id = %(flow)s),
-       (SELECT (count(*), sum(hashtext(state))) FROM message WHERE flow_id = %(flow)s OR problem_id IN (
-            SELECT problem_id FROM problem_flow WHERE flow_id = %(flow)s))::text,
+       (SELECT (count(*), sum(hashtext(state)))::text FROM ({_TOLD}) AS told),
        (SELECT (count(*), max(id))::text FROM tracing_closure WHERE flow_id = %(flow)s)"""
 
 
@@ -77,7 +97,7 @@ class Promise(NamedTuple):
 def read_asides(flow: FlowSummary) -> list[Aside]:
     """What was said about a flow until now; of requests, which nobody judges, messages and notes.
 
-    As of no snapshot: none of these rows ever goes away, so a cursor finds its row again.
+    As of no snapshot: a row goes away only when hundreds of its sort came after it, so a cursor finds its row again.
     """
     asked = {"flow": flow.identity}
     found = [_message(row) for row in _fetch(_MESSAGES, asked)] + [
@@ -151,7 +171,7 @@ def _flip(row: Sequence[Any]) -> Aside:
 def _message(row: Sequence[Any]) -> Aside:
     message_id, at_ns, state, phase, subject, doubtful, error, label = row
     failed = state == "failed"
-    words = {"sent": "sent", "failed": "failed"}.get(state, "on its way")
+    words = {"sent": "sent", "failed": "failed"}.get(state, "perhaps sent")
     told = f"{words} to {label or 'a channel that is gone'}{f': {error}' if failed and error else ''}"
     marks = (phase, *(["possibly twice"] if doubtful else []))
     return Aside(

@@ -8,16 +8,16 @@ from typing import Any
 
 import psycopg
 from django.conf import settings
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from timeline.addresses import flow_url
 from timeline.answers import BadFilter, NotFound, page_answer
-from timeline.queries.types import TypeLine, type_lines
+from timeline.foreseeing import all_foreseen, foreseen
+from timeline.queries.types import TypeLine, learned_steps, type_lines
 from timeline.queries.vocabulary import Vocabulary, vocabulary
 from timeline.reader import name_of, remember
-from timeline.steps import alarms_words, customs_of
+from timeline.steps import alarms_words, customs_of, step_lines
 from timeline.typeaddresses import type_asked, type_url
 from timeline.views.types import chosen_environment, page_links
 from timeline.watchforms import ExpectationForm, as_ruling, expectation_form, fingerprint, written_to
@@ -33,8 +33,12 @@ LAST_ID = 2**63 - 1
 @require_safe
 def expectations(request: HttpRequest, type: str) -> HttpResponse:
     type = _type(request, type)
-    environment = chosen_environment(request, [line.environment for line in type_lines(type)])
-    rules = ExpectationRule.objects.filter(type=type).select_related("calendar")
+    environments = {line.environment for line in type_lines(type)}
+    environment = chosen_environment(request, sorted(environments))
+    said = TypeSettings.objects.filter(type=type).first()
+    steps = step_lines(learned_steps(type, environment), [], said)
+    only = environment if len(environments) > 1 else ""
+    rules = list(ExpectationRule.objects.filter(type=type).select_related("calendar"))
     lines = [
         {
             "rule": rule,
@@ -47,7 +51,12 @@ def expectations(request: HttpRequest, type: str) -> HttpResponse:
         "type": type,
         "links": page_links(type, environment),
         "lines": lines,
+        "foreseen": [
+            (one, type_url(type, "expectations", "new", environment=environment, step=one.rule.step))
+            for one in all_foreseen(type, steps, rules, only)
+        ],
         "armed": "armed" in request.GET,
+        "rest": "rest" in request.GET,
     }
     return page_answer(request, "types/expectations.html", context)
 
@@ -58,6 +67,7 @@ def change(request: HttpRequest, type: str, rule_id: int | None = None) -> HttpR
     type = _type(request, type)
     page = _Page(request, type, _rule(type, rule_id) if rule_id is not None else _begun(request, type))
     if request.method != "POST":
+        page.foresee()
         return page.shown(page.form())
     form = page.form(request.POST)
     if not form.is_valid():
@@ -68,10 +78,9 @@ def change(request: HttpRequest, type: str, rule_id: int | None = None) -> HttpR
         return page.shown(form, trial)
     rule.backtest, rule.enabled, rule.changed_ns = trial.result.as_json(), True, now_ns()
     before = _rule(type, rule.pk) if rule.pk is not None else None
-    with transaction.atomic():
-        rule.save()
-        _wake(rule, *([before] if before else []))
-    return remember(HttpResponseRedirect(f"{page.list_address}armed=1"), rule.name)
+    rule.save()
+    rest = _wake(rule, *([before] if before else []))
+    return remember(_to_list(type, page.environment, armed="1", **rest), rule.name)
 
 
 @require_POST
@@ -79,20 +88,16 @@ def switch(request: HttpRequest, type: str, rule_id: int) -> HttpResponse:
     type = _type(request, type)
     rule = _rule(type, rule_id)
     rule.enabled, rule.changed_ns = not rule.enabled, now_ns()
-    with transaction.atomic():
-        rule.save()
-        _wake(rule)
-    return HttpResponseRedirect(page_links(type, request.GET.get("env", ""))["expectations"])
+    rule.save()
+    return _to_list(type, request.GET.get("env", ""), **_wake(rule))
 
 
 @require_POST
 def delete(request: HttpRequest, type: str, rule_id: int) -> HttpResponse:
     type = _type(request, type)
     rule = _rule(type, rule_id)
-    with transaction.atomic():
-        _wake(rule)
-        rule.delete()
-    return HttpResponseRedirect(page_links(type, request.GET.get("env", ""))["expectations"])
+    rule.delete()
+    return _to_list(type, request.GET.get("env", ""), **_wake(rule))
 
 
 class _Page:
@@ -106,10 +111,14 @@ class _Page:
         self.words: Vocabulary = vocabulary(type)
         self.links = page_links(type, self.environment)
 
-    @property
-    def list_address(self) -> str:
-        address = self.links["expectations"]
-        return f"{address}{'&' if '?' in address else '?'}"
+    def foresee(self) -> None:
+        """A new rule that is begun from a step: what was learned of it is filled in."""
+        if self.rule.pk is not None or not self.rule.step:
+            return
+        for line in step_lines(learned_steps(self.type, self.environment), [], None):
+            if line.name == self.rule.step and line.learned is not None:
+                only = self.environment if len(self.environments) > 1 else ""
+                self.rule = foreseen(self.type, line.learned, only) or self.rule
 
     def form(self, data: Any = None) -> ExpectationForm:
         offered = list(Calendar.objects.all())
@@ -167,11 +176,18 @@ class _Page:
         }
 
 
-def _wake(*rules: ExpectationRule) -> None:
-    """Flows these hold for, or held, are judged anew; of a series nothing stands still that could be."""
-    for rule in rules:
-        if rule.subject == ExpectationRule.Subject.FLOW:
-            wake_ruled(as_ruling(rule), now_ns())
+def _wake(*rules: ExpectationRule) -> dict[str, str]:
+    """Flows these hold for, or held, are judged anew; of a series nothing stands still that could be.
+
+    What the address says where they are too many for now.
+    """
+    ruled = [rule for rule in rules if rule.subject == ExpectationRule.Subject.FLOW]
+    woken = [wake_ruled(as_ruling(rule), now_ns()) for rule in ruled]
+    return {} if all(one.whole for one in woken) else {"rest": "1"}
+
+
+def _to_list(type: str, environment: str, **said: str) -> HttpResponse:
+    return HttpResponseRedirect(type_url(type, "expectations", environment=environment, **said))
 
 
 def _type(request: HttpRequest, type: str) -> str:

@@ -18,7 +18,7 @@ from timeline.templatetags.threadline import reader_zone
 from timeline.typeaddresses import type_url
 from tracing.clock import now_ns
 from tracing.people import Maintenance
-from tracing.watch.pausing import end_pause
+from tracing.watch.pausing import begin_pause, end_pause
 
 MOST_PAST = 50
 LAST_ID = 2**63 - 1
@@ -34,8 +34,9 @@ def maintenance(request: HttpRequest) -> HttpResponse:
     made = form.made(now_ns()) if form.is_valid() else None
     if made is None:
         return _page(request, form, status=400)
-    made.save()
-    return remember(HttpResponseRedirect(f"{reverse('maintenance')}?declared=1"), made.name)
+    woken = begin_pause(made, now_ns())
+    address = f"{reverse('maintenance')}?declared=1{'' if woken.whole else '&rest=1'}"
+    return remember(HttpResponseRedirect(address), made.name)
 
 
 @require_POST
@@ -44,8 +45,8 @@ def end(request: HttpRequest, maintenance_id: int) -> HttpResponse:
     found = Maintenance.objects.filter(pk=maintenance_id).first() if maintenance_id <= LAST_ID else None
     if found is None:
         raise NotFound("There is no such maintenance.")
-    end_pause(found, now_ns())
-    return HttpResponseRedirect(reverse("maintenance"))
+    woken = end_pause(found, now_ns())
+    return HttpResponseRedirect(reverse("maintenance") + ("" if woken.whole else "?rest=1"))
 
 
 def _page(request: HttpRequest, form: MaintenanceForm, status: int = 200) -> HttpResponse:
@@ -60,6 +61,7 @@ def _page(request: HttpRequest, form: MaintenanceForm, status: int = 200) -> Htt
             Maintenance.objects.filter(until_ns__lte=at_ns).order_by("-until_ns")[:MOST_PAST], choices
         ),
         "declared": "declared" in request.GET,
+        "rest": "rest" in request.GET,
         "choices": choices,
         "lengths": LENGTHS,
     }

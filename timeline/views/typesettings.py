@@ -5,7 +5,6 @@ Proposals are `tracing.watch.proposing`'s. Nothing is taken unasked: a proposal 
 
 from typing import Any
 
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods
 
@@ -14,7 +13,7 @@ from timeline.queries.types import learned_steps, type_lines
 from timeline.queries.vocabulary import Vocabulary, vocabulary
 from timeline.reader import name_of, remember
 from timeline.steps import customs_of, percent, seen_steps, step_lines
-from timeline.typeaddresses import type_asked
+from timeline.typeaddresses import type_asked, type_url
 from timeline.typeforms import FIELDS, TypeForm, as_text, type_form, written_to
 from timeline.views.types import chosen_environment, page_links
 from tracing.clock import now_ns
@@ -78,6 +77,7 @@ class _Page:
             "answers": sorted(self.said.answers.items()),
             "systems": sorted(self.words.systems),
             "saved": "saved" in self.request.GET,
+            "rest": "rest" in self.request.GET,
         }
         return page_answer(self.request, "types/settings.html", context, status=status)
 
@@ -106,11 +106,11 @@ class _Page:
 
     def saved(self, said: TypeSettings) -> HttpResponse:
         said.changed_ns = now_ns()
-        with transaction.atomic():
-            said.save()
-            wake_steps(self.type, self._changed(customs_of(said)), said.changed_ns)
-        address = self.links["settings"]
-        response = HttpResponseRedirect(f"{address}{'&' if '?' in address else '?'}saved=1")
+        said.save()
+        woken = wake_steps(self.type, self._changed(customs_of(said)), said.changed_ns)
+        rest = {} if woken.whole else {"rest": "1"}
+        address = type_url(self.type, "settings", environment=self.environment, saved="1", **rest)
+        response = HttpResponseRedirect(address)
         return remember(response, said.name) if self.request.POST.get("name") else response
 
     def _changed(self, customs: Customs) -> set[str] | None:

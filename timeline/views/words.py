@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from timeline.answers import BadFilter, page_answer
 from timeline.asked import sent_path
-from timeline.reader import name_of, remember
+from timeline.reader import LONGEST, name_of, remember
 from timeline.sayforms import FORMS, form_of
 from timeline.summaries import FlowSummary
 from timeline.templatetags.threadline import reader_zone
@@ -30,7 +30,7 @@ def say(request: HttpRequest, flow: FlowSummary) -> HttpResponse:
     if what in OF_JUDGED and flow.kind == "request":
         raise BadFilter("do", "A request is not judged: it can neither be closed nor followed.")
     if what in PLAIN:
-        PLAIN[what](flow, request.POST.get("channel", ""))
+        PLAIN[what](flow, request)
         return HttpResponseRedirect(_back(request))
     if what not in FORMS:
         raise BadFilter("do", "A flow can be closed, reopened, followed, unfollowed or noted.")
@@ -43,27 +43,36 @@ def say(request: HttpRequest, flow: FlowSummary) -> HttpResponse:
 
 def close(flow: FlowSummary, told: dict[str, Any]) -> None:
     with transaction.atomic():
-        Closure.objects.filter(flow_id=flow.identity).delete()
         Closure.objects.create(
             flow_id=flow.identity, at_ns=now_ns(), reason=told["reason"], name=told["name"]
         )
         _wake(flow)
 
 
-def reopen(flow: FlowSummary, _channel: str) -> None:
+def reopen(flow: FlowSummary, request: HttpRequest) -> None:
+    """What closed it until now is a note from here on: who closed it, and why, stays on the timeline."""
+    by = request.POST.get("name", "").strip()[:LONGEST] or name_of(request)
     with transaction.atomic():
-        Closure.objects.filter(flow_id=flow.identity).delete()
+        standing = Closure.objects.filter(flow_id=flow.identity, at_ns__gte=flow.last_ns or 0)
+        for one in standing.select_for_update():
+            text = f"Reopened; had been closed by {one.name or 'somebody'}: {one.reason}"
+            Note.objects.create(flow_id=flow.identity, at_ns=now_ns(), text=text, name=by)
+        standing.delete()
         _wake(flow)
 
 
 def follow(flow: FlowSummary, told: dict[str, Any]) -> None:
     channel: Channel = told["channel"]
-    Follow.objects.update_or_create(
-        flow_id=flow.identity, channel=channel, defaults={"name": told["name"], "since_ns": now_ns()}
-    )
+    with transaction.atomic():
+        Follow.objects.update_or_create(
+            flow_id=flow.identity, channel=channel, defaults={"name": told["name"], "since_ns": now_ns()}
+        )
+        # Its next move is told at once, also where nothing was expected of it.
+        _wake(flow)
 
 
-def unfollow(flow: FlowSummary, channel: str) -> None:
+def unfollow(flow: FlowSummary, request: HttpRequest) -> None:
+    channel = request.POST.get("channel", "")
     if channel.isascii() and channel.isdigit() and len(channel) < 18:
         Follow.objects.filter(flow_id=flow.identity, channel_id=int(channel)).delete()
 
@@ -103,4 +112,4 @@ SAY: dict[str, Callable[[FlowSummary, dict[str, Any]], None]] = {
     "follow": follow,
     "note": note,
 }
-PLAIN: dict[str, Callable[[FlowSummary, str], None]] = {"reopen": reopen, "unfollow": unfollow}
+PLAIN: dict[str, Callable[[FlowSummary, HttpRequest], None]] = {"reopen": reopen, "unfollow": unfollow}
