@@ -7,10 +7,10 @@ import psycopg
 import pytest
 
 from tests.builders import BASE_NS, Service, batch, trace_id
-from tests.watching import MINUTE, SECOND, at, insert, problems
+from tests.watching import MINUTE, SECOND, at, flow, insert, problems
 from tracing.people import TypeSettings
 from tracing.storing import Store
-from tracing.watch.detectors import conflict
+from tracing.watch.detectors import conflict, walking
 from tracing.watch.problems import keep
 
 SHOP, WMS = Service("shop"), Service("wms")
@@ -79,6 +79,23 @@ def test_one_that_a_person_closed_is_none(worker: psycopg.Connection, store: Sto
         verdict="ended", evidence=closed,
     )  # fmt: skip
     assert conflict.find(worker, LATER) == []
+
+
+def test_behind_newer_flows_it_is_seen_by_a_later_look_and_kept(
+    worker: psycopg.Connection, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More flows move within a look than it reads: the next ones go on where it stopped."""
+    monkeypatch.setattr(walking, "RECENT", walking.RECENT._replace(flows=2))
+    monkeypatch.setattr(walking, "DAY", walking.DAY._replace(flows=1))
+    said(store, "1", "cancelled", "shipped")
+    for key in range(4):
+        flow(worker, str(key), activity=LATER // MINUTE)
+    seen = []
+    for look in range(4):
+        with at(tmp_path, LATER + look * 20 * SECOND):
+            keep(worker)
+        seen.append([problem["state"] for problem in problems(worker)])
+    assert seen == [[], [], ["open"], ["open"]]
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,26 @@ def test_more_than_are_named_are_counted(worker: psycopg.Connection, monkeypatch
     assert found[-1].evidence["cut"] is True
 
 
+def test_of_many_only_the_first_are_read(worker: psycopg.Connection) -> None:
+    """In a large outage all are counted; the ones that are named come from the index, in order."""
+    worker.execute(
+        "INSERT INTO expectation (flow_id, kind, type, environment, verdict, step, awaited_system, late_ns, source, reason)"
+        " SELECT decode(md5(n::text), 'hex'), 1, 'order', 'production', 'late', 'paid', 'wms', n, 'learned', 'step'"
+        " FROM generate_series(1, 20000) n"
+    )
+    asked = {"flows": 100, "findings": 10}
+    plan = [row[0] for row in worker.execute(b"EXPLAIN (ANALYZE) " + waits._WAITS.encode(), asked).fetchall()]
+    named = next(line for line in plan if "Index Scan using expectation_wait" in line)
+    assert "rows=100" in named
+    (found,) = waits.find(worker, NOW)
+    assert (found.count, len(found.flows), found.since_ns, found.flows[-1].since_ns) == (
+        20_000,
+        2_000,
+        1,
+        2_000,
+    )
+
+
 def test_one_promise_of_two_flows_is_shown_once(worker: psycopg.Connection) -> None:
     """The order and its receipt carry the same span that promised another try."""
     promised = {"source": "stated", "reason": "retry", "evidence": {"operation": "send"}}

@@ -139,6 +139,22 @@ def test_flapping_keeps_one_row(worker: psycopg.Connection) -> None:
     ]  # fmt: skip
 
 
+def test_a_problem_that_came_back_resolves_again_at_the_same_moment(
+    worker: psycopg.Connection, tmp_path: Path
+) -> None:
+    """Its last record is what told that it was well, both times: the all-clear is told twice."""
+    expectation(worker, "1", "late")
+    for look_at in range(2):
+        turn(worker, "1", "late", ago(300))
+        look(worker, tmp_path, NOW + look_at * 20 * SECOND)
+        turn(worker, "1", "moving", ago(10))
+        look(worker, tmp_path, NOW + (look_at * 20 + 10) * SECOND)
+    assert problems(worker)[0]["state"] == "resolved"
+    turned = [after for _, after, _ in flips(worker)]
+    assert turned == ["open", "resolved", "reopened", "resolved"]
+    assert flips(worker)[1][2] == flips(worker)[3][2] == ago(10)
+
+
 def test_waits_for_a_silent_service_are_its_effect(worker: psycopg.Connection, tmp_path: Path) -> None:
     silent = storm(kind="silent_service", title="wms went quiet", causes_system="wms")
     expectation(worker, "1", "late")

@@ -329,3 +329,30 @@ def test_what_the_watcher_noted_goes_when_its_time_is_past(worker: psycopg.Conne
         )
     for table in ("awake", "blind", "failure"):
         assert worker.execute(f"SELECT count(*) FROM {table}".encode()).fetchone() == (1,), table
+
+
+def test_what_names_no_flow_goes_too(store: Store, worker: psycopg.Connection) -> None:
+    """Tests of a channel by age; what was learned and counted of types that have no flow any more."""
+    now = now_ns()
+    for days in (500, 300):
+        worker.execute(
+            "INSERT INTO message (message_id, channel_id, phase, subject, body, url, at_ns, not_before_ns, state)"
+            " VALUES (%s, 1, 'test', '', '', '', %s, %s, 'sent')",
+            (str(days), now - days * DAY_NS, now),
+        )
+    store.put(batch(SHOP.span("n", 0, 1, start_ns=now, attributes=ORDER)))
+    for type, days in (("order", 40), ("gone", 40), ("forgotten", 20)):
+        worker.execute(
+            "INSERT INTO learned (type, environment, step, source, passed, waiting, is_end, facts, learned_ns)"
+            " VALUES (%s, '', '', 'state', 1, 1, false, '{}', %s)",
+            (type, now - days * DAY_NS),
+        )
+        worker.execute(
+            "INSERT INTO backlog_history VALUES (%s, '', 'paid', 1, 1), (%s, '', 'new', 2, 1)", (type, type)
+        )
+    retention.drop_old(worker, 14, 400)
+    assert worker.execute("SELECT message_id FROM message").fetchall() == [("300",)]
+    assert worker.execute("SELECT type FROM learned ORDER BY 1").fetchall() == [("forgotten",), ("order",)]
+    assert worker.execute("SELECT type, count(*) FROM backlog_history GROUP BY 1").fetchall() == [
+        ("order", 2)
+    ]

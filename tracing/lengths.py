@@ -4,10 +4,12 @@
 
 SECOND_NS = 1_000_000_000
 MINUTE_NS = 60 * SECOND_NS
+HOUR_NS = 60 * MINUTE_NS
+DAY_NS = 24 * HOUR_NS
 # (at least so many ns, large unit in ns, its sign, small unit in ns, its sign)
 _TWO_UNITS = (
-    (86_400 * SECOND_NS, 86_400 * SECOND_NS, "d", 3_600 * SECOND_NS, "h"),
-    (3_600 * SECOND_NS, 3_600 * SECOND_NS, "h", MINUTE_NS, "m"),
+    (DAY_NS, DAY_NS, "d", HOUR_NS, "h"),
+    (HOUR_NS, HOUR_NS, "h", MINUTE_NS, "m"),
     (MINUTE_NS, MINUTE_NS, "m", SECOND_NS, "s"),
 )
 _ONE_UNIT = ((SECOND_NS, "s"), (1_000_000, "ms"), (1_000, "µs"))

@@ -11,6 +11,8 @@ from psycopg import sql
 
 from tracing import quarantine
 from tracing.clock import now_ns
+from tracing.forgetting import forget_flows
+from tracing.lengths import MINUTE_NS
 from tracing.partitions import SHAPE_LOCK, TABLES, partition
 from tracing.records import DAY_NS
 from tracing.watch import ledger
@@ -27,21 +29,6 @@ WHERE dropped_ns IS NOT NULL AND to_regclass(name || '_d' || day) IS NOT NULL OR
 """
 # Flows whose summary is past its own retention; in chunks, so that no lock is held long.
 _OLD_FLOWS = "SELECT flow_id FROM flow WHERE activity < %s ORDER BY activity LIMIT 1000"
-_OF_A_FLOW: tuple[LiteralString, ...] = (
-    "DELETE FROM chapter WHERE flow_id = ANY(%s)",
-    "DELETE FROM assertion WHERE flow_id = ANY(%s)",
-    "DELETE FROM current_state WHERE flow_id = ANY(%s)",
-    "DELETE FROM told_exception WHERE scope_id = ANY(%s)",
-    "DELETE FROM expectation WHERE flow_id = ANY(%s)",
-    "DELETE FROM stated WHERE flow_id = ANY(%s)",
-    "DELETE FROM failure WHERE scope_id = ANY(%s)",
-    "DELETE FROM flip WHERE flow_id = ANY(%s)",
-    "DELETE FROM problem_flow WHERE flow_id = ANY(%s) AND kind > 0",
-    "DELETE FROM message WHERE flow_id = ANY(%s)",
-    "DELETE FROM tracing_closure WHERE flow_id = ANY(%s)",
-    "DELETE FROM tracing_follow WHERE flow_id = ANY(%s)",
-    "DELETE FROM tracing_note WHERE flow_id = ANY(%s)",
-)
 # Every stored day's records have resources and scopes noted for that day or a later one.
 _SENDERS: tuple[LiteralString, ...] = tuple(
     f"DELETE FROM {table} WHERE last_day < %s AND last_day < ALL (SELECT day FROM day WHERE dropped_ns IS NULL)"
@@ -52,13 +39,30 @@ _TOLD = """
 DELETE FROM told_exception t WHERE day = %s AND NOT EXISTS (SELECT 1 FROM flow WHERE flow_id = t.scope_id)
 """
 
-
 # What the watcher noted of requests and of ourselves goes with the records: before this moment, our clock.
 _NOTED: tuple[LiteralString, ...] = (
     "DELETE FROM failure WHERE kind = 0 AND received_ns < %s",
     "DELETE FROM awake WHERE until_ns < %s",
     "DELETE FROM blind WHERE until_ns < %s",
 )
+# Messages about nothing that goes by itself: tests of a channel.
+_TESTS = "DELETE FROM message WHERE problem_id IS NULL AND flow_id IS NULL AND at_ns < %s"
+# What was learned of a type that nobody has heard of for a month.
+_UNLEARN = """
+DELETE FROM learned l WHERE learned_ns < %s AND NOT EXISTS (SELECT FROM flow f WHERE f.type = l.type)
+"""
+UNLEARN_DAYS = 30
+# From type to type by the primary key: the table has a row for each step and quarter of an hour.
+_UNCOUNT = """
+WITH RECURSIVE known AS (
+    (SELECT type FROM backlog_history ORDER BY type LIMIT 1)
+    UNION ALL
+    SELECT (SELECT b.type FROM backlog_history b WHERE b.type > known.type ORDER BY b.type LIMIT 1)
+    FROM known WHERE known.type IS NOT NULL
+)
+DELETE FROM backlog_history WHERE type IN (
+    SELECT type FROM known WHERE type IS NOT NULL AND NOT EXISTS (SELECT FROM flow f WHERE f.type = known.type))
+"""
 
 
 def drop_old(
@@ -87,7 +91,10 @@ def drop_old(
         connection.execute(statement, (now - retention_days * DAY_NS,))
     # Problems that are over stay as long as the flows they struck.
     ledger.drop_old(connection, now - flow_retention_days * DAY_NS)
-    _forget_flows(connection, (now - flow_retention_days * DAY_NS) // 60_000_000_000)
+    connection.execute(_TESTS, (now - flow_retention_days * DAY_NS,))
+    _forget_flows(connection, (now - flow_retention_days * DAY_NS) // MINUTE_NS)
+    connection.execute(_UNLEARN, (now - UNLEARN_DAYS * DAY_NS,))
+    connection.execute(_UNCOUNT)
     return days
 
 
@@ -138,5 +145,4 @@ def _forget_flows(connection: psycopg.Connection, before_minute: int) -> None:
         with connection.transaction():
             gone = "DELETE FROM flow WHERE flow_id = ANY(%s) AND activity < %s RETURNING flow_id"
             old = [row[0] for row in connection.execute(gone, (ids, before_minute)).fetchall()]
-            for statement in _OF_A_FLOW:
-                connection.execute(statement, (old,))
+            forget_flows(connection, old)

@@ -14,6 +14,7 @@ import psycopg
 from tracing import rulebook, stored, summing
 from tracing.correlation import Rulebook
 from tracing.flows import Fold
+from tracing.forgetting import forget_flows
 from tracing.mentions import Flow, Mention, Reading
 from tracing.records import Log, Span
 
@@ -51,6 +52,7 @@ FROM (
     FROM unnest(%s::bytea[]) AS n(flow_id) LEFT JOIN chapter c ON c.flow_id = n.flow_id GROUP BY n.flow_id
 ) AS k WHERE f.flow_id = k.flow_id
 """
+_EMPTY = "DELETE FROM flow WHERE flow_id = ANY(%s) AND chapters = 0 RETURNING flow_id"
 _MEMBERS = "SELECT flow_id, rule_id, day, trace_id, span_ids, span_marks, log_ids FROM member WHERE flow_id = ANY(%s)"
 _FLOWS = "SELECT flow_id, kind, type, key, environment FROM flow WHERE flow_id = ANY(%s)"
 _SPANS: LiteralString = f"""
@@ -84,11 +86,8 @@ def undo_some(
         cursor.execute(statement, (flows,))
     cursor.execute(_RESET, (flows,))
     _count_anew(connection, cursor, flows, environment)
-    cursor.execute(
-        "WITH gone AS (DELETE FROM flow WHERE flow_id = ANY(%s) AND chapters = 0 RETURNING flow_id)"
-        " DELETE FROM expectation WHERE flow_id IN (SELECT flow_id FROM gone)",
-        (flows,),
-    )
+    gone = cursor.execute(_EMPTY, (flows,)).fetchall()
+    forget_flows(cursor, [row[0] for row in gone])
     return len(flows)
 
 

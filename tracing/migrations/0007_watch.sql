@@ -35,6 +35,14 @@ CREATE INDEX expectation_due ON expectation (looks_ns) WHERE looks_ns IS NOT NUL
 -- Problems and Now: who is wrong.
 CREATE INDEX expectation_wrong ON expectation (verdict, type, environment) WHERE verdict IN ('due', 'late', 'stuck', 'unknown', 'paused');
 
+-- Of those that wait for the same, who has for the longest (`tracing.watch.detectors.waits`). Hashed: names may be long.
+CREATE INDEX expectation_wait ON expectation (
+    hashtextextended(type || E'\n' || environment || E'\n'
+        || CASE WHEN reason = 'retry' THEN coalesce(evidence ->> 'operation', awaited_step, '') ELSE coalesce(step, '') END || E'\n'
+        || coalesce(nullif(awaited_system, ''), CASE WHEN reason = 'retry' THEN system END, ''), 0),
+    coalesce(late_ns, verdict_since_ns, judged_ns, 0), flow_id
+) WHERE verdict IN ('late', 'stuck');
+
 -- A change of verdict, or of a problem's state. History, statistics and outbox in one.
 CREATE TABLE flip (
     flip_id bytea PRIMARY KEY,                 -- hash of whom, what became of it and when: one flip is never two

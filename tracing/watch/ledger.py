@@ -133,7 +133,7 @@ def write(connection: psycopg.Connection, problem: Problem, turns: Iterable[Turn
     values[-2] = None if problem.quieted is None else Jsonb(problem.quieted)
     connection.execute(_WRITE, (*values, now_ns))
     for turn in turns:
-        flip = flip_id(problem.problem_id, turn.after, turn.at_ns)
+        flip = flip_id(problem.problem_id, turn.after, turn.at_ns, problem.flaps)
         evidence = None if turn.evidence is None else Jsonb(turn.evidence)
         told = (turn.before, turn.after, problem.step, problem.system, turn.sentence, evidence)
         connection.execute(_FLIP, (flip, problem.problem_id, turn.at_ns, now_ns, *told))

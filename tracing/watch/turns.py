@@ -144,9 +144,9 @@ def problem_id(identity: bytes, since_ns: int) -> bytes:
     return blake2b(identity + since_ns.to_bytes(9, "big", signed=True), digest_size=12).digest()
 
 
-def flip_id(problem: bytes, after: str, at_ns: int) -> bytes:
-    """16 bytes. One turn is never two."""
-    text = problem + after.encode() + at_ns.to_bytes(9, "big", signed=True)
+def flip_id(problem: bytes, after: str, at_ns: int, flaps: int = 0) -> bytes:
+    """16 bytes. One turn is never two; a problem that came back may turn the same way at the same true moment again."""
+    text = problem + after.encode() + at_ns.to_bytes(9, "big", signed=True) + flaps.to_bytes(4, "big")
     return blake2b(text, digest_size=16).digest()
 
 

@@ -11,21 +11,20 @@ from typing import LiteralString, NamedTuple
 
 import psycopg
 
+from tracing.lengths import DAY_NS
+from tracing.watch.detectors import walking
 from tracing.watch.finding import WARNING, Affected, Finding
 from tracing.watch.titles import counted, moment
 
-MINUTE_NS = 60_000_000_000
-DAY_MINUTES = 1_440
-MOST_FLOWS = 5_000
 # As frameworks write them, without case and separators.
 FAILED = frozenset(
     "failed failure error errored crashed timedout timeout dead deadlettered upstreamfailed lost".split()
 )
 
-# Of the flows heard last those that ended badly, and those that are such a problem already.
+# Of flows that were heard those that ended badly, and those that are such a problem already.
 _ENDED: LiteralString = """
 WITH heard AS (
-    (SELECT flow_id FROM flow WHERE activity >= %(minute)s ORDER BY activity DESC, flow_id DESC LIMIT %(flows)s)
+    SELECT unnest(%(heard)s::bytea[]) AS flow_id
     UNION
     SELECT w.flow_id FROM problem p JOIN problem_flow w USING (problem_id)
     WHERE p.state <> 'resolved' AND p.kind = 'failed' AND w.kind > 0 AND w.until_ns IS NULL
@@ -48,8 +47,7 @@ class Ended(NamedTuple):
 
 def find(connection: psycopg.Connection, now_ns: int, named: Collection[bytes]) -> list[Finding]:
     """One for each type, system and state; `named` are flows whose errors have been told."""
-    minute = now_ns // MINUTE_NS - DAY_MINUTES
-    asked = {"minute": minute, "flows": MOST_FLOWS, "since": now_ns - DAY_MINUTES * MINUTE_NS}
+    asked = {"heard": walking.heard(connection, "bad_ends", now_ns), "since": now_ns - DAY_NS}
     same: dict[tuple[str, ...], list[Ended]] = defaultdict(list)
     for row in connection.execute(_ENDED, asked):
         one = Ended(*row)

@@ -11,13 +11,12 @@ from typing import LiteralString, NamedTuple
 
 import psycopg
 
+from tracing.lengths import MINUTE_NS
+from tracing.watch.detectors import walking
 from tracing.watch.finding import NEEDS_A_PERSON, Affected, Finding
 from tracing.watch.titles import counted, moment
 
-SETTLES_NS = 60_000_000_000
-MINUTE_NS = 60_000_000_000
-RECENT_MINUTES = 1_440
-MOST_FLOWS = 5_000
+SETTLES_NS = MINUTE_NS
 MOST_FINDINGS = 200
 
 Pairs = frozenset[frozenset[str]]
@@ -26,10 +25,10 @@ GONE_OUT = ("shipped", "dispatched", "delivered", "fulfilled", "completed", "don
 USUAL: Pairs = frozenset(frozenset(pair) for pair in product(CALLED_OFF, GONE_OUT))
 
 _SETTINGS: LiteralString = "SELECT type, incompatible FROM tracing_typesettings WHERE incompatible <> '[]'"
-# The flows that were heard last, and those that are in conflict already; not those that a person closed.
+# Of flows that were heard, and of those that are in conflict already; not those that a person closed.
 _SAID: LiteralString = """
 WITH heard AS (
-    (SELECT flow_id FROM flow WHERE activity >= %(since)s ORDER BY activity DESC, flow_id DESC LIMIT %(flows)s)
+    SELECT unnest(%s::bytea[]) AS flow_id
     UNION
     SELECT w.flow_id FROM problem p JOIN problem_flow w USING (problem_id)
     WHERE p.state <> 'resolved' AND p.kind = 'conflict' AND w.until_ns IS NULL
@@ -63,8 +62,8 @@ class Said(NamedTuple):
 
 def find(connection: psycopg.Connection, now_ns: int) -> list[Finding]:
     settings = {type_: pairs_of(pairs) for type_, pairs in connection.execute(_SETTINGS)}
-    asked = {"since": now_ns // MINUTE_NS - RECENT_MINUTES, "flows": MOST_FLOWS}
-    said = (Said(*row) for row in connection.execute(_SAID, asked))
+    heard = walking.heard(connection, "conflict", now_ns)
+    said = (Said(*row) for row in connection.execute(_SAID, (heard,)))
     found = findings(said, settings, now_ns)
     if len(found) > MOST_FINDINGS:
         found[0].evidence = {**found[0].evidence, "cut": True}

@@ -16,23 +16,42 @@ from tracing.watch.titles import counted, lasting, moment, verb
 MOST_FLOWS = 2_000  # named in a finding: the oldest; the count is exact
 MOST_FINDINGS = 500
 
-# Everything late or stuck, grouped, each group's flows in the order in which they became late.
-_WAITS: LiteralString = """
-SELECT type, environment, retries, step, system, count(*), count(*) FILTER (WHERE verdict = 'stuck'),
-    min(stuck_ns) FILTER (WHERE verdict = 'stuck'), bool_and(quiet), mode() WITHIN GROUP (ORDER BY reason),
-    (array_agg(awaited_step))[1:%(flows)s], (array_agg(flow_id))[1:%(flows)s], (array_agg(kind))[1:%(flows)s],
-    (array_agg(late_ns))[1:%(flows)s], max(late_ns), min(since_ns), bool_and(stated)
+# Where a flow stands and for whom it waits, as its problem names them; and since when it is late.
+_STEP: LiteralString = """
+CASE WHEN reason = 'retry' THEN coalesce(evidence ->> 'operation', awaited_step, '') ELSE coalesce(step, '') END
+"""
+_SYSTEM: LiteralString = (
+    "coalesce(nullif(awaited_system, ''), CASE WHEN reason = 'retry' THEN system END, '')"
+)
+_LATE: LiteralString = "coalesce(late_ns, verdict_since_ns, judged_ns, 0)"
+# As the index `expectation_wait` has it: flows that wait for the same have the same.
+_SAME: LiteralString = rf"""
+hashtextextended(type || E'\n' || environment || E'\n' || {_STEP} || E'\n' || {_SYSTEM}, 0)
+"""
+# Everything late or stuck, counted by what it waits for, and of each the flows that were late first. Counted before any
+# is named: in a large outage to sort them all takes longer than a look may.
+_WAITS: LiteralString = f"""
+SELECT type, environment, retries, step, system, number, stuck, stuck_ns, quiet, reason, awaited, flow_ids, kinds, lates,
+    last_ns, since_ns, stated
 FROM (
-    SELECT flow_id, kind, type, environment, verdict, stuck_ns, quiet, coalesce(reason, 'step') AS reason,
-        source IS NOT DISTINCT FROM 'stated' AS stated,
-        coalesce(late_ns, verdict_since_ns, judged_ns, 0) AS late_ns, since_ns,
-        reason IS NOT DISTINCT FROM 'retry' AS retries, coalesce(awaited_step, '') AS awaited_step,
-        CASE WHEN reason = 'retry' THEN coalesce(evidence ->> 'operation', awaited_step, '') ELSE coalesce(step, '') END AS step,
-        coalesce(nullif(awaited_system, ''), CASE WHEN reason = 'retry' THEN system END, '') AS system
+    SELECT {_SAME} AS same, type, environment, reason IS NOT DISTINCT FROM 'retry' AS retries, {_STEP} AS step,
+        {_SYSTEM} AS system, count(*) AS number, count(*) FILTER (WHERE verdict = 'stuck') AS stuck,
+        min(stuck_ns) FILTER (WHERE verdict = 'stuck') AS stuck_ns, bool_and(quiet) AS quiet, max({_LATE}) AS last_ns,
+        min(since_ns) AS since_ns, bool_and(source IS NOT DISTINCT FROM 'stated') AS stated
     FROM expectation WHERE verdict IN ('late', 'stuck')
-    ORDER BY type, environment, retries, step, system, late_ns, flow_id
-) AS wrong
-GROUP BY type, environment, retries, step, system ORDER BY count(*) DESC, type, step, environment, system LIMIT %(findings)s
+    GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY number DESC, type, 5, environment, 6 LIMIT %(findings)s
+) AS waiting CROSS JOIN LATERAL (
+    SELECT mode() WITHIN GROUP (ORDER BY coalesce(reason, 'step')) AS reason,
+        array_agg(coalesce(awaited_step, '')) AS awaited, array_agg(flow_id) AS flow_ids, array_agg(kind) AS kinds,
+        array_agg(late_ns) AS lates
+    FROM (
+        SELECT reason, awaited_step, flow_id, kind, {_LATE} AS late_ns FROM expectation
+        WHERE verdict IN ('late', 'stuck') AND {_SAME} = waiting.same
+            AND (reason IS NOT DISTINCT FROM 'retry') = waiting.retries
+        ORDER BY {_LATE}, flow_id LIMIT %(flows)s
+    ) AS first
+) AS named
+ORDER BY number DESC, type, step, environment, system
 """
 # The numbers behind each group's oldest.
 _EVIDENCE: LiteralString = "SELECT flow_id, evidence FROM expectation WHERE flow_id = ANY(%s)"
