@@ -94,7 +94,7 @@ def test_milestones_are_steps_where_no_state_is_told(
             SHOP.span("inner", number * 60_000 + 1, 1, parent=b"p" * 8, attributes={"job.id": f"j{number}"})
         )
     store.put(batch(*told, received_ns=now_ns()))
-    at(BASE_NS + 5 * HOUR)
+    at(BASE_NS + 30 * HOUR)
     past = histories.read(worker, "job", "production", now_ns())
     assert {tuple(step.name for step in one.steps) for one in past} == {("start", "work", "job.finished")}
     assert {one.source for one in past} == {"milestone"}
@@ -102,6 +102,10 @@ def test_milestones_are_steps_where_no_state_is_told(
     assert paces["start"].ways[0][:2] == ("work", "shop")
     assert paces["work"].ways[0][:2] == ("job.finished", "wms")
     assert paces["job.finished"].is_end
+    at(
+        BASE_NS + 20 * HOUR
+    )  # on the first day where they stay is not told from where they have only just come to
+    assert not learning.learn(worker, "job", "production", now_ns())["job.finished"].is_end
 
 
 def test_who_is_late_under_what_was_just_learned_is_looked_at(

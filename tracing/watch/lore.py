@@ -13,6 +13,8 @@ from tracing.watch.standing import Course, Expectation, Pace, Step
 
 # Of a service whose delay is not known yet: a batch processor's schedule is 5 s, most are quicker.
 DELAY_NS = 2_000_000_000
+# A minute in which nobody was there says nothing of a wait of two days.
+NOTICED = 0.02
 
 PaceKey = tuple[str, str, str, str]  # type, environment, step, source
 Stretch = tuple[int, int]
@@ -97,11 +99,12 @@ class Lore:
         """
         systems = self._systems(course) | {wait.system}
         paused = [(one.from_ns, one.until_ns) for one in self.pauses if one.covers(course, systems)]
-        unseen = sorted({*paused, *self.blind})
         window_ns = wait.late_ns - wait.since_ns
+        blind = [one for one in self.blind if one[1] - one[0] >= NOTICED * window_ns]
+        unseen = sorted({*paused, *blind})
         late_ns = beyond(unseen, wait.since_ns, wait.late_ns, window_ns)
         stuck_ns = beyond(unseen, late_ns, wait.stuck_ns + late_ns - wait.late_ns, window_ns)
-        hidden = [one for one in self.blind if one[0] < late_ns and one[1] > wait.since_ns]
+        hidden = [one for one in blind if one[0] < late_ns and one[1] > wait.since_ns]
         return replace(wait, late_ns=late_ns, stuck_ns=stuck_ns), hidden
 
 
