@@ -9,6 +9,7 @@ from django.db import connection
 
 from tests.builders import BASE_NS, MS, Service, batch, trace_id
 from timeline.summaries import FlowSummary, completed, find_flows, fold_request
+from tracing.people import TypeSettings
 from tracing.records import day_of
 from tracing.storing import Store
 
@@ -195,6 +196,28 @@ def test_a_state_holds_since_it_was_first_said(
     found = the_flow("entity", "order", "7")
     assert found.state_since_ns == BASE_NS + since_ms * MS
     assert {one.system: one.since_ns for one in found.systems}["shop"] == BASE_NS + shop_ms * MS
+
+
+@pytest.mark.parametrize(
+    ("owner", "state", "since_ms"),
+    [("shop", "placed", 1), ("billing", "paid", 2), ("wms", "paid", 2), ("", "paid", 2)],
+)
+def test_the_state_is_the_owners_where_it_speaks(store: Store, owner: str, state: str, since_ms: int) -> None:
+    TypeSettings.objects.create(type="order", owner=owner)
+    TypeSettings.objects.create(type="parcel", owner="billing")
+    told = [("shop", "placed", 1), ("billing", "paid", 2), ("shop", "placed", 4), ("billing", "paid", 8)]
+    store.put(
+        batch(
+            *(
+                Service(name).span(f"say {ms}", ms, 0, attributes={"order.id": "7", "order.state": state})
+                for name, state, ms in told
+            )
+        )
+    )
+    found = the_flow("entity", "order", "7")
+    assert (found.state, found.state_since_ns) == (state, BASE_NS + since_ms * MS)
+    told_json = found.as_json("")
+    assert (told_json["state"], told_json["state_since"]) == (state, str(BASE_NS + since_ms * MS))
 
 
 FUTURE_NS = 2**63 - 1  # what a time in 2554 is cut to

@@ -16,7 +16,7 @@ from timeline.kinds import KIND_NUMBERS, KIND_OF
 from timeline.queries import problems
 from timeline.queries.retained import read_retained
 from timeline.queries.standing import Standing, read_standing
-from timeline.queries.systems import System, begun_ns, read_systems
+from timeline.queries.systems import System, begun_ns, read_owners, read_systems
 from tracing.clock import now_ns
 
 FAILED = 2  # OTLP's status of a span
@@ -188,22 +188,35 @@ def completed(flows: Sequence[FlowSummary]) -> list[FlowSummary]:
     judged = read_standing(stated) if stated else {}
     retained = read_retained(flows)
     troubles = problems.of_flows([flow.identity for flow in flows])
+    # Whoever speaks alone needs nobody's leave.
+    shared = {flow.type for flow in flows if len(systems.get(flow.identity, ())) > 1}
+    owners = read_owners(shared) if shared else {}
     found = []
     for flow in flows:
         told = systems.get(flow.identity, ())
-        # The row only knows who said the state last; it holds since the first of the systems that say it began to.
-        since_ns = begun_ns(told, flow.state)
+        state, since_ns = _state(flow, told, owners.get(flow.type))
         found.append(
             replace(
                 flow,
                 systems=told,
-                state_since_ns=flow.state_since_ns if since_ns is None else since_ns,
+                state=state,
+                state_since_ns=since_ns,
                 retained=retained.get(flow.identity, "all"),
                 judged=judged.get(flow.identity),
                 troubles=tuple(map(_trouble, troubles.get(flow.identity, ()))),
             )
         )
     return found
+
+
+def _state(flow: FlowSummary, systems: Iterable[System], owner: str | None) -> tuple[str | None, int | None]:
+    """What the flow's state is and since when: the owner's where the type has one that speaks, else the latest."""
+    for one in systems:
+        if one.system == owner:
+            return one.state, one.since_ns
+    # The row only knows who said the state last; it holds since the first of the systems that say it began to.
+    since_ns = begun_ns(systems, flow.state)
+    return flow.state, flow.state_since_ns if since_ns is None else since_ns
 
 
 def _trouble(told: Mapping[str, str]) -> Trouble:

@@ -9,14 +9,15 @@ from typing import Any, NamedTuple
 
 from timeline.layout.tables import Move
 from tracing.records import is_plausible
+from tracing.watch.incompatible import USUAL, Pairs, conflicts, pairs_of
 
 
 class Manner(NamedTuple):
-    """What is empty restricts nothing."""
+    """What is empty restricts nothing; of what may not be said at once there are usual words."""
 
     ranks: Mapping[str, int] = {}  # state -> its phase, from 0
     allowed: frozenset[tuple[str, str]] = frozenset()
-    incompatible: frozenset[frozenset[str]] = frozenset()
+    incompatible: Pairs = USUAL
 
 
 ANY = Manner()
@@ -39,11 +40,10 @@ def manner(phases: Any, transitions: Any, incompatible: Any) -> Manner:
         for state in ([phase] if isinstance(phase, str) else _words(phase))
     }
     pairs = [_words(pair) for pair in _list(transitions)]
-    apart = [_words(pair) for pair in _list(incompatible)]
     return Manner(
         ranks,
         frozenset((pair[0], pair[1]) for pair in pairs if len(pair) == 2),
-        frozenset(frozenset(pair) for pair in apart if len(set(pair)) == 2),
+        pairs_of(incompatible),
     )
 
 
@@ -98,7 +98,7 @@ def _difference(
     own, others = now[pair[0]], now[pair[1]]
     if own == others:
         return ""
-    if frozenset((own, others)) in manner.incompatible:
+    if conflicts(own, others, manner.incompatible):
         return "conflict"
     first, second = manner.ranks.get(own), manner.ranks.get(others)
     if first is not None and second is not None:

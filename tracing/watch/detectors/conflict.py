@@ -1,12 +1,10 @@
 """Flows of which two systems say now what cannot be true at once: the shop says cancelled, the warehouse shipped.
 
-The pairs are those of the type's settings. A type without any has the usual words: what is called off cannot have gone out
-or be done. Refunds are no conflict, they follow a delivery. A minute after the later statement it counts.
+`tracing.watch.incompatible` says which those are. A minute after the later statement it counts.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
-from itertools import product
+from collections.abc import Iterable, Sequence
 from typing import LiteralString, NamedTuple
 
 import psycopg
@@ -14,15 +12,11 @@ import psycopg
 from tracing.lengths import MINUTE_NS
 from tracing.watch.detectors import walking
 from tracing.watch.finding import NEEDS_A_PERSON, Affected, Finding
+from tracing.watch.incompatible import USUAL, Pairs, conflicts, pairs_of
 from tracing.watch.titles import counted, moment
 
 SETTLES_NS = MINUTE_NS
 MOST_FINDINGS = 200
-
-Pairs = frozenset[frozenset[str]]
-CALLED_OFF = ("cancelled", "canceled", "voided", "aborted")
-GONE_OUT = ("shipped", "dispatched", "delivered", "fulfilled", "completed", "done")
-USUAL: Pairs = frozenset(frozenset(pair) for pair in product(CALLED_OFF, GONE_OUT))
 
 _SETTINGS: LiteralString = "SELECT type, incompatible FROM tracing_typesettings WHERE incompatible <> '[]'"
 # Of flows that were heard, and of those that are in conflict already; not those that a person closed.
@@ -70,17 +64,12 @@ def find(connection: psycopg.Connection, now_ns: int) -> list[Finding]:
     return found[:MOST_FINDINGS]
 
 
-def pairs_of(pairs: Iterable[Collection[str]]) -> Pairs:
-    """As a person wrote them, without regard to case and order; what is no pair is left out."""
-    return frozenset(frozenset(str(state).casefold() for state in pair) for pair in pairs if len(pair) == 2)
-
-
 def findings(said: Iterable[Said], settings: dict[str, Pairs], now_ns: int) -> list[Finding]:
     """Grouped by type and by who says what, most flows first."""
     same: dict[tuple[str, ...], list[Said]] = defaultdict(list)
     for one in said:
-        pair = frozenset((one.state.casefold(), one.other_state.casefold()))
-        if pair in settings.get(one.type, USUAL) and now_ns - one.later_ns >= SETTLES_NS:
+        pairs = settings.get(one.type, USUAL)
+        if conflicts(one.state, one.other_state, pairs) and now_ns - one.later_ns >= SETTLES_NS:
             same[one.type, one.environment, one.system, one.state, one.other_system, one.other_state].append(
                 one
             )
