@@ -9,9 +9,9 @@ from pytest_django.fixtures import Settings
 from tests import receivers
 from tests.receivers import Mailbox
 from tracing import mail
+from tracing.unfit import Unfit
 from tracing.watch import channels
 from tracing.watch.channels import Letter, Outcome
-from tracing.watch.routing import Unfit
 
 LETTER = Letter("0a1b2c", "22 orders wait", "They wait.\nhttp://t/problems/00", "http://t", "opened", "7072")
 SLACK = "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#general"

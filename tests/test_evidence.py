@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracing.watch.evidence import clock, percent, spoken, why
+from tracing.watch.evidence import clock, percent, why
 
 MINUTE = 60_000_000_000
 HOUR = 60 * MINUTE
@@ -142,13 +142,6 @@ def test_a_moment_says_its_day_where_it_is_another(time_ns: int, said: str) -> N
 )
 def test_what_is_not_all_is_not_rounded_to_it(share: float, said: str) -> None:
     assert percent(share) == said
-
-
-@pytest.mark.parametrize(
-    ("length", "said"), [(14 * MINUTE, "14 min"), (NOW - SINCE, "3 h 12 m"), (90_000_000_000, "1 m 30 s")]
-)
-def test_minutes_alone_are_spelt_out(length: int, said: str) -> None:
-    assert spoken(length) == said
 
 
 NUMBERS = st.integers(-(2**62), 2**62)

@@ -9,11 +9,11 @@ import pytest
 
 from tests import watching
 from tests.watching import HOUR, MINUTE, NOW, SECOND, ago, at, expectation, flips, id_of, problems, rows, turn
+from tracing.unfit import Unfit
 from tracing.watch import detectors, holding, ledger
 from tracing.watch.detectors import Answers, Detector
 from tracing.watch.finding import Affected, Finding
 from tracing.watch.problems import acknowledge, keep, mute, reconcile, unmute
-from tracing.watch.quieting import Unfit
 
 
 def look(worker: psycopg.Connection, folder: Path, now: int) -> None:

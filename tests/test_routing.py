@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tracing.unfit import Unfit
 from tracing.watch import routing
 from tracing.watch.finding import KINDS
-from tracing.watch.routing import Matter, Route, Told, Unfit
+from tracing.watch.routing import Matter, Route, Told
 
 MATTER = Matter("stuck", "order", "production", 3, "open", flows=22)
 OPS, DEV, BOSS = 1, 2, 3

@@ -10,8 +10,8 @@ from tests.ruling import parcels
 from tracing import rules
 from tracing.models import Rule
 from tracing.records import DAY_NS
-from tracing.rules import Unfit
 from tracing.storing import Store
+from tracing.unfit import Unfit
 
 
 @pytest.mark.parametrize(

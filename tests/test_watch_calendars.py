@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracing.watch.calendars import Calendar, Unfit, add, check, open_between
+from tracing.unfit import Unfit
+from tracing.watch.calendars import Calendar, add, check, open_between
 
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND

@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tracing.lengths import SECOND_NS
 from tracing.watch import wording
 from tracing.watch.wording import Numbers
 
-HOUR = 3_600 * wording.SECOND_NS
+HOUR = 3_600 * SECOND_NS
 DAY = 24 * HOUR
 NUMBERS = Numbers(22, 31, 20_000 * DAY, 20_000 * DAY, "production", more=9)
 
@@ -112,10 +113,3 @@ def test_a_sender_cannot_break_the_subject() -> None:
 )
 def test_a_sender_cannot_call_a_whole_chat(text: str, said: str) -> None:
     assert wording.line(text, 100) == said
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(-5, "0 s"), (45, "45 s"), (60, "1 m"), (3_720, "1 h 2 m"), (90_000, "1 d 1 h")]
-)
-def test_lengths(seconds: int, words: str) -> None:
-    assert wording.length(seconds * wording.SECOND_NS) == words

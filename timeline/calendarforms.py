@@ -15,8 +15,8 @@ from timeline.reader import LONGEST
 from timeline.watchforms import LengthField, as_calendar, offering
 from tracing.durations import SECOND_NS
 from tracing.people import Calendar, Maintenance
+from tracing.unfit import Unfit
 from tracing.watch import calendars
-from tracing.watch.calendars import Unfit
 
 DAYS = dict(
     zip(

@@ -11,6 +11,7 @@ from timeline.addresses import with_query
 from timeline.queries.backlog import Totals
 from tracing.lengths import SECOND_NS
 from tracing.models import Sender
+from tracing.watch.titles import counted
 
 # A round of judging ends every few seconds; after so long without one, nobody judges.
 SILENT_NS = 60 * SECOND_NS
@@ -23,7 +24,7 @@ class Part(NamedTuple):
 
 def headline(count: int, is_judged: bool) -> str:
     if count:
-        return f"{many(count, 'problem')} {'needs' if count == 1 else 'need'} a person"
+        return f"{counted(count, 'problem')} {'needs' if count == 1 else 'need'} a person"
     return "Nothing needs a person" if is_judged else "Nobody judges"
 
 
@@ -60,7 +61,7 @@ def parts(
         told += _late(count, standing, totals)
     told += _set_aside(totals)
     if quiet:
-        told.append(Part(f"{many(len(quiet), 'sender')} went quiet", "#quiet"))
+        told.append(Part(f"{counted(len(quiet), 'sender')} went quiet", "#quiet"))
     else:
         told.append(Part("every sender heard within 10 min", "/settings/senders"))
     return told
@@ -69,12 +70,12 @@ def parts(
 def _moving(totals: Totals) -> Part:
     if not totals.open:
         return Part("no flow in motion")
-    return Part(f"{many(totals.open, 'flow')} in motion", _flows("open"))
+    return Part(f"{counted(totals.open, 'flow')} in motion", _flows("open"))
 
 
 def _known(standing: Mapping[str, int]) -> list[Part]:
     return [
-        Part(many(standing[state], f"{state} problem"), _problems("open" if state == "grey" else state))
+        Part(counted(standing[state], f"{state} problem"), _problems("open" if state == "grey" else state))
         for state in ("acknowledged", "muted", "grey")
         if standing.get(state)
     ]
@@ -85,7 +86,7 @@ def _late(count: int, standing: Mapping[str, int], totals: Totals) -> list[Part]
     more = totals.late + totals.stuck - standing.get("waiting", 0)
     if more > 0:
         href = _flows("late" if totals.late else "stuck", grey="no")
-        return [Part(f"{many(more, 'further flow')} late", href)]
+        return [Part(f"{counted(more, 'further flow')} late", href)]
     if _known(standing):
         return []
     return [Part("nothing else is late" if count else "none is late")]
@@ -99,13 +100,8 @@ def _set_aside(totals: Totals) -> list[Part]:
         told.append(Part(f"{totals.paused:,} paused for maintenance", _flows("paused")))
     if totals.learning:
         verb = "is" if totals.learning == 1 else "are"
-        told.append(Part(f"{many(totals.learning, 'type')} {verb} still being learned", "/types"))
+        told.append(Part(f"{counted(totals.learning, 'type')} {verb} still being learned", "/types"))
     return told
-
-
-def many(count: int, noun: str) -> str:
-    """`1 flow`, `1,204 flows`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _flows(verdict: str, grey: str = "") -> str:

@@ -12,6 +12,7 @@ from django import forms
 from timeline.reader import LONGEST
 from tracing.durations import SECOND_NS, parse_duration, write_duration
 from tracing.people import Calendar, ExpectationRule
+from tracing.unfit import Unfit
 from tracing.watch import calendars
 from tracing.watch.rulings import Ruling
 
@@ -123,7 +124,7 @@ class ExpectationForm(forms.Form):
         if found is not None:
             try:
                 calendars.check(as_calendar(found))
-            except calendars.Unfit as problem:
+            except Unfit as problem:
                 raise forms.ValidationError(problem.sentence) from None
         return found
 

@@ -31,6 +31,14 @@ def took(duration_ns: int | None) -> str:
     return f"{duration_ns} ns" if duration_ns else "0"
 
 
+def spoken(duration_ns: int) -> str:
+    """As sentences say it: `14 min`, `3 h 12 m`, `0 s`; minutes alone are not taken for metres."""
+    if duration_ns <= 0:
+        return "0 s"
+    text = took(duration_ns)
+    return f"{text}in" if text.endswith(" m") and text.count(" ") == 1 else text
+
+
 def _three_digits(value: float) -> str:
     places = 0 if value >= 99.5 else 1 if value >= 9.95 else 2
     text = f"{value:.{places}f}"

@@ -20,6 +20,7 @@ from tracing.keys import INFRASTRUCTURE
 from tracing.models import Rule, RuleJob
 from tracing.reading import newest_records
 from tracing.records import Span
+from tracing.unfit import Unfit
 
 PREVIEW_RECORDS = 200_000
 PREVIEW_SECONDS = 4.0
@@ -32,15 +33,6 @@ SELECT rule_id, count(*), sum(records), max(records) FROM (
     FROM member WHERE rule_id = ANY(%s) GROUP BY rule_id, flow_id
 ) AS made GROUP BY rule_id
 """
-
-
-class Unfit(ValueError):
-    """A rule that cannot work; the sentence says why, `field` which part of it."""
-
-    def __init__(self, field: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.field = field
-        self.sentence = sentence
 
 
 @dataclass(slots=True)

@@ -18,6 +18,7 @@ from timeline.typeaddresses import type_url
 from timeline.watchforms import as_calendar
 from tracing.clock import now_ns
 from tracing.people import Calendar, ExpectationRule
+from tracing.unfit import Unfit
 from tracing.watch import calendars as domain
 
 SHOWN = 5
@@ -71,7 +72,7 @@ def openings(calendar: Calendar, count: int = SHOWN) -> list[dict[str, str]]:
     asked = as_calendar(calendar)
     try:
         domain.check(asked)
-    except domain.Unfit:
+    except Unfit:
         return []
     at_ns = now_ns()
     return [

@@ -22,8 +22,8 @@ from timeline.queries.messages import Message
 from tracing.clock import now_ns
 from tracing.database import conninfo
 from tracing.people import Channel, Follow, Route
+from tracing.unfit import Unfit
 from tracing.watch import channels, deadman, routes, sending
-from tracing.watch.routing import Unfit
 
 STATES = ("waiting", "trying", "sent", "failed", "dropped")
 

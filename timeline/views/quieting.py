@@ -21,8 +21,8 @@ from timeline.views.problems import asked_problem
 from timeline.views.problems import forms as fresh_forms
 from tracing.clock import now_ns
 from tracing.people import Note
+from tracing.unfit import Unfit
 from tracing.watch import quieting as domain
-from tracing.watch.quieting import Unfit
 
 Say = Callable[[dict[str, Any]], None]
 

@@ -17,7 +17,8 @@ from timeline.forms import RuleForm, rule_form
 from tracing import rules as domain
 from tracing.candidates import candidates
 from tracing.models import Rule, RuleJob
-from tracing.rules import Preview, Statistics, Unfit
+from tracing.rules import Preview, Statistics
+from tracing.unfit import Unfit
 
 RUNNING = (RuleJob.State.WAITING, RuleJob.State.RUNNING)
 

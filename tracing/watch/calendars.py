@@ -12,6 +12,8 @@ from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from tracing.unfit import Unfit
+
 SECOND_NS = 1_000_000_000
 DAY_S = 86_400
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -19,15 +21,6 @@ MOST_DAYS = 731
 # What a zone may be ahead of or behind UTC, rounded up.
 WIDEST_S = 15 * 3_600
 FIRST_S, LAST_S = 0, 4 * 10**9  # 1970 to 2096; a moment outside is taken for the nearest
-
-
-class Unfit(ValueError):
-    """A calendar that cannot work; the sentence says why, `field` which part of it: zone, hours or holidays."""
-
-    def __init__(self, field: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.field = field
-        self.sentence = sentence
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from django.core.exceptions import ValidationError
 from django.core.mail import EmailMessage, get_connection
 from django.core.validators import validate_email
 
+from tracing.unfit import Unfit
 from tracing.watch import wording
-from tracing.watch.routing import Unfit
 
 LONGEST_ERROR = 300
 READ_TIMEOUT_S = 9.0

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
-from tracing.lengths import SECOND_NS, took
+from tracing.lengths import SECOND_NS, spoken
+from tracing.watch.titles import plural
 
 Evidence = Mapping[str, Any]
 GREY = "too few samples to page anybody"
@@ -70,23 +71,12 @@ def clock(time_ns: int, now_ns: int, zone: tzinfo = UTC) -> str:
     return f"{day}{year}{time:%H:%M}{' UTC' if zone is UTC else ''}"
 
 
-def spoken(duration_ns: int) -> str:
-    """`14 min`, `3 h 12 m`: minutes alone are not taken for metres."""
-    text = took(max(0, duration_ns))
-    return f"{text}in" if text.endswith(" m") and text.count(" ") == 1 else text
-
-
 def percent(share: float) -> str:
     """`97 %`, `99.8 %`; what is not all is never rounded to it."""
     if share >= 1:
         return "All"
     places = 0 if share < 0.995 else 1 if share < 0.9995 else 2
     return f"{min(share * 100, 99.99):.{places}f} %"
-
-
-def many(type: str) -> str:
-    """What several flows of a type are called."""
-    return f"{type}s" if type and not type.endswith("s") else type or "flows"
 
 
 def _over(step: str, reason: str, evidence: Evidence) -> str:
@@ -178,7 +168,7 @@ def _passed(source: str, evidence: Evidence) -> str:
     passed, within_ns, share = (evidence.get(key) for key in ("passed", "within_ns", "share"))
     if not passed or within_ns is None:
         return ""
-    flows = many(str(evidence.get("type") or "flow"))
+    flows = plural(str(evidence.get("type") or "flow"))
     most = f"{percent(share)} of {passed:,} {flows}" if share is not None else f"{passed:,} {flows}"
     point = "any step" if source == "type" else "this point"
     return f"{most} passed {point} within {spoken(within_ns)}. "

@@ -14,6 +14,7 @@ from django.conf import settings
 from psycopg.types.json import Jsonb
 
 from tracing.watch import wording
+from tracing.watch.titles import moment
 
 _FOLLOWS = """
 SELECT w.channel_id, w.flow_id, w.since_ns, f.kind, f.type, f.key, f.environment, e.verdict, e.step, e.system, e.since_ns, m.facts
@@ -93,7 +94,7 @@ def _write(connection: psycopg.Connection, followed: Followed, news: Sequence[Fl
     sentences = [flip.sentence for flip in news]
     if followed.has_moved:
         by = f" in {followed.system}" if followed.system else ""
-        since = wording.moment(followed.step_since_ns or 0)
+        since = moment(followed.step_since_ns or 0)
         sentences.insert(0, f"At {followed.step}{by} since {since}.")
     turn = news[-1].flip_id.hex() if news else f"{followed.step} {followed.system} {followed.step_since_ns}"
     subject = wording.flow_subject(

@@ -14,10 +14,10 @@ from tracing.watch import detectors, ledger, turns
 from tracing.watch.detectors import Answers
 from tracing.watch.finding import Finding
 from tracing.watch.holding import held
-from tracing.watch.quieting import WORD_LOCK, Unfit, acknowledge, mute, mute_facts, unmute
+from tracing.watch.quieting import WORD_LOCK, acknowledge, mute, mute_facts, unmute
 from tracing.watch.turns import Problem, Turn
 
-__all__ = ["Unfit", "acknowledge", "keep", "mute", "reconcile", "unmute"]
+__all__ = ["acknowledge", "keep", "mute", "reconcile", "unmute"]
 
 # "TLPR": one watcher looks at a time, or an old look would undo a younger one.
 PROBLEMS_LOCK = 0x544C5052

@@ -11,6 +11,7 @@ import orjson
 import psycopg
 
 from tracing.clock import now_ns
+from tracing.unfit import Unfit
 from tracing.watch.turns import HOUR_NS, Facts, Problem, flip_id
 
 LONGEST_REASON = 300
@@ -45,15 +46,6 @@ SELECT DISTINCT encode(f.fingerprint, 'hex') FROM problem_flow p JOIN failure f 
 WHERE p.problem_id = %s AND p.until_ns IS NULL LIMIT 1000
 """
 _AWAITED: LiteralString = "SELECT jsonb_object_keys(evidence -> 'awaited') FROM problem WHERE problem_id = %s"
-
-
-class Unfit(ValueError):
-    """What was said cannot be taken; the sentence says why, `field` which part of it."""
-
-    def __init__(self, field: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.field = field
-        self.sentence = sentence
 
 
 class Connection(Protocol):

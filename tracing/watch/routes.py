@@ -28,7 +28,7 @@ def as_value(route: Route) -> routing.Route:
 
 
 def save(route: Route) -> Route:
-    """Check and save; a new one comes last. Raises `routing.Unfit`."""
+    """Check and save; a new one comes last. Raises `Unfit`."""
     routing.check(as_value(route))
     with transaction.atomic():
         if route.pk is None:

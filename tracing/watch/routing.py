@@ -7,21 +7,13 @@ nanoseconds of our clock; lengths of a route are seconds, zero for never.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from tracing.unfit import Unfit
 from tracing.watch.finding import GREY, KINDS, NEEDS_A_PERSON, WARNING
 
 SECOND_NS = 1_000_000_000
 LONGEST_S = 30 * 86_400
 SHORTEST_S = 10  # of an interval or a repeat that is not never: the loop looks every second or two
 STANDS = frozenset({"open", "acknowledged"})
-
-
-class Unfit(ValueError):
-    """A route or a channel that cannot work; the sentence says why, `field` which part of it."""
-
-    def __init__(self, field: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.field = field
-        self.sentence = sentence
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tracing.lengths import spoken
 from tracing.watch import calendars
 from tracing.watch.calendars import Calendar
 
@@ -32,14 +33,4 @@ class Ruling:
         """The rule as a sentence's end: "within 15 min of paid"."""
         whence = "its beginning" if self.from_start else self.step or "the last step"
         awaited = self.awaited_step or "the next step"
-        return f"{awaited} within {span_words(self.within_ns)} of {whence}"
-
-
-def span_words(length_ns: int) -> str:
-    """A length of time in its two largest units: `1 h 30 min`."""
-    parts = []
-    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
-        count, length_ns = divmod(length_ns, size * 1_000_000_000)
-        if count:
-            parts.append(f"{count} {unit}")
-    return " ".join(parts[:2]) or "less than 1 s"
+        return f"{awaited} within {spoken(self.within_ns)} of {whence}"

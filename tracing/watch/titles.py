@@ -1,13 +1,14 @@
-"""Numbers as titles and reasons of problems say them: "22 orders", "14 min", "1 order waits" (pure).
+"""Numbers as titles and reasons of problems say them: "22 orders", "1 order waits", "2026-11-18 11:06 UTC" (pure).
 
-`detectors` write with these; what a single flow waits for is worded in `evidence`.
+`detectors` and messages write with these; what a single flow waits for is worded in `evidence`, lengths in `tracing.lengths`.
 """
 
 from datetime import UTC, datetime
 
-SECOND_NS = 1_000_000_000
-_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+from tracing.lengths import SECOND_NS, spoken
+
 LONGEST_MESSAGE = 90
+lasting = spoken  # as the series' detector still calls it
 
 
 def counted(number: int, noun: str) -> str:
@@ -30,20 +31,12 @@ def verb(number: int, one: str, many: str) -> str:
     return one if number == 1 else many
 
 
-def lasting(duration_ns: int) -> str:
-    """`45 s`, `14 min`, `3 h 12 min`, `2 d 4 h`; less than a second counts as one."""
-    seconds = max(1, round(duration_ns / SECOND_NS))
-    for at, (size, unit) in enumerate(_UNITS):
-        if seconds >= size:
-            rest = seconds % size // _UNITS[at + 1][0] if unit in ("d", "h") else 0
-            small = f" {rest} {_UNITS[at + 1][1]}" if rest else ""
-            return f"{seconds // size} {unit}{small}"
-    return "1 s"
-
-
 def moment(time_ns: int) -> str:
     """`2026-11-18 11:06 UTC`: a sentence that is stored stays true in every zone."""
-    return f"{datetime.fromtimestamp(time_ns // SECOND_NS, UTC):%Y-%m-%d %H:%M} UTC"
+    try:
+        return f"{datetime.fromtimestamp(time_ns // SECOND_NS, UTC):%Y-%m-%d %H:%M} UTC"
+    except (OverflowError, ValueError, OSError):
+        return f"{time_ns} ns"
 
 
 def short(text: str, most: int = LONGEST_MESSAGE) -> str:

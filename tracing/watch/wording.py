@@ -6,17 +6,17 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from hashlib import blake2b
 from urllib.parse import quote, urlencode
 
-SECOND_NS = 1_000_000_000
+from tracing.lengths import spoken
+from tracing.watch.titles import counted, moment
+
 LONGEST_SUBJECT = 200
 LONGEST_LINE = 1_000
 # What makes Slack, Discord and their like ring everybody's phone.
 CALLS = re.compile(r"@(?=(?:everyone|here|channel|all)\b)", re.I)
 KIND_WORDS = ("request", "entity", "workflow")
-_UNITS = ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "m"), (60, "m", 1, "s"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def message_id(channel_id: int, subject_id: bytes, phase: str, turn: str) -> str
 
 def problem_subject(phase: str, title: str, kind: str, numbers: Numbers, at_ns: int) -> str:
     """`at_ns` is now, or when it was resolved; lengths count from the true opening."""
-    lasted = length(at_ns - numbers.opened_ns)
+    lasted = spoken(at_ns - numbers.opened_ns)
     before = {
         "opened": "",
         "more": f"{numbers.more:,} more: ",
@@ -53,7 +53,7 @@ def problem_subject(phase: str, title: str, kind: str, numbers: Numbers, at_ns: 
 
 def problem_body(why: str, numbers: Numbers, url: str) -> str:
     """The sentence with the evidence, the numbers, the link."""
-    counts = [] if not numbers.all_flows else [_count(numbers.flows) + " now"]
+    counts = [] if not numbers.all_flows else [counted(numbers.flows, "flow") + " now"]
     if numbers.all_flows > numbers.flows:
         counts.append(f"{numbers.all_flows:,} since it opened")
     counts.append(f"since {moment(numbers.first_ns)}")
@@ -99,25 +99,3 @@ def line(text: str, most: int) -> str:
     kept = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
     kept = CALLS.sub("＠", kept).replace("<!", "‹!").replace("<@", "‹@")
     return kept if len(kept) <= most else f"{kept[: most - 1]}…"
-
-
-def length(duration_ns: int) -> str:
-    """`3 h 12 m`, `45 s`."""
-    seconds = max(0, duration_ns) // SECOND_NS
-    for large, large_sign, small, small_sign in _UNITS:
-        if seconds >= large:
-            rest = seconds % large // small
-            return f"{seconds // large} {large_sign}" + (f" {rest} {small_sign}" if rest else "")
-    return f"{seconds} s"
-
-
-def moment(time_ns: int) -> str:
-    """`2026-11-27 14:55 UTC`: a message is read anywhere, so its times are UTC."""
-    try:
-        return f"{datetime.fromtimestamp(time_ns // SECOND_NS, UTC):%Y-%m-%d %H:%M} UTC"
-    except (OverflowError, ValueError, OSError):
-        return f"{time_ns} ns"
-
-
-def _count(flows: int) -> str:
-    return f"{flows:,} flow{'' if flows == 1 else 's'}"

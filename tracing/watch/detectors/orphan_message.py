@@ -12,10 +12,11 @@ from typing import Any, LiteralString, NamedTuple
 
 import psycopg
 
+from tracing.lengths import spoken
 from tracing.watch.blindness import Stretch, overlap
 from tracing.watch.finding import WARNING, Affected, Finding
 from tracing.watch.holding import blind_stretches
-from tracing.watch.titles import counted, lasting, moment
+from tracing.watch.titles import counted, moment
 
 MINUTE_NS = 60_000_000_000
 DAY_NS = 1_440 * MINUTE_NS
@@ -140,7 +141,7 @@ def _finding(lying: Sequence[Sent], p99_ns: int, consumed: int) -> Finding:
         step=first.operation,
         system=first.service,
         title=title[0].upper() + title[1:],
-        why=f"99 % of {counted(consumed, 'message')} were taken within {lasting(p99_ns)}. "
+        why=f"99 % of {counted(consumed, 'message')} were taken within {spoken(p99_ns)}. "
         f"Sent by {first.service}, the first at {moment(first.sent_ns)}.",
         severity=WARNING,
         since_ns=first.sent_ns + waits_ns,

@@ -10,11 +10,10 @@ from typing import LiteralString, NamedTuple
 
 import psycopg
 
+from tracing.lengths import MINUTE_NS, spoken
 from tracing.watch import buckets
 from tracing.watch.finding import WARNING, Finding, Unfinished
-from tracing.watch.titles import lasting
 
-MINUTE_NS = 60_000_000_000
 WINDOW, STALE, HOUR = 15, 15, 60  # minutes
 FEWEST_NOW, FEWEST_BEFORE = 20, 300
 DAYS, MINUTES_A_DAY, DAY = 14, 60, 1_440
@@ -118,8 +117,8 @@ def judged(step: Step, minutes: Minutes, usual: Usual) -> Finding | None:
         step=step.operation,
         system=step.service,
         title=f"{step.operation} is slow in {step.service}",
-        why=f"Half of {sum(counts):,} took longer than {_words(median_ns)}; before, 99 % of {usual.samples:,} "
-        f"took less than {_words(usual.p99_ns)}, half of them {_words(usual.p50_ns)}.",
+        why=f"Half of {sum(counts):,} took longer than {spoken(median_ns)}; before, 99 % of {usual.samples:,} "
+        f"took less than {spoken(usual.p99_ns)}, half of them {spoken(usual.p50_ns)}.",
         severity=WARNING,
         since_ns=since * MINUTE_NS,
         last_ns=(minutes[-1][0] + 1) * MINUTE_NS - 1,
@@ -133,10 +132,6 @@ def judged(step: Step, minutes: Minutes, usual: Usual) -> Finding | None:
             "passed": usual.samples,
         },
     )
-
-
-def _words(duration_ns: int) -> str:
-    return lasting(duration_ns) if duration_ns >= 10**9 else f"{max(1, round(duration_ns / 10**6))} ms"
 
 
 def _forget(hour: int) -> None:

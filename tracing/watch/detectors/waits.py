@@ -9,9 +9,10 @@ from typing import Any, LiteralString, NamedTuple
 
 import psycopg
 
+from tracing.lengths import spoken
 from tracing.watch.detectors.folding import fold
 from tracing.watch.finding import GREY, NEEDS_A_PERSON, WARNING, Affected, Finding
-from tracing.watch.titles import counted, lasting, moment, verb
+from tracing.watch.titles import counted, moment, verb
 
 MOST_FLOWS = 2_000  # named in a finding: the oldest; the count is exact
 MOST_FINDINGS = 500
@@ -164,9 +165,9 @@ def _expected(wait: Wait, told: Mapping[str, Any]) -> str:
     if told.get("passed") and told.get("within_ns"):
         share = f"{100 * told['share']:.0f} % of " if isinstance(told.get("share"), float) else ""
         passed = counted(told["passed"], wait.type)
-        return f"{share}{passed} passed this point within {lasting(told['within_ns'])}."
+        return f"{share}{passed} passed this point within {spoken(told['within_ns'])}."
     if told.get("rule"):
         return f"Expected by rule: {told['rule']}"
     if told.get("period_ns"):
-        return f"It came every {lasting(told['period_ns'])}."
+        return f"It came every {spoken(told['period_ns'])}."
     return f"Stated by the flow: {told['said']}." if told.get("said") else ""
