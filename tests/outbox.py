@@ -8,9 +8,9 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from tracing import clock
+from tracing.lengths import SECOND_NS
 from tracing.people import Channel, Follow, Route
 from tracing.watch import channels, telling
-from tracing.watch.routing import SECOND_NS
 from tracing.watch.sending import Sending
 
 PROBLEM = b"problem-0001"

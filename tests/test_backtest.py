@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracing.watch.backtest import DAY_NS, Terms, of_flows, of_series
+from tracing.lengths import DAY_NS
+from tracing.watch.backtest import Terms, of_flows, of_series
 from tracing.watch.standing import Step
 
 MINUTE = 60_000_000_000

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from tests.builders import Service, batch, trace_id
 from tests.watching import HOUR, MINUTE, NOW, ago, failure, flow, id_of, insert
 from tracing.storing import Store
-from tracing.watch.detectors import failed
+from tracing.watch import proposing
+from tracing.watch.customs import USUAL
+from tracing.watch.detectors import bad_ends, failed
 from tracing.watch.detectors.failed import Failure
 
 DAY = NOW // (24 * HOUR)
@@ -239,6 +241,21 @@ def test_flows_that_say_they_failed_and_told_no_error(worker: psycopg.Connection
     ]
     assert [one.severity for one in found] == [2, 2]
     assert failed.find(worker, NOW + 25 * HOUR) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "how", "broken"),
+    [
+        ("Killed", "bad", True), ("LOST", "bad", True), ("TIMED_OUT", "bad", True), ("dead-lettered", "bad", True),
+        ("undeliverable", "bad", False), ("cancelled", "bad", False), ("done", "good", False),
+        ("paid", "", False),
+    ],
+)  # fmt: skip
+def test_one_list_says_what_a_bad_end_is(state: str, how: str, broken: bool) -> None:
+    """The judge, the proposal for a type and this detector take a word alike; what was called off is not broken."""
+    assert USUAL.end_of(state) == how
+    assert proposing.is_bad_word(state) == (how == "bad")
+    assert bad_ends.is_failure(state) == broken
 
 
 def failing(type: str, chapters: int, name: str, **values: Any) -> Failure:

@@ -105,6 +105,8 @@ def test_the_owner_is_the_one_that_says_all(said: dict[str, dict[str, int]], own
         ("cancelled", True),
         ("PAYMENT_FAILED", True),
         ("order.rejected", True),
+        ("TIMED_OUT", True),
+        ("returned", True),
         ("shipped", False),
         ("undead", False),
         ("", False),

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tracing.lengths import SECOND_NS
 from tracing.unfit import Unfit
 from tracing.watch import routing
 from tracing.watch.finding import KINDS
@@ -11,7 +12,7 @@ from tracing.watch.routing import Matter, Route, Told
 
 MATTER = Matter("stuck", "order", "production", 3, "open", flows=22)
 OPS, DEV, BOSS = 1, 2, 3
-SECOND = routing.SECOND_NS
+SECOND = SECOND_NS
 
 
 def matter(**more: object) -> Matter:

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tracing.lengths import HOUR_NS
 from tracing.watch.finding import Affected, Finding
 from tracing.watch.turns import (
     COMES_AND_GOES,
-    HOUR_NS,
     Facts,
     Problem,
     Turn,

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Protocol
 
+from tracing.lengths import DAY_NS
 from tracing.watch.standing import Step
 
-DAY_NS = 86_400_000_000_000
 MAX_EXAMPLES = 5
 # When so much time has counted since then: a calendar counts open hours only.
 Passing = Callable[[int, int], int]

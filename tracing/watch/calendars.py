@@ -12,9 +12,9 @@ from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from tracing.lengths import SECOND_NS
 from tracing.unfit import Unfit
 
-SECOND_NS = 1_000_000_000
 DAY_S = 86_400
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MOST_DAYS = 731

@@ -14,10 +14,16 @@ GOOD_ENDS = frozenset(
     "done completed complete finished succeeded success successful ok closed delivered fulfilled archived resolved"
     " settled skipped".split()
 )
-BAD_ENDS = frozenset(
-    "failed failure error errored crashed cancelled canceled aborted rejected refused declined expired timedout"
-    " terminated revoked refunded voided upstreamfailed dead deadlettered".split()
+# Of the bad ends those that say that something is broken; the others ended badly, but as somebody decided.
+FAILURES = frozenset(
+    "failed failure error errored crashed killed lost timedout timeout dead deadlettered upstreamfailed".split()
 )
+BAD_ENDS = FAILURES | frozenset(
+    "aborted bounced canceled cancelled declined denied expired refunded refused rejected revoked terminated"
+    " undeliverable voided".split()
+)
+# Where most flows stay, these ended badly too; as long as nothing is learned they are on their way: to a refund.
+BAD_STAYS = BAD_ENDS | {"returned"}
 # Two systems' clocks differ: a state said this long after an end still belongs before it.
 SKEW_NS = 30_000_000_000
 

@@ -16,8 +16,8 @@ from django.conf import settings
 from psycopg.types.json import Jsonb
 
 from tracing.clock import now_ns
+from tracing.lengths import SECOND_NS
 from tracing.watch.channels import masked
-from tracing.watch.routing import SECOND_NS
 
 logger = logging.getLogger(__name__)
 

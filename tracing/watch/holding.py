@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable
 
 import psycopg
 
+from tracing.lengths import MINUTE_NS
 from tracing.watch.blindness import Stretch, gaps, overlap, union
 from tracing.watch.turns import Problem
 
-MINUTE_NS = 60_000_000_000
 # Receivers say every few seconds that they are there.
 BLIND_AFTER_NS = MINUTE_NS
 # A source that was heard in none of the last minutes has not shown that it is well.

@@ -9,14 +9,9 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from tracing.watch.customs import Customs
+from tracing.watch.customs import BAD_STAYS, Customs, plain
 from tracing.watch.standing import Way
 
-# Words that say a flow ended badly, compared without case, by whole words of a state. What stays and has none ended well.
-BAD_WORDS = frozenset(
-    "aborted bounced canceled cancelled declined dead denied error errored expired failed failure killed lost refunded"
-    " rejected returned revoked terminated timeout undeliverable voided".split()
-)
 ASK_FROM, ASK_UNTIL = 0.05, 0.5  # of flows that stay: below they are stuck, above it is an end
 ENOUGH_TO_ASK = 29
 SEEN_SHARE = 0.01
@@ -91,8 +86,8 @@ def propose(
 
 
 def is_bad_word(state: str) -> bool:
-    """Whether a state's name says that a flow ended badly."""
-    return not BAD_WORDS.isdisjoint(_words(state))
+    """Whether a state where flows stay says that they ended badly: the whole or a word of it. Without one they ended well."""
+    return not BAD_STAYS.isdisjoint({plain(state), *_words(state)})
 
 
 def closest(word: str, known: Collection[str]) -> str | None:

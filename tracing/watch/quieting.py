@@ -11,8 +11,9 @@ import orjson
 import psycopg
 
 from tracing.clock import now_ns
+from tracing.lengths import HOUR_NS
 from tracing.unfit import Unfit
-from tracing.watch.turns import HOUR_NS, Facts, Problem, flip_id
+from tracing.watch.turns import Facts, Problem, flip_id
 
 LONGEST_REASON = 300
 LONGEST_NAME = 100

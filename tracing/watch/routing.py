@@ -7,10 +7,10 @@ nanoseconds of our clock; lengths of a route are seconds, zero for never.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from tracing.lengths import SECOND_NS
 from tracing.unfit import Unfit
 from tracing.watch.finding import GREY, KINDS, NEEDS_A_PERSON, WARNING
 
-SECOND_NS = 1_000_000_000
 LONGEST_S = 30 * 86_400
 SHORTEST_S = 10  # of an interval or a repeat that is not never: the loop looks every second or two
 STANDS = frozenset({"open", "acknowledged"})

@@ -12,10 +12,10 @@ import psycopg
 from django.conf import settings
 
 from tracing.clock import now_ns
+from tracing.lengths import SECOND_NS
 from tracing.watch import wording
 from tracing.watch.attempts import Attempt, Threads
 from tracing.watch.channels import Letter, Outcome
-from tracing.watch.routing import SECOND_NS
 
 # After an attempt that failed; when all are used up, the message has failed for good.
 BACKOFF_S = (10, 60, 300, 900, 3_600)

@@ -12,9 +12,9 @@ from itertools import pairwise
 import psycopg
 
 from tracing.clock import now_ns
+from tracing.lengths import MINUTE_NS
 from tracing.watch import blindness
 
-MINUTE_NS = 60_000_000_000
 DAY = 1_440
 WINDOW = 240  # minutes looked at
 DAYS = 7

@@ -13,16 +13,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from tracing.lengths import DAY_NS, HOUR_NS, SECOND_NS
 from tracing.watch.buckets import EDGES
 from tracing.watch.standing import Pace
 
 Floats = NDArray[np.float64]
 Values = Sequence[float] | NDArray[np.float64] | NDArray[np.int64]
 
-SECOND_NS = 1_000_000_000
 FLOOR_NS = 60 * SECOND_NS
-HOUR_NS = 3_600 * SECOND_NS
-DAY_NS = 24 * HOUR_NS
 HALF_LIFE_NS = 7 * DAY_NS
 LIVES = 5
 HELD_NS = 3 * DAY_NS

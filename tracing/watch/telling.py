@@ -14,9 +14,10 @@ from django.conf import settings
 from psycopg.types.json import Jsonb
 
 from tracing.clock import now_ns
+from tracing.lengths import SECOND_NS
 from tracing.watch import following, routing, wording
 from tracing.watch.following import Flip
-from tracing.watch.routing import SECOND_NS, Matter, Route, Told
+from tracing.watch.routing import Matter, Route, Told
 
 # "TLTE": one watcher tells at a time.
 TELL_LOCK = 0x544C5445

@@ -10,10 +10,10 @@ from typing import LiteralString, NamedTuple
 import psycopg
 
 from tracing.clock import now_ns
+from tracing.lengths import MINUTE_NS
 from tracing.watch import buckets
 from tracing.watch.standing import Course, Stated
 
-MINUTE_NS = 60_000_000_000
 DAY_MINUTES = 1_440
 NEARLY_ALL = 0.99
 

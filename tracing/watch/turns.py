@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
+from tracing.lengths import HOUR_NS
 from tracing.watch.finding import Finding
 
-HOUR_NS = 3_600_000_000_000
 COMES_AND_GOES = "It comes and goes: this is the same problem again."
 
 

@@ -11,13 +11,13 @@ import orjson
 import psycopg
 
 from tracing.clock import now_ns
+from tracing.lengths import MINUTE_NS
 from tracing.watch import buckets
 
 CHUNK = 5_000
 KEPT_MINUTES = 15 * 1_440
 # A sender's clock may run ahead; what lies beyond is no minute of anything.
 AHEAD_MINUTES = 60
-MINUTE_NS = 60_000_000_000
 DAY_MINUTES = 1_440
 # Longer than this is an outage or a replay, not how long records usually take.
 LONGEST_DELAY_NS = 30 * MINUTE_NS

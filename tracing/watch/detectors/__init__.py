@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 
 import psycopg
 
+from tracing.lengths import SECOND_NS
 from tracing.watch.detectors import (
     conflict,
     duplicate,
@@ -29,7 +30,6 @@ from tracing.watch.finding import Finding, Unfinished
 logger = logging.getLogger(__name__)
 
 PATIENCE_MS = 5_000
-SECOND_NS = 1_000_000_000
 # A look that took longer rests for ten times as long: in an outage much is wrong, and each look reads it all.
 LONG_S, LONGER = 0.5, 10
 

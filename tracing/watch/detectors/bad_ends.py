@@ -12,14 +12,10 @@ from typing import LiteralString, NamedTuple
 import psycopg
 
 from tracing.lengths import DAY_NS
+from tracing.watch.customs import FAILURES, plain
 from tracing.watch.detectors import walking
 from tracing.watch.finding import WARNING, Affected, Finding
 from tracing.watch.titles import counted, moment
-
-# As frameworks write them, without case and separators.
-FAILED = frozenset(
-    "failed failure error errored crashed timedout timeout dead deadlettered upstreamfailed lost".split()
-)
 
 # Of flows that were heard those that ended badly, and those that are such a problem already.
 _ENDED: LiteralString = """
@@ -57,7 +53,7 @@ def find(connection: psycopg.Connection, now_ns: int, named: Collection[bytes]) 
 
 
 def is_failure(state: str) -> bool:
-    return "".join(letter for letter in state.lower() if letter.isalnum()) in FAILED
+    return plain(state) in FAILURES
 
 
 def fingerprint(state: str, system: str) -> bytes:

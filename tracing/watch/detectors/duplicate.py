@@ -10,10 +10,10 @@ from typing import LiteralString, NamedTuple
 
 import psycopg
 
+from tracing.lengths import MINUTE_NS
 from tracing.watch.finding import NEEDS_A_PERSON, Affected, Finding
 from tracing.watch.titles import counted, moment
 
-MINUTE_NS = 60_000_000_000
 DAY_MINUTES = 1_440
 MOST_FLOWS = 2_000  # of a type: those heard last
 MOST_SPANS = 50_000

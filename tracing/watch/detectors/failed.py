@@ -10,13 +10,10 @@ from typing import LiteralString, NamedTuple
 
 import psycopg
 
+from tracing.lengths import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
 from tracing.watch.detectors import bad_ends
 from tracing.watch.finding import NEEDS_A_PERSON, WARNING, Affected, Finding
 from tracing.watch.titles import counted, moment, short
-
-SECOND_NS = 1_000_000_000
-MINUTE_NS, HOUR_NS = 60 * SECOND_NS, 3_600 * SECOND_NS
-DAY_NS = 24 * HOUR_NS
 
 MOST_ROWS = 20_000
 MOST_FINDINGS = 200

@@ -12,14 +12,12 @@ from typing import Any, LiteralString, NamedTuple
 
 import psycopg
 
-from tracing.lengths import spoken
+from tracing.lengths import DAY_NS, MINUTE_NS, spoken
 from tracing.watch.blindness import Stretch, overlap
 from tracing.watch.finding import WARNING, Affected, Finding
 from tracing.watch.holding import blind_stretches
 from tracing.watch.titles import counted, moment
 
-MINUTE_NS = 60_000_000_000
-DAY_NS = 1_440 * MINUTE_NS
 SLOT, SLOTS = 15, 24  # six hours in quarters
 TRACES_A_SLOT = 200
 IN_A_ROW, CONSUMED = 30, 27

@@ -9,10 +9,10 @@ from typing import LiteralString
 
 import psycopg
 
+from tracing.lengths import MINUTE_NS
 from tracing.watch.finding import WARNING, Finding
 from tracing.watch.titles import counted, moment
 
-MINUTE_NS = 60_000_000_000
 WINDOW = 10  # minutes
 STALE = 15
 HOURS = 24

@@ -13,12 +13,12 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
+from tracing.lengths import MINUTE_NS
 from tracing.watch.blindness import FEW_MIN, collapsed_since, silent_since
 from tracing.watch.finding import NEEDS_A_PERSON, Finding
 from tracing.watch.holding import blind_stretches
 from tracing.watch.titles import moment
 
-MINUTE_NS = 60_000_000_000
 MINUTES, DAYS, DAY = 360, 7, 1_440
 # After a gap of ours exporters send what they kept: the minutes after it are no measure.
 GRACE = 2
