@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 
 from tests import product
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from pytest_django import DjangoDbBlocker
 
     from tracing.storing import Store
+
+# How long an example takes says how busy the machine is, not whether the property holds.
+hypothesis.settings.register_profile("threadline", deadline=None)
+hypothesis.settings.load_profile("threadline")
 
 # Playwright runs an event loop in the tests' thread, and Django would refuse to touch the database beside it.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"

@@ -97,7 +97,7 @@ def test_closing_by_hand_and_opening_again(stuck: Page) -> None:
     assert Closure.objects.get().reason == "fixed outside"
     stuck.get_by_role("button", name="Reopen it").click()
     expect(stuck.get_by_text("Close ▾")).to_be_visible()
-    stuck.get_by_text("Note ▾").click()
+    stuck.get_by_text("Note · 1 ▾").click()  # that it was closed, by whom and why
     expect(stuck.locator("#note-name")).to_have_value("Ann")
 
 

@@ -73,7 +73,7 @@ def test_a_promised_retry_is_a_kind_of_its_own(worker: psycopg.Connection) -> No
         ({"awaited_step": None, "awaited_system": None}, "1 order has not moved on from paid", "97 %"),
         (
             {"awaited_step": "", "awaited_system": "", "reason": "deadline", "evidence": {"said": "flow.deadline"}},
-            "1 order is past its deadline", "Stated by the flow: flow.deadline.",
+            "1 order is past its deadline at paid", "Stated by the flow: flow.deadline.",
         ),
         (
             {"type": "sync", "reason": "heartbeat", "awaited_system": "jobs", "evidence": {"period_ns": 3600 * SECOND}},

@@ -93,6 +93,7 @@ THROUGH = {
     "tracing/trampoline.py": "test_supervisor",
     "tracing/urls.py": "test_up",
     "tracing/watch/expecting.py": "test_watch_judging",
+    "tracing/watch/hastening.py": "test_watch_learning",
     "tracing/watch/holding.py": "test_problems",
     "tracing/watch/ledger.py": "test_problems",
     "tracing/watch/quieting.py": "test_problems",

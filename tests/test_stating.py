@@ -26,6 +26,8 @@ def said(**attributes: Any) -> list[Saying]:
         ({"flow__deadline": "2026-11-18T14:00:00+01:00"}, "deadline", 1_795_006_800 * S),
         ({"flow__deadline": 1_795_006_800 * S}, "deadline", 1_795_006_800 * S),
         ({"flow__deadline": str(1_795_006_800 * S)}, "deadline", 1_795_006_800 * S),
+        ({"flow__deadline": 1_795_006_800}, "deadline", 1_795_006_800 * S),
+        ({"flow__deadline": "1795006800000"}, "deadline", 1_795_006_800 * S),
         ({"flow__expect__within": "15m"}, "step", END + 15 * MINUTE),
         ({"flow__expect__within": 90, "flow__expect__step": "shipped"}, "step", END + 90 * S),
         ({"flow__next_attempt_at": "2026-11-18T13:00:00Z"}, "retry", 1_795_006_800 * S),
@@ -117,3 +119,11 @@ def test_a_line_promises(line: str, wait_ns: int | None) -> None:
 def test_facts_and_statements_agree() -> None:
     for name in stating.NAMES:
         assert SHOP.span("s", 0, 1, attributes={name: "x"}).facts & facts.SAYS, name
+
+
+def test_what_a_span_says_of_itself_keeps_no_promise_of_its_events() -> None:
+    told = event("exception", 7, exception__message="Retry in 5s")
+    (again,) = stating.of_span(
+        SHOP.span("print", 0, 10, events=[told], attributes={"order.state": "printing"})
+    )
+    assert (again.said_ns, again.by_ns) == (END, BASE_NS + 7 * MS + 5 * S)

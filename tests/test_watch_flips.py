@@ -53,12 +53,12 @@ def test_a_promise_that_is_stuck_at_once_turns_once() -> None:
 
 def test_each_turn_is_one_row_with_its_reason() -> None:
     course = Course(b"f" * 16, 1, "order", "1", "production", 0, 0)
-    told = flips(course, None, stands("stuck", 140), 150 * S, "why")
-    assert [(one.before, one.after, one.at_ns, one.step, one.sentence) for one in told] == [
-        (None, "late", 70 * S, "paid", "why"), ("late", "stuck", 140 * S, "paid", "why"),
+    told = flips(course, None, stands("stuck", 140), 150 * S)
+    assert [(one.before, one.after, one.at_ns, one.step) for one in told] == [
+        (None, "late", 70 * S, "paid"), ("late", "stuck", 140 * S, "paid"),
     ]  # fmt: skip
     assert len({one.flip_id for one in told}) == 2
-    assert [one.flip_id for one in flips(course, None, stands("stuck", 140), 150 * S, "why")] == [
+    assert [one.flip_id for one in flips(course, None, stands("stuck", 140), 150 * S)] == [
         one.flip_id for one in told
     ]
 

@@ -34,6 +34,8 @@ PROMISE = re.compile(
     # Celery, where a task names the time itself.
     r"|\bRetry at (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?(?:[+-]\d\d:\d\d)?)"
 )
+# A time of this century is one of these, whatever its unit: the sizes do not overlap.
+_UNIX = (1, 1_000, 1_000_000, SECOND_NS)
 _UNITS = {"ms": 10**6, "s": SECOND_NS, "m": 60 * SECOND_NS}
 
 
@@ -57,11 +59,15 @@ def promises(span: Span) -> bool:
 
 
 def of_span(span: Span) -> list[Saying]:
-    """What a span and its events say. Times count from the span's end, an event's from the event."""
+    """What a span and its events say. Times count from the span's end, an event's from the event.
+
+    All of it is said when the span ends: what the span itself states then, or began before, keeps no promise of its events.
+    """
     end_ns = max(span.start_ns, span.end_ns)
     found = list(_sayings(opened(span.attributes), end_ns, span.name, [span.status_message]))
     for event in span.events:
-        found += _sayings(opened(event.attributes), event.time_ns, span.name, [])
+        told = _sayings(opened(event.attributes), event.time_ns, span.name, [])
+        found += [one._replace(said_ns=max(one.said_ns, end_ns)) for one in told if one.by_ns > end_ns]
     # One promise told by the status and by an exception event is one.
     return list({(one.what, one.by_ns // SECOND_NS, one.step): one for one in found}.values())
 
@@ -141,11 +147,11 @@ def _retry_after(value: Any, said_ns: int) -> int | None:
 
 
 def moment(value: Any) -> int | None:
-    """ISO 8601, or Unix nanoseconds as a number or digits; None for anything else."""
+    """ISO 8601, or Unix time as a number or digits, in ns, µs, ms or s as its size says; None for anything else."""
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, int):
-        return value if is_plausible(value) else None
+        return next((value * unit for unit in _UNIX if is_plausible(value * unit)), None)
     text = _text(value)
     if text.isdecimal():
         return moment(int(text)) if len(text) < 20 else None

@@ -175,6 +175,10 @@ def _passed(source: str, evidence: Evidence) -> str:
 
 
 def _learning(evidence: Evidence) -> str:
+    if (stays := evidence.get("stays")) is not None:
+        return (
+            f"No deadline: {percent(stays)} of all stay here for good, and nobody has said whether they may."
+        )
     told = evidence.get("learning")
     return f"No deadline yet: learning, {told['seen']:,} of {told['needed']:,}." if told else ""
 

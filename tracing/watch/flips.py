@@ -50,16 +50,15 @@ def flips(
     before: str | None,
     standing: Standing,
     judged_ns: int,
-    sentence: str,
     *,
     followed: bool = False,
 ) -> list[Flip]:
-    """The rows of these turns."""
+    """The rows of these turns, each with what was to be said of it at its moment."""
     step = standing.step
     return [
         Flip(
             _id(course.flow_id, was, after, at_ns, judged_ns), course.flow_id, at_ns, judged_ns, was, after,
-            step.name if step else None, step.system if step else None, sentence,
+            step.name if step else None, step.system if step else None, sentence(standing, at_ns, course.type),
         )
         for was, after, at_ns in turns(before, standing, followed=followed)
     ]  # fmt: skip

@@ -21,6 +21,12 @@ SELECT e.flow_id, greatest(%s, e.since_ns + n.after_ns) FROM expectation e
 JOIN unnest(%b::text[], %b::bigint[]) AS n(step, after_ns) ON n.step = e.step
 WHERE e.type = %s AND e.environment = %s AND e.verdict IN ('moving', 'due') AND e.looks_ns > greatest(%s, e.since_ns + n.after_ns)
 """
+# Who is called late by what was known before.
+_WRONG = """
+SELECT flow_id, %s::bigint FROM expectation
+WHERE type = %s AND environment = %s AND step = ANY(%b::text[]) AND verdict IN ('late', 'stuck') AND source IN ('learned', 'type')
+    AND looks_ns > %s
+"""
 _ENDED = """
 SELECT flow_id, %s::bigint FROM expectation
 WHERE type = %s AND environment = %s AND step = ANY(%b::text[]) AND verdict = 'ended' AND evidence ->> 'end' = 'learned'
@@ -58,9 +64,21 @@ def hasten(
     reopened = [one.step for one in changes if one.before and one.before.is_end and not one.pace.is_end]
     if reopened:
         found += connection.execute(_ENDED, (now, type, environment, arrays.array("t", reopened))).fetchall()
+    other = [one.step for one in changes if _is_other(one.before, one.pace)]
+    if other:
+        asked = (now, type, environment, arrays.array("t", other), now)
+        found += connection.execute(_WRONG, asked).fetchall()
     found.sort()
     for at in range(0, len(found), CHUNK):
         connection.execute(_MOVE, arrays.columns("bq", found[at : at + CHUNK]))
+
+
+def _is_other(before: Pace | None, pace: Pace) -> bool:
+    """Whether a threshold moved so much that those it called late are to be looked at again."""
+    known, found = before.threshold if before else None, pace.threshold
+    if known is None or found is None:
+        return known is not found
+    return not SHRUNK * known <= found <= known / SHRUNK
 
 
 def _after(before: Pace | None, pace: Pace) -> int | None:

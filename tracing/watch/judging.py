@@ -21,6 +21,8 @@ SOONEST_NS, LATEST_NS = MINUTE_NS, 6 * HOUR_NS
 WRONG_AGAIN_NS = HOUR_NS
 # Of eight beats at random six in a hundred look even (simulated), of twenty none: fewer only colour pages.
 SURE_INTERVALS = 8
+# Where more stay for good a person is asked whether they may, and nobody is called late (`survival.STUCK_BELOW`).
+STAYS = 0.05
 
 
 def judge(course: Course, lore: Lore, now_ns: int) -> Standing:
@@ -108,7 +110,11 @@ def _unhurried(course: Course, lore: Lore, step: Step, now_ns: int) -> Standing:
     """Nothing is expected: too little is known of the step. Looked at ever more rarely."""
     age = max(0, now_ns - step.at_ns)
     pace = lore.pace(course, step) if step.name else None
-    facts = {"learning": {"seen": pace.passed if pace else 0, "needed": pace.needed if pace else 29}}
+    facts: dict[str, object] = {
+        "learning": {"seen": pace.passed if pace else 0, "needed": pace.needed if pace else 29}
+    }
+    if pace is not None and pace.plateau >= STAYS:
+        facts = {"stays": pace.plateau}
     again_ns = min(max(age, SOONEST_NS), LATEST_NS)
     return Standing("moving", step.at_ns, _named(step), None, now_ns + again_ns, facts)
 

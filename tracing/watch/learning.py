@@ -141,13 +141,14 @@ def learn(connection: psycopg.Connection, type: str, environment: str, now: int)
     blind = loading.blind(connection, now)
     before = _known(connection, type, environment)
     count = known_flows(connection, type, environment)
+    total = sum(1 for one in past if one.steps)
     changes: list[Change] = []
     with connection.transaction():
         # A type without a step is known to have none.
         _write(connection, (type, environment, "", MILESTONE), Pace(0, 0), {"known": count}, now)
         for source in (STATE, MILESTONE):
             of_source = [one for one in past if one.source == source]
-            for step, (pace, facts) in paces_of(of_source, customs, blind).items():
+            for step, (pace, facts) in paces_of(of_source, customs, blind, total).items():
                 known, held_since_ns = before.get((step, source), (None, None))
                 kept = _held(known, held_since_ns, pace, now)
                 if kept is not pace:
@@ -196,14 +197,17 @@ def _held(known: Pace | None, held_since_ns: int | None, pace: Pace, now: int) -
 
 
 def paces_of(
-    past: Sequence[History], customs: Customs, blind: Sequence[Stretch]
+    past: Sequence[History], customs: Customs, blind: Sequence[Stretch], total: int = 0
 ) -> dict[str, tuple[Pace, dict[str, Any]]]:
-    """By step the pace and what else is kept of it; "" is the type as a whole. Pure."""
+    """By step the pace and what else is kept of it; "" is the type as a whole. Pure.
+
+    `total`: of how many flows the steps' shares are told, where not all are in `past`.
+    """
     stays = stays_of(past, customs, blind)
     if not stays:
         return {}
     life_ns = usual_life_ns(past)
-    total = sum(1 for one in past if one.steps)
+    total = max(total, sum(1 for one in past if one.steps))
     comes_again, young = recurs(past), _is_young(past)
     found = {
         step: _paced(

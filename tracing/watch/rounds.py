@@ -19,7 +19,7 @@ from tracing import arrays
 from tracing.clock import now_ns
 from tracing.flows import AHEAD_NS
 from tracing.watch import courses, loading, memberships
-from tracing.watch.flips import Flip, flips, sentence, turns
+from tracing.watch.flips import Flip, flips
 from tracing.watch.judging import judge
 from tracing.watch.lore import Lore
 from tracing.watch.standing import WRONG, Course, Standing
@@ -251,8 +251,4 @@ def _row(one: Judged, look: Look) -> tuple[Any, ...]:
 
 def _flips(one: Judged, look: Look) -> list[Flip]:
     followed = one.due.flow_id in look.followed
-    # Most turn to nothing, and a sentence is a tenth of what judging a flow costs.
-    if not turns(one.due.verdict, one.standing, followed=followed):
-        return []
-    told = sentence(one.standing, look.now_ns, one.course.type)
-    return flips(one.course, one.due.verdict, one.standing, look.now_ns, told, followed=followed)
+    return flips(one.course, one.due.verdict, one.standing, look.now_ns, followed=followed)

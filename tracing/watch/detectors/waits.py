@@ -117,7 +117,7 @@ def _finding(wait: Wait, oldest: Mapping[str, Any]) -> Finding:
         environment=wait.environment,
         step=wait.step,
         system=wait.system,
-        title=_title(wait, max(awaited, key=lambda step: awaited[step])),
+        title=_title(wait, _named(awaited)),
         why=_why(wait, oldest),
         severity=GREY if wait.quiet else loud,
         since_ns=wait.lates[0],
@@ -126,6 +126,12 @@ def _finding(wait: Wait, oldest: Mapping[str, Any]) -> Finding:
         count=wait.number,
         evidence=evidence,
     )
+
+
+def _named(awaited: Mapping[str, int]) -> str:
+    """What is awaited, the most frequent first: `printed`, `printed or stamped`; empty where nobody says."""
+    names = [step for step in sorted(awaited, key=lambda step: (-awaited[step], step)) if step]
+    return " or ".join(names[:2]) + (" or others" if len(names) > 2 else "")
 
 
 def _title(wait: Wait, awaited: str) -> str:
@@ -138,11 +144,14 @@ def _title(wait: Wait, awaited: str) -> str:
         return f"{flows} missed {verb(wait.number, 'its', 'their')} beat" + (
             f" from {wait.system}" if wait.system else ""
         )
+    if wait.reason == "deadline":
+        at = f" at {wait.step}" if wait.step else ""
+        return (
+            f"{flows} {verb(wait.number, 'is', 'are')} past {verb(wait.number, 'its', 'their')} deadline{at}"
+        )
     if awaited or wait.system:
         whom = f" from {wait.system}" if wait.system else ""
         return f"{flows} {verb(wait.number, 'waits', 'wait')} for {awaited or 'anything'}{whom}"
-    if wait.reason == "deadline":
-        return f"{flows} {verb(wait.number, 'is', 'are')} past {verb(wait.number, 'its', 'their')} deadline"
     return f"{flows} {verb(wait.number, 'has', 'have')} not moved on" + (
         f" from {wait.step}" if wait.step else ""
     )
@@ -167,7 +176,7 @@ def _expected(wait: Wait, told: Mapping[str, Any]) -> str:
         passed = counted(told["passed"], wait.type)
         return f"{share}{passed} passed this point within {spoken(told['within_ns'])}."
     if told.get("rule"):
-        return f"Expected by rule: {told['rule']}"
+        return f"Expected by rule: {told['rule']}."
     if told.get("period_ns"):
         return f"It came every {spoken(told['period_ns'])}."
     return f"Stated by the flow: {told['said']}." if told.get("said") else ""
