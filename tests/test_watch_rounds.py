@@ -392,3 +392,23 @@ def test_a_person_who_follows_hears_that_it_ended(store: Store, worker: psycopg.
     judge(worker, at, 9)
     assert flips(worker, "1") == [("moving", "ended", 5)] and flips(worker, "2") == []
     assert worker.execute("SELECT told FROM flip").fetchall() == [(False,)]
+
+
+def test_while_the_machine_is_busy_deadlines_go_before_what_is_new(
+    store: Store, worker: psycopg.Connection, at: At, rule: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store, at, *(said(f"old{number}", "paid", 0) for number in range(3)))
+    at(BASE_NS + 4 * S)
+    judging = Rounds()
+    judging.work(worker)
+    put(store, at, *(said(f"new{number}", "paid", 80) for number in range(5)))
+    monkeypatch.setattr(rounds, "share_for_new", lambda: -1.0)
+    monkeypatch.setattr(rounds, "SPARING", 2)
+    at(BASE_NS + 90 * S)
+    assert judging.work(worker) is False  # what is left waits for the next round
+    assert [verdict(worker, f"old{number}") for number in range(3)] == ["late"] * 3
+    told = [verdict(worker, f"new{number}") for number in range(5)]
+    assert (told.count("moving"), told.count(None)) == (2, 3)
+    monkeypatch.undo()
+    judging.work(worker)
+    assert [verdict(worker, f"new{number}") for number in range(5)] == ["moving"] * 5

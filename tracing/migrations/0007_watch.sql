@@ -30,8 +30,10 @@ CREATE TABLE expectation (
     judged_ns bigint,                          -- our clock
     faults smallint NOT NULL DEFAULT 0         -- looks in a row that failed: one bad row is put off, the others go on
 ) WITH (fillfactor = 70);
--- The watcher's question: who is due. Ended flows are not in it.
-CREATE INDEX expectation_due ON expectation (looks_ns) WHERE looks_ns IS NOT NULL;
+-- The watcher's question: who is due. Ended flows are not in it, and flows that nobody has looked at yet stand apart: a
+-- deadline never waits behind what is new.
+CREATE INDEX expectation_due ON expectation (looks_ns) WHERE looks_ns IS NOT NULL AND verdict IS NOT NULL;
+CREATE INDEX expectation_new ON expectation (looks_ns) WHERE verdict IS NULL;
 -- Problems and Now: who is wrong.
 CREATE INDEX expectation_wrong ON expectation (verdict, type, environment) WHERE verdict IN ('due', 'late', 'stuck', 'unknown', 'paused');
 

@@ -7,11 +7,12 @@ finds the same flows due.
 
 import json
 import logging
+import os
 import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, LiteralString, NamedTuple
 
 import psycopg
 
@@ -37,9 +38,17 @@ MINUTE_NS = 60_000_000_000
 # A flow that was in order is looked at again when it moves, while there is time for that.
 BUSY = 0.25
 SPREAD_NS = 5_000_000_000
+# Shares of the time for flows that nobody has looked at yet, and how many of them a round takes beyond that.
+NEW_WHILE_BUSY, NEW_WHILE_IDLE = 0.1, 0.8
+SPARING = 100
 
 _DUE = """
-SELECT flow_id, looks_ns, verdict, faults FROM expectation WHERE looks_ns <= %s ORDER BY looks_ns LIMIT %s
+SELECT flow_id, looks_ns, verdict, faults FROM expectation
+WHERE looks_ns <= %s AND looks_ns IS NOT NULL AND verdict IS NOT NULL ORDER BY looks_ns LIMIT %s
+"""
+_NEW = """
+SELECT flow_id, looks_ns, verdict, faults FROM expectation
+WHERE looks_ns <= %s AND verdict IS NULL ORDER BY looks_ns LIMIT %s
 """
 _FOLLOWED = "SELECT DISTINCT flow_id FROM tracing_follow"
 # In one order, as ingest takes them.
@@ -122,8 +131,8 @@ class Rounds:
 
     def _judge(self, connection: psycopg.Connection) -> bool:
         now = now_ns()
-        due = _due(connection, now)
-        if not due:
+        due, new = _due(connection, _DUE, now), _due(connection, _NEW, now)
+        if not due and not new:
             return False
         lore = self._library.load(connection, now)
         followed = {bytes(row[0]) for row in connection.execute(_FOLLOWED).fetchall()}
@@ -131,8 +140,21 @@ class Rounds:
         while due and self.rows < MOST:
             judge_set(connection, due, look)
             self.rows += len(due)
-            due = _due(connection, now) if len(due) == SET else []
-        return bool(due)
+            due = _due(connection, _DUE, now) if len(due) == SET else []
+        # What is new has no deadline yet: while the machine is busy, receiving goes before.
+        room = MOST if self._share < share_for_new() else SPARING
+        while new and room > 0:
+            judge_set(connection, new[:room], look)
+            self.rows += len(new[:room])
+            room -= len(new)
+            new = _due(connection, _NEW, now) if len(new) == SET else []
+        return bool(due) or (bool(new) and self._share < share_for_new())
+
+
+def share_for_new() -> float:
+    """Of the time, how much may go to flows that nobody has looked at yet: little where the machine is busy."""
+    busy = os.getloadavg()[0] >= (os.cpu_count() or 1)
+    return NEW_WHILE_BUSY if busy else NEW_WHILE_IDLE
 
 
 class Look(NamedTuple):
@@ -144,8 +166,8 @@ class Look(NamedTuple):
     eager: bool  # there is time for flows that are in order
 
 
-def _due(connection: psycopg.Connection, now: int) -> list[Due]:
-    return [Due(*row) for row in connection.execute(_DUE, (now, SET)).fetchall()]
+def _due(connection: psycopg.Connection, question: LiteralString, now: int) -> list[Due]:
+    return [Due(*row) for row in connection.execute(question, (now, SET)).fetchall()]
 
 
 def judge_set(connection: psycopg.Connection, due: Sequence[Due], look: Look) -> None:
