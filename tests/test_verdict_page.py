@@ -124,6 +124,19 @@ def test_each_verdict_has_its_shape_and_its_words(
     assert mark in page(client, "/flows")
 
 
+def test_a_bad_end_is_told_from_a_good_one(client: Client) -> None:
+    one = judged.judge(verdict="ended", source=None, reason=None, step="failed", evidence={"end": "bad"})
+    text = page(client)
+    assert '<span class="verdict error">✕ ended badly</span>' in text
+    assert "Ended badly: failed." in text
+    assert '<span class="mark error">✕ ended badly</span>' in page(client, "/flows")
+    assert "✕ ended badly" in page(client, f"{ORDER}?format=txt").splitlines()[0]
+    found = judged.problem([one])
+    told = page(client, f"/problems/{found.hex()}")
+    assert '<span class="mark error">✕ ended badly</span>' in told
+    assert "ended badly" in page(client, f"/problems/{found.hex()}?format=txt")
+
+
 def test_an_ended_flow_waits_for_nothing(client: Client) -> None:
     judged.judge(verdict="ended")
     assert get(client, ORDER)["flow"]["waiting_for"] is None

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from datetime import UTC
 from textwrap import wrap
 
-from timeline import moments
+from timeline import moments, signs
 from timeline.addresses import absolute
 from timeline.plain import cell, one_line
 from timeline.problem import Problem
 from timeline.queries.affected import Affected
 from timeline.queries.history import Entry
+from timeline.queries.standing import BAD
 
 WIDTH = 100
 INDENT = "    "
@@ -69,6 +70,8 @@ def _flow(one: Affected, at_ns: int, form: str) -> str:
     parts = [one.flow.title if one.flow else f"{one.identity.hex()} (no longer kept)"]
     if one.flow and one.flow.standing:
         parts.append(one.flow.standing)
+    if one.standing and one.standing.end == BAD:
+        parts.append(signs.BAD_END.word)
     if one.standing and (waits := waiting(one.standing.awaited_step, one.standing.awaited_system)):
         parts.append(f"waits for {waits}")
     end = one.until_ns if one.until_ns is not None else at_ns

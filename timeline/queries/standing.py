@@ -22,6 +22,9 @@ FROM expectation WHERE flow_id = ANY(%s) AND verdict IS NOT NULL
 """
 
 
+BAD = "bad"  # how an ended flow ended, as its evidence says
+
+
 @dataclass(slots=True, frozen=True)
 class Standing:
     """One flow as it was judged. Times are Unix nanoseconds of the sender's clock; None is unknown."""
@@ -46,6 +49,10 @@ class Standing:
     def waits(self) -> bool:
         """Whether something is expected of it: neither over, nor at a step from which nobody knows what follows."""
         return bool(self.source) and self.verdict != "ended" and self.since_ns is not None
+
+    @property
+    def ended_badly(self) -> bool:
+        return self.verdict == "ended" and self.evidence.get("end") == BAD
 
     @property
     def told(self) -> dict[str, Any]:
