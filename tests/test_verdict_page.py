@@ -66,7 +66,7 @@ def test_the_answer_comes_first(client: Client) -> None:
     text = page(client)
     assert "<title>order 4711: stuck · paid · Threadline</title>" in text
     assert '<span class="verdict stuck">■ stuck 3 h 12 m</span>' in text
-    code = '<code class="attr">'
+    code = "<code>"
     assert f"waiting for {code}shipment.created</code> from {code}wms</code> since" in text
     assert "97 % of 412 orders passed this point within 14 min. Learned. No blind period." in text
     assert "First error: billing, charge card: declined" in text
@@ -105,7 +105,7 @@ def test_the_answer_comes_first(client: Client) -> None:
         (
             {"verdict": "stuck", "source": "stated", "reason": "retry", "evidence": {"operation": "charge"}},
             "■ stuck 3 h 12 m",
-            'abandoned retry of <code class="attr">charge</code>',
+            "abandoned retry of <code>charge</code>",
         ),
         (
             {"verdict": "moving", "source": None, "evidence": {"learning": {"seen": 12, "needed": 29}}},
@@ -135,6 +135,24 @@ def test_a_bad_end_is_told_from_a_good_one(client: Client) -> None:
     told = page(client, f"/problems/{found.hex()}")
     assert '<span class="mark error">✕ ended badly</span>' in told
     assert "ended badly" in page(client, f"/problems/{found.hex()}?format=txt")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "heard_ms", "waits"),
+    [("moving", -1, False), ("due", -1, False), ("late", -1, True), ("stuck", -1, True), ("moving", 0, True)],
+)
+def test_who_moved_on_since_it_was_judged_waits_no_more_for_what_came(
+    client: Client, verdict: str, heard_ms: int, waits: bool
+) -> None:
+    last_ns = int(get(client, ORDER)["flow"]["last"])
+    judged.judge(verdict=verdict, heard_ns=last_ns + heard_ms * MS)
+    answer = get(client, ORDER)
+    assert answer["flow"]["verdict"] == verdict
+    assert (answer["flow"]["waiting_for"] is not None) == waits
+    assert (answer["rows"][-1]["row"] == "ghost") == waits
+    for path in (ORDER, f"{ORDER}?format=txt"):  # a list tells only who is due or worse
+        assert ("waiting for" in page(client, path) or "Waiting for" in page(client, path)) == waits
+    assert verdict in page(client, "/flows")
 
 
 def test_an_ended_flow_waits_for_nothing(client: Client) -> None:
