@@ -95,15 +95,13 @@ def with_effects(problems: Sequence[Problem]) -> list[Problem]:
 
 
 def standing() -> dict[str, int]:
-    """How many stand: by state, `grey` ones apart; and flows in those that wait and are told (`waiting`)."""
+    """How many stand, by state; open ones that are grey as `grey`."""
     rows = rows_of(
-        "SELECT CASE WHEN severity < 2 THEN 'grey' ELSE state END, count(*),"
-        " coalesce(sum(flows) FILTER (WHERE kind IN ('late', 'stuck') AND severity >= 2), 0)"
+        "SELECT CASE WHEN severity < 2 AND state = 'open' THEN 'grey' ELSE state END, count(*)"
         " FROM problem WHERE state <> 'resolved' GROUP BY 1",
         [],
     )
-    told = {str(state): int(count) for state, count, _ in rows}
-    return told | {"waiting": sum(int(flows) for _, _, flows in rows)}
+    return {str(state): int(count) for state, count in rows}
 
 
 def silent() -> dict[tuple[str, str], Problem]:
