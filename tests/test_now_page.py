@@ -206,6 +206,7 @@ def test_what_is_known_but_set_aside_is_counted(client: Client, moving: None) ->
     answer = told(client)
     assert (answer["late"], answer["stuck"]) == (4, 1) and "4 late" in answer["quiet_because"]
     html = page(client)
+    assert '<a href="/problems?grey=only">1 grey problem</a>' in html
     for word in ("late", "stuck"):
         assert f'<a href="/flows?verdict={word}&amp;grey=no">' in html
 

@@ -177,6 +177,19 @@ def test_tabs_count_what_they_lead_to(client: Client, several: None) -> None:
         assert len(told["problems"]) == int(number), link
 
 
+def test_the_grey_ones_can_be_asked_for_and_the_open_ones_are_explained(
+    client: Client, several: None
+) -> None:
+    wrongs.problem("grey", title="a guess", severity=1)
+    wrongs.problem("set aside", title="a guess set aside", severity=1, state="muted")
+    assert titles(client, grey="only") == ["a guess"]
+    assert "a guess" not in titles(client, grey="no") and len(titles(client, grey="no")) == 3
+    assert "open 4 (1 grey, 1 follows from another)" in words(client.get("/problems").content.decode())
+    only = client.get("/problems", {"grey": "only"}).content.decode()
+    assert "open 1 acknowledged" in words(only) and '<option value="only" selected>' in only
+    assert client.get("/", {"format": "json"}).json()["needing"] == 2
+
+
 @pytest.mark.parametrize("path", ["/problems/" + "0" * 24, "/problems/xyz", "/problems/" + "A" * 24])
 @pytest.mark.parametrize("form", ["html", "json", "txt"])
 def test_no_such_problem(client: Client, clean_store: None, path: str, form: str) -> None:

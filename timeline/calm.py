@@ -75,7 +75,7 @@ def _moving(totals: Totals) -> Part:
 
 def _known(standing: Mapping[str, int]) -> list[Part]:
     return [
-        Part(counted(standing[state], f"{state} problem"), _problems("open" if state == "grey" else state))
+        Part(counted(standing[state], f"{state} problem"), _problems(state))
         for state in ("acknowledged", "muted", "grey")
         if standing.get(state)
     ]
@@ -108,4 +108,4 @@ def _flows(verdict: str, grey: str = "") -> str:
 
 
 def _problems(state: str) -> str:
-    return with_query("/problems", {"state": state})
+    return with_query("/problems", {"grey": "only"} if state == "grey" else {"state": state})

@@ -59,6 +59,7 @@ class ProblemQuestion:
     type: str = ""
     environment: str = ""
     system: str = ""
+    grey: str = ""  # "only" those that nobody is told of, "no" leaves them out
     after: Place | None = None
     limit: int = 50
 
@@ -141,6 +142,18 @@ def counts(question: ProblemQuestion) -> dict[str, int]:
     return {str(state): int(count) for state, count in rows}
 
 
+def not_needing(question: ProblemQuestion) -> tuple[int, int]:
+    """Of the open ones that a question asks for, how many need nobody: grey ones, and told ones under their cause."""
+    asked = _conditions(replace(question, state="open"))
+    rows = rows_of(
+        f"SELECT count(*) FILTER (WHERE p.severity < 2), count(*) FILTER (WHERE p.severity >= 2 AND {_HIDDEN})"
+        f" FROM problem p {asked.where}",
+        asked.values,
+    )
+    grey, behind = rows[0]
+    return int(grey), int(behind)
+
+
 def choices() -> dict[str, list[str]]:
     """What the filters may offer: what the latest problems concern."""
     rows = rows_of(
@@ -202,6 +215,8 @@ def _conditions(question: ProblemQuestion) -> Conditions:
     ):
         if value:
             asked.add(f"p.{column} = %s", value)
+    if question.grey:
+        asked.add("p.severity < 2" if question.grey == "only" else "p.severity >= 2")
     return asked
 
 
