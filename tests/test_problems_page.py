@@ -301,6 +301,29 @@ def test_the_strip_follows_the_flips(client: Client, clean_store: None) -> None:
     assert [round(float(x)) for _, x, _ in bands[:4]] == [0, 200, 500, 800]
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "sentence", "shown_as"),
+    [
+        ("forming", "open", "22 orders wait.", "<b>Opened:</b> 22 orders wait."),
+        ("resolved", "reopened", "22 orders wait.", "<b>Opened again:</b> 22 orders wait."),
+        ("open", "worse", "22 orders are stuck.", "<b>Became stuck:</b> 22 orders are stuck."),
+        ("open", "acknowledged", "Acknowledged by Ann: on it: really", "<b>Acknowledged by Ann:</b> on it: really"),
+        ("muted", "open", "No longer muted: the time is over.", "<b>No longer muted:</b> the time is over."),
+        ("open", "resolved", "Resolved: 22 orders wait", "<b>Resolved:</b> 22 orders wait"),
+        ("resolved", "muted", "Resolved orders: they wait.", "<b>Opened, muted:</b> Resolved orders: they wait."),
+    ],
+)  # fmt: skip
+def test_a_row_says_what_happened_first(
+    client: Client, clean_store: None, before: str, after: str, sentence: str, shown_as: str
+) -> None:
+    made = wrongs.problem("told")
+    wrongs.flip(after, now_ns() - HOUR_NS, sentence, before=before, problem_id=made)
+    assert shown_as in client.get(address(made)).content.decode()
+    plain = re.sub("<.*?>", "", shown_as)
+    assert plain in client.get(address(made), {"format": "txt"}).content.decode()
+    assert shown(client, made)["timeline"][0]["text"] == sentence
+
+
 def test_acknowledged_with_a_reason_and_a_name(client: Client, waiting: bytes) -> None:
     answer = client.post(f"{address(waiting)}/acknowledge", FIRST)
     assert (answer.status_code, answer["Location"]) == (302, address(waiting))

@@ -94,7 +94,8 @@ def waiting(step: str, system: str) -> str:
 
 def _entry(entry: Entry, form: str) -> str:
     name = f"{entry.name}: " if entry.name else ""
-    text = f"{moments.full(entry.at_ns, UTC)} {entry.sign.shape} {name}{entry.text}"
+    said = ": ".join(part for part in (entry.happened, entry.rest) if part) or entry.text
+    text = f"{moments.full(entry.at_ns, UTC)} {entry.sign.shape} {name}{said}"
     return f"- {cell(text)}" if form == "md" else "\n".join(wrapped(text))
 
 

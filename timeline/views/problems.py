@@ -241,6 +241,7 @@ def _as_json(
             {
                 "at": str(entry.at_ns),
                 "row": entry.what,
+                "happened": entry.happened or None,
                 "text": entry.text,
                 "name": entry.name or None,
                 "after": entry.after or None,
