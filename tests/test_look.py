@@ -37,6 +37,12 @@ def test_a_mark_can_be_read_on_its_own_soft_ground(word: str, mode: int) -> None
     assert contrast(*(TOKENS[name].split(", ")[mode] for name in (word, f"{word}-soft"))) >= 4.5
 
 
+def test_a_verdict_is_as_opaque_as_other_text() -> None:
+    """The timeline's shapes are told by their element: a class `late` alone would make the verdict transparent."""
+    alone = re.findall(r"(?:^|\} |, )\.(moving|due|late|stuck|unknown|paused|ended)(?= \{|,)", CSS, re.M)
+    assert alone == []
+
+
 def test_the_measure_itself() -> None:
     assert contrast("#000000", "#ffffff") == 21
     assert round(contrast("#8a857b", "#fbfaf8"), 1) == 3.5

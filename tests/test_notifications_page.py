@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -10,9 +11,10 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from tests import receivers
-from tests.outbox import channel, insert, routed
+from tests.outbox import Time, Watch, channel, insert, routed
 from tests.receivers import Hook
 from tests.test_pages_html import EVIL, parsed
+from tracing import clock
 from tracing.clock import now_ns
 from tracing.people import Channel, Follow, Route
 from tracing.watch import deadman, routes
@@ -198,6 +200,38 @@ def test_routes_are_moved_and_warned_about(client: Client, clean_store: None) ->
     assert [route.pk for route in Route.objects.all()] == [first.pk, second.pk]
 
 
+def test_a_route_that_comes_later_can_tell_what_is_open(
+    client: Client, worker: psycopg.Connection, tmp_path: Path
+) -> None:
+    ops = routed("ops", "json://hooks.example.com/x", goes_on=True)
+    pager = channel("pager", "json://hooks.example.com/y")
+    watch = Watch(worker, Time(tmp_path / "clock", now_ns()))
+    try:
+        watch.problem()
+        watch.flip("forming", "open")
+        watch.tell()
+        assert "Tell what is open" not in text(client)
+        form = ROUTE | {"channel": str(pager.pk)}
+        saved = client.post(f"{HOME}/routes/new", form).headers["Location"].partition("#")[0]
+        page = text(client, saved)
+        assert "1 problem that it would tell is open already, and pager was not told of it." in page
+        assert page.count("Tell what is open</button>") == 2
+        later = Route.objects.get(channel=pager)
+        watch.tell()
+        assert watch.messages("channel_id") == [(ops.pk,)]
+        answer = client.post(f"{HOME}/routes/{later.pk}/tell")
+        assert "1 open problem</b> is told now" in text(client, answer.headers["Location"].partition("#")[0])
+        watch.tell()
+        assert watch.messages("channel_id, phase") == [(ops.pk, "opened"), (pager.pk, "opened")]
+        # Nothing is told twice, whoever presses again.
+        assert "Tell what is open" not in text(client)
+        client.post(f"{HOME}/routes/{later.pk}/tell")
+        watch.tell()
+        assert len(watch.messages("channel_id")) == 2
+    finally:
+        clock.follow(None)
+
+
 def test_messages_are_listed_by_state(client: Client, worker: psycopg.Connection) -> None:
     ops = channel("ops", SECRET)
     message(worker, ops, subject="went out")
@@ -260,7 +294,7 @@ def test_the_page_asks_a_fixed_number_of_questions(
 ) -> None:
     for number in range(12):
         message(worker, routed(f"c{number}", SECRET), subject=f"m{number}")
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         text(client)
 
 
@@ -269,6 +303,7 @@ ACTIONS = (
     "channels/{}/test",
     "channels/{}/delete",
     "routes/{}/move",
+    "routes/{}/tell",
     "routes/{}/delete",
 )
 

@@ -83,7 +83,7 @@ def test_what_needs_a_person_comes_first(client: Client, stuck: bytes) -> None:
     assert "<h1>1 problem needs a person</h1>" in html
     assert "<title>(1) Now · Threadline</title>" in html and 'href="/mark.svg?n=1"' in html
     assert f'href="/problems/{stuck.hex()}"' in html and "97 % of 412 orders" in html
-    assert lead(client).startswith("3 flows in motion · nothing else is late")
+    assert lead(client).startswith("3 flows in motion · 3 stuck · ")
 
 
 @pytest.mark.parametrize(
@@ -201,9 +201,14 @@ def test_what_is_known_but_set_aside_is_counted(client: Client, moving: None) ->
     wrongs.counted("paid", 40, late=4, stuck=1, paused=3)
     told_in = lead(client)
     assert "1 acknowledged problem · 1 muted problem · 1 grey problem" in told_in
-    # Five flows are late, and problems that somebody is told of account for three.
-    assert "2 further flows late" in told_in and "3 paused for maintenance" in told_in
+    assert "4 late · 1 stuck" in told_in and "3 paused for maintenance" in told_in
     assert "none is late" not in told_in
+    answer = told(client)
+    assert (answer["late"], answer["stuck"]) == (4, 1) and "4 late" in answer["quiet_because"]
+    html = page(client)
+    assert '<a href="/problems?grey=only">1 grey problem</a>' in html
+    for word in ("late", "stuck"):
+        assert f'<a href="/flows?verdict={word}&amp;grey=no">' in html
 
 
 @pytest.mark.parametrize("ago_s", [None, 61])

@@ -177,6 +177,19 @@ def test_tabs_count_what_they_lead_to(client: Client, several: None) -> None:
         assert len(told["problems"]) == int(number), link
 
 
+def test_the_grey_ones_can_be_asked_for_and_the_open_ones_are_explained(
+    client: Client, several: None
+) -> None:
+    wrongs.problem("grey", title="a guess", severity=1)
+    wrongs.problem("set aside", title="a guess set aside", severity=1, state="muted")
+    assert titles(client, grey="only") == ["a guess"]
+    assert "a guess" not in titles(client, grey="no") and len(titles(client, grey="no")) == 3
+    assert "open 4 (1 grey, 1 follows from another)" in words(client.get("/problems").content.decode())
+    only = client.get("/problems", {"grey": "only"}).content.decode()
+    assert "open 1 acknowledged" in words(only) and '<option value="only" selected>' in only
+    assert client.get("/", {"format": "json"}).json()["needing"] == 2
+
+
 @pytest.mark.parametrize("path", ["/problems/" + "0" * 24, "/problems/xyz", "/problems/" + "A" * 24])
 @pytest.mark.parametrize("form", ["html", "json", "txt"])
 def test_no_such_problem(client: Client, clean_store: None, path: str, form: str) -> None:
@@ -286,6 +299,29 @@ def test_the_strip_follows_the_flips(client: Client, clean_store: None) -> None:
     bands = re.findall(r'<rect class="(\w+)" x="([\d.]+)" y="6" width="([\d.]+)"', html)
     assert [name for name, _, _ in bands] == ["open", "muted", "resolved", "open", "resolved"]
     assert [round(float(x)) for _, x, _ in bands[:4]] == [0, 200, 500, 800]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sentence", "shown_as"),
+    [
+        ("forming", "open", "22 orders wait.", "<b>Opened:</b> 22 orders wait."),
+        ("resolved", "reopened", "22 orders wait.", "<b>Opened again:</b> 22 orders wait."),
+        ("open", "worse", "22 orders are stuck.", "<b>Became stuck:</b> 22 orders are stuck."),
+        ("open", "acknowledged", "Acknowledged by Ann: on it: really", "<b>Acknowledged by Ann:</b> on it: really"),
+        ("muted", "open", "No longer muted: the time is over.", "<b>No longer muted:</b> the time is over."),
+        ("open", "resolved", "Resolved: 22 orders wait", "<b>Resolved:</b> 22 orders wait"),
+        ("resolved", "muted", "Resolved orders: they wait.", "<b>Opened, muted:</b> Resolved orders: they wait."),
+    ],
+)  # fmt: skip
+def test_a_row_says_what_happened_first(
+    client: Client, clean_store: None, before: str, after: str, sentence: str, shown_as: str
+) -> None:
+    made = wrongs.problem("told")
+    wrongs.flip(after, now_ns() - HOUR_NS, sentence, before=before, problem_id=made)
+    assert shown_as in client.get(address(made)).content.decode()
+    plain = re.sub("<.*?>", "", shown_as)
+    assert plain in client.get(address(made), {"format": "txt"}).content.decode()
+    assert shown(client, made)["timeline"][0]["text"] == sentence
 
 
 def test_acknowledged_with_a_reason_and_a_name(client: Client, waiting: bytes) -> None:

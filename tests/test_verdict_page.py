@@ -124,6 +124,37 @@ def test_each_verdict_has_its_shape_and_its_words(
     assert mark in page(client, "/flows")
 
 
+def test_a_bad_end_is_told_from_a_good_one(client: Client) -> None:
+    one = judged.judge(verdict="ended", source=None, reason=None, step="failed", evidence={"end": "bad"})
+    text = page(client)
+    assert '<span class="verdict error">✕ ended badly</span>' in text
+    assert "Ended badly: failed." in text
+    assert '<span class="mark error">✕ ended badly</span>' in page(client, "/flows")
+    assert "✕ ended badly" in page(client, f"{ORDER}?format=txt").splitlines()[0]
+    found = judged.problem([one])
+    told = page(client, f"/problems/{found.hex()}")
+    assert '<span class="mark error">✕ ended badly</span>' in told
+    assert "ended badly" in page(client, f"/problems/{found.hex()}?format=txt")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "heard_ms", "waits"),
+    [("moving", -1, False), ("due", -1, False), ("late", -1, True), ("stuck", -1, True), ("moving", 0, True)],
+)
+def test_who_moved_on_since_it_was_judged_waits_no_more_for_what_came(
+    client: Client, verdict: str, heard_ms: int, waits: bool
+) -> None:
+    last_ns = int(get(client, ORDER)["flow"]["last"])
+    judged.judge(verdict=verdict, heard_ns=last_ns + heard_ms * MS)
+    answer = get(client, ORDER)
+    assert answer["flow"]["verdict"] == verdict
+    assert (answer["flow"]["waiting_for"] is not None) == waits
+    assert (answer["rows"][-1]["row"] == "ghost") == waits
+    for path in (ORDER, f"{ORDER}?format=txt"):  # a list tells only who is due or worse
+        assert ("waiting for" in page(client, path) or "Waiting for" in page(client, path)) == waits
+    assert verdict in page(client, "/flows")
+
+
 def test_an_ended_flow_waits_for_nothing(client: Client) -> None:
     judged.judge(verdict="ended")
     assert get(client, ORDER)["flow"]["waiting_for"] is None

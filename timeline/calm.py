@@ -52,13 +52,13 @@ def warning(judged_ns: int | None, at_ns: int) -> str:
 
 
 def parts(
-    count: int, standing: Mapping[str, int], totals: Totals, quiet: Sequence[Sender], is_judged: bool
+    standing: Mapping[str, int], totals: Totals, quiet: Sequence[Sender], is_judged: bool
 ) -> list[Part]:
     """What else there is: why it is quiet, or what beside the problems is not."""
     told = [_moving(totals)]
     told += _known(standing)
     if is_judged:
-        told += _late(count, standing, totals)
+        told += _late(standing, totals)
     told += _set_aside(totals)
     if quiet:
         told.append(Part(f"{counted(len(quiet), 'sender')} went quiet", "#quiet"))
@@ -75,21 +75,20 @@ def _moving(totals: Totals) -> Part:
 
 def _known(standing: Mapping[str, int]) -> list[Part]:
     return [
-        Part(counted(standing[state], f"{state} problem"), _problems("open" if state == "grey" else state))
+        Part(counted(standing[state], f"{state} problem"), _problems(state))
         for state in ("acknowledged", "muted", "grey")
         if standing.get(state)
     ]
 
 
-def _late(count: int, standing: Mapping[str, int], totals: Totals) -> list[Part]:
-    # Flows that turned late since the detectors looked last, or whose problem is still forming.
-    more = totals.late + totals.stuck - standing.get("waiting", 0)
-    if more > 0:
-        href = _flows("late" if totals.late else "stuck", grey="no")
-        return [Part(f"{counted(more, 'further flow')} late", href)]
-    if _known(standing):
-        return []
-    return [Part("nothing else is late" if count else "none is late")]
+def _late(standing: Mapping[str, int], totals: Totals) -> list[Part]:
+    told = [
+        Part(f"{count:,} {word}", _flows(word, grey="no"))
+        for word, count in (("late", totals.late), ("stuck", totals.stuck))
+        if count
+    ]
+    # Beside a problem that is set aside or grey, "none is late" would read as its contrary.
+    return told or ([] if _known(standing) else [Part("none is late")])
 
 
 def _set_aside(totals: Totals) -> list[Part]:
@@ -109,4 +108,4 @@ def _flows(verdict: str, grey: str = "") -> str:
 
 
 def _problems(state: str) -> str:
-    return with_query("/problems", {"state": state})
+    return with_query("/problems", {"grey": "only"} if state == "grey" else {"state": state})

@@ -289,6 +289,8 @@ def _aside_label(row: Row) -> tuple[str, str]:
     """A ghost has none: its name in italics between dashes says what it is."""
     if row.row == "flip":
         after = row.name.rpartition(" → ")[2]
+        if after == "ended" and (row.text or "").startswith("Ended badly"):
+            return signs.BAD_END.shape, "err"
         return signs.VERDICT.get(after, "◇"), VERDICT_TAGS.get(after, "log")
     if row.row == "notification":
         return "✉", "err" if row.status == "error" else "log"

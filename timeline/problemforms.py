@@ -21,6 +21,7 @@ from tracing.watch.finding import KINDS
 
 HOUR_NS = 3_600 * 1_000_000_000
 HOURS = ((1, "1 hour"), (4, "4 hours"), (12, "12 hours"), (24, "1 day"), (72, "3 days"), (168, "1 week"))
+GREYS = ("only", "no")
 UNTIL = ("time", "more", "rate", "error", "variant")
 
 
@@ -47,6 +48,7 @@ class ProblemFilter(forms.Form):
     type = forms.CharField(max_length=200, required=False)
     env = forms.CharField(max_length=200, required=False)
     system = forms.CharField(max_length=300, required=False)
+    grey = forms.ChoiceField(choices=_choices(*GREYS), required=False)
     limit = forms.IntegerField(min_value=1, max_value=500, required=False)
     cursor = PlaceField(max_length=60, required=False)
 
@@ -69,6 +71,7 @@ def read_problems(data: Mapping[str, Any]) -> ProblemQuestion:
         type=asked["type"],
         environment=asked["env"],
         system=asked["system"],
+        grey=asked["grey"],
         after=Place(*after) if after else None,
         limit=asked["limit"] or 50,
     )

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from datetime import UTC
 from textwrap import wrap
 
-from timeline import moments
+from timeline import moments, signs
 from timeline.addresses import absolute
 from timeline.plain import cell, one_line
 from timeline.problem import Problem
 from timeline.queries.affected import Affected
 from timeline.queries.history import Entry
+from timeline.queries.standing import BAD
 
 WIDTH = 100
 INDENT = "    "
@@ -69,6 +70,8 @@ def _flow(one: Affected, at_ns: int, form: str) -> str:
     parts = [one.flow.title if one.flow else f"{one.identity.hex()} (no longer kept)"]
     if one.flow and one.flow.standing:
         parts.append(one.flow.standing)
+    if one.standing and one.standing.end == BAD:
+        parts.append(signs.BAD_END.word)
     if one.standing and (waits := waiting(one.standing.awaited_step, one.standing.awaited_system)):
         parts.append(f"waits for {waits}")
     end = one.until_ns if one.until_ns is not None else at_ns
@@ -91,7 +94,8 @@ def waiting(step: str, system: str) -> str:
 
 def _entry(entry: Entry, form: str) -> str:
     name = f"{entry.name}: " if entry.name else ""
-    text = f"{moments.full(entry.at_ns, UTC)} {entry.sign.shape} {name}{entry.text}"
+    said = ": ".join(part for part in (entry.happened, entry.rest) if part) or entry.text
+    text = f"{moments.full(entry.at_ns, UTC)} {entry.sign.shape} {name}{said}"
     return f"- {cell(text)}" if form == "md" else "\n".join(wrapped(text))
 
 

@@ -197,8 +197,10 @@ def status_mark(flow: FlowSummary) -> Mark:
 
 
 def verdict_mark(judged: Standing, now_ns: int = 0) -> Mark:
-    """`■ stuck 3 h 12 m`: how long it waits, for what waits too long."""
+    """`■ stuck 3 h 12 m`: how long it waits, for what waits too long. A bad end is told apart from a good one."""
     told = judged.verdict
+    if judged.ended_badly:
+        return Mark(signs.BAD_END.shape, signs.BAD_END.word, "error")
     long_ns = now_ns - judged.since_ns if judged.since_ns is not None and told in WAITING else 0
     long = f" {moments.took(long_ns)}" if now_ns and long_ns >= SECOND_NS else ""
     return Mark(signs.VERDICT.get(told, "?"), told + long, told)

@@ -40,4 +40,12 @@ PROBLEM_STATE = {
     "muted": Sign("◌", "off", "muted"),
     "resolved": Sign("●", "ok", "resolved"),
 }
+BAD_END = Sign("✕", "bad", "ended badly")
 VERDICT_TONE = {"moving": "ok", "due": "open", "late": "stuck", "stuck": "stuck", "ended": "ok"}  # else off
+
+
+def judged(verdict: str, badly: bool = False) -> Sign:
+    """A verdict's sign; `badly` tells a bad end from a good one."""
+    if verdict == "ended" and badly:
+        return BAD_END
+    return Sign(VERDICT[verdict], VERDICT_TONE.get(verdict, "off"), verdict)

@@ -193,7 +193,7 @@ def completed(flows: Sequence[FlowSummary]) -> list[FlowSummary]:
     owners = read_owners(shared) if shared else {}
     found = []
     for flow in flows:
-        told = systems.get(flow.identity, ())
+        told, standing = systems.get(flow.identity, ()), judged.get(flow.identity)
         state, since_ns = _state(flow, told, owners.get(flow.type))
         found.append(
             replace(
@@ -202,7 +202,7 @@ def completed(flows: Sequence[FlowSummary]) -> list[FlowSummary]:
                 state=state,
                 state_since_ns=since_ns,
                 retained=retained.get(flow.identity, "all"),
-                judged=judged.get(flow.identity),
+                judged=standing.at(flow.last_ns) if standing else None,
                 troubles=tuple(map(_trouble, troubles.get(flow.identity, ()))),
             )
         )

@@ -94,6 +94,7 @@ urlpatterns: list[URLPattern] = [
     path("settings/notifications/routes/new", notifications.route, name="route-new"),
     path("settings/notifications/routes/<int:route_id>", notifications.route, name="route"),
     path("settings/notifications/routes/<int:route_id>/move", notifications.route_move, name="route-move"),
+    path("settings/notifications/routes/<int:route_id>/tell", notifications.route_tell, name="route-tell"),
     path(
         "settings/notifications/routes/<int:route_id>/delete", notifications.route_delete, name="route-delete"
     ),

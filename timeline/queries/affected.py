@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
+from timeline import signs
+from timeline.queries.standing import BAD
 from timeline.queries.windows import rows_of
 from timeline.summaries import FLOW_COLUMNS, REQUEST_COLUMNS, FlowSummary, fold_request, from_row
 
@@ -29,7 +31,8 @@ SELECT count(*) FILTER (WHERE until_ns IS NULL), count(*) FILTER (WHERE until_ns
 FROM problem_flow WHERE problem_id = %s
 """
 _STANDING = """
-SELECT flow_id, verdict, verdict_since_ns, step, system, since_ns, awaited_step, awaited_system, expected_ns, late_ns
+SELECT flow_id, verdict, verdict_since_ns, step, system, since_ns, awaited_step, awaited_system, expected_ns, late_ns,
+       evidence ->> 'end'
 FROM expectation WHERE flow_id = ANY(%s)
 """
 _BEFORE_ALL = (-(2**63), b"")
@@ -59,6 +62,14 @@ class Standing:
     awaited_system: str
     expected_ns: int | None
     late_ns: int | None
+    end: str | None  # of an ended flow: good, bad, learned or closed
+
+    @property
+    def sign(self) -> signs.Sign | None:
+        """Its verdict as shape, colour and word; None until judged."""
+        if self.verdict is None:
+            return None
+        return signs.judged(self.verdict, self.end == BAD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +140,7 @@ def _told(rows: Sequence[tuple[Any, ...]]) -> list[Affected]:
 
 
 def _standing(row: Sequence[Any]) -> Standing:
-    told = [*row[1:6], row[6] or "", row[7] or "", *row[8:10]]
+    told = [*row[1:6], row[6] or "", row[7] or "", *row[8:11]]
     return Standing(*told)
 
 

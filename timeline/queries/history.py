@@ -34,11 +34,21 @@ _FLIP = Sign("◇", "off", "flip")
 # Turns that are no state by themselves.
 _TURNS = {"worse": Sign("▲", "stuck", "worse"), "reopened": Sign("■", "bad", "open again")}
 _STATE_AFTER = {"reopened": "open"}
+# What a turn is called whose sentence says what is so, not what happened. Muted: by an older word, as it opened.
+_HAPPENED = {
+    "open": "Opened", "reopened": "Opened again", "worse": "Became stuck", "muted": "Opened, muted",
+    "acknowledged": "Acknowledged", "resolved": "Resolved",
+}  # fmt: skip
+# Sentences that begin with what happened: `Acknowledged by Ann: asking the carrier`.
+_SAYS_IT = ("Acknowledged", "Muted", "Open again", "No longer muted", "Resolved")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line. `what` is flip, notification or note; `after` is the state that a flip led to, else empty."""
+    """One line. `what` is flip, notification or note; `after` is the state that a flip led to, else empty.
+
+    `happened` is a flip in a few words (`Opened`, `Acknowledged by Ann`), `rest` what its text says besides.
+    """
 
     at_ns: int
     what: str
@@ -46,6 +56,8 @@ class Entry:
     text: str
     name: str = ""
     after: str = ""
+    happened: str = ""
+    rest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +73,16 @@ def entries(problem: Problem) -> list[Entry]:
     """Oldest first. Where the watcher wrote no flip of its opening, the row itself says when that was."""
     told = [_flip(row) for row in rows_of(_FLIPS, [problem.identity, MOST])]
     if not any(entry.after for entry in told):
-        told.append(Entry(problem.opened_ns, "flip", signs.PROBLEM_STATE["open"], "Opened.", after="open"))
+        told.append(
+            Entry(
+                problem.opened_ns,
+                "flip",
+                signs.PROBLEM_STATE["open"],
+                "Opened.",
+                after="open",
+                happened="Opened",
+            )
+        )
     told += [_message(row) for row in rows_of(_MESSAGES, [problem.identity, MOST])]
     told += [
         Entry(row[0], "note", _NOTE, row[1], row[2]) for row in rows_of(_NOTES, [problem.identity, MOST])
@@ -92,7 +113,16 @@ def _flip(row: tuple[int, str | None, str, str]) -> Entry:
     at_ns, before, after, sentence = row
     sign = _TURNS.get(after) or signs.PROBLEM_STATE.get(after) or _FLIP
     text = sentence or (f"{before} → {after}" if before else after)
-    return Entry(at_ns, "flip", sign, text, after=after)
+    happened, rest = _happened(before, after, sentence)
+    return Entry(at_ns, "flip", sign, text, after=after, happened=happened, rest=rest)
+
+
+def _happened(before: str | None, after: str, sentence: str) -> tuple[str, str]:
+    head, colon, rest = sentence.partition(": ")
+    says_it = colon and head.startswith(_SAYS_IT) and after != "worse"
+    if says_it and (after == "resolved" or before not in ("forming", "resolved")):
+        return head, rest
+    return _HAPPENED.get(after, after.capitalize()), sentence
 
 
 def _message(row: tuple[int, str, str, str, int, bool, str | None]) -> Entry:

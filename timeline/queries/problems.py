@@ -59,6 +59,7 @@ class ProblemQuestion:
     type: str = ""
     environment: str = ""
     system: str = ""
+    grey: str = ""  # "only" those that nobody is told of, "no" leaves them out
     after: Place | None = None
     limit: int = 50
 
@@ -95,15 +96,13 @@ def with_effects(problems: Sequence[Problem]) -> list[Problem]:
 
 
 def standing() -> dict[str, int]:
-    """How many stand: by state, `grey` ones apart; and flows in those that wait and are told (`waiting`)."""
+    """How many stand, by state; open ones that are grey as `grey`."""
     rows = rows_of(
-        "SELECT CASE WHEN severity < 2 THEN 'grey' ELSE state END, count(*),"
-        " coalesce(sum(flows) FILTER (WHERE kind IN ('late', 'stuck') AND severity >= 2), 0)"
+        "SELECT CASE WHEN severity < 2 AND state = 'open' THEN 'grey' ELSE state END, count(*)"
         " FROM problem WHERE state <> 'resolved' GROUP BY 1",
         [],
     )
-    told = {str(state): int(count) for state, count, _ in rows}
-    return told | {"waiting": sum(int(flows) for _, _, flows in rows)}
+    return {str(state): int(count) for state, count in rows}
 
 
 def silent() -> dict[tuple[str, str], Problem]:
@@ -141,6 +140,18 @@ def counts(question: ProblemQuestion) -> dict[str, int]:
     asked.add("p.state <> 'resolved'")
     rows = rows_of(f"SELECT p.state, count(*) FROM problem p {asked.where} GROUP BY 1", asked.values)
     return {str(state): int(count) for state, count in rows}
+
+
+def not_needing(question: ProblemQuestion) -> tuple[int, int]:
+    """Of the open ones that a question asks for, how many need nobody: grey ones, and told ones under their cause."""
+    asked = _conditions(replace(question, state="open"))
+    rows = rows_of(
+        f"SELECT count(*) FILTER (WHERE p.severity < 2), count(*) FILTER (WHERE p.severity >= 2 AND {_HIDDEN})"
+        f" FROM problem p {asked.where}",
+        asked.values,
+    )
+    grey, behind = rows[0]
+    return int(grey), int(behind)
 
 
 def choices() -> dict[str, list[str]]:
@@ -204,6 +215,8 @@ def _conditions(question: ProblemQuestion) -> Conditions:
     ):
         if value:
             asked.add(f"p.{column} = %s", value)
+    if question.grey:
+        asked.add("p.severity < 2" if question.grey == "only" else "p.severity >= 2")
     return asked
 
 

@@ -5,7 +5,7 @@ flows. A flow without a row, or one that nobody has looked at yet, has no verdic
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
 from typing import Any
 
@@ -17,9 +17,12 @@ from tracing.watch.evidence import known, why
 # For the page of a flow and for lists: one look-up by primary key for all flows of a page.
 _STANDINGS = """
 SELECT flow_id, type, verdict, verdict_since_ns, step, system, since_ns, awaited_step, awaited_system,
-       expected_ns, late_ns, stuck_ns, source, reason, quiet, evidence
+       expected_ns, late_ns, stuck_ns, source, reason, quiet, heard_ns, evidence
 FROM expectation WHERE flow_id = ANY(%s) AND verdict IS NOT NULL
 """
+
+
+BAD = "bad"  # how an ended flow ended, as its evidence says
 
 
 @dataclass(slots=True, frozen=True)
@@ -40,6 +43,7 @@ class Standing:
     source: str  # empty where nothing is expected
     reason: str
     quiet: bool
+    heard_ns: int | None  # the end of the last record that the judge knew
     evidence: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -48,10 +52,28 @@ class Standing:
         return bool(self.source) and self.verdict != "ended" and self.since_ns is not None
 
     @property
+    def ended_badly(self) -> bool:
+        return self.verdict == "ended" and self.evidence.get("end") == BAD
+
+    @property
     def told(self) -> dict[str, Any]:
         """The evidence with what the row's columns say beside it."""
         by_ns = {} if self.expected_ns is None else {"by_ns": self.expected_ns}
         return {"type": self.type, "quiet": self.quiet, **by_ns, **self.evidence}
+
+    def at(self, last_ns: int | None) -> "Standing":
+        """The same of a flow whose last record is so late: what it waited for is not told once it has moved on.
+
+        Who goes as usual is not judged again at each record. Late and stuck stay so until somebody has looked.
+        """
+        is_old = None not in (self.heard_ns, last_ns) and (self.heard_ns or 0) < (last_ns or 0)
+        if not is_old or self.verdict not in ("moving", "due"):
+            return self
+        blind = {name: told for name, told in self.evidence.items() if name == "blind"}
+        return replace(
+            self, since_ns=None, awaited_step="", awaited_system="", expected_ns=None, late_ns=None, stuck_ns=None,
+            source="", reason="", evidence=blind,
+        )  # fmt: skip
 
     def why(self, now_ns: int, zone: tzinfo = UTC) -> str:
         """What it waits for and how that is known; for an ended flow how it ended."""
@@ -90,10 +112,11 @@ def read_standing(flow_ids: Sequence[bytes]) -> dict[bytes, Standing]:
 
 def _standing(row: Sequence[Any]) -> Standing:
     type, verdict, verdict_since_ns, step, system, since_ns, awaited_step, awaited_system, *rest = row
-    expected_ns, late_ns, stuck_ns, source, reason, quiet, evidence = rest
+    expected_ns, late_ns, stuck_ns, source, reason, quiet, heard_ns, evidence = rest
     return Standing(
         type, verdict, verdict_since_ns, step or "", system or "", since_ns, awaited_step or "",
-        awaited_system or "", expected_ns, late_ns, stuck_ns, source or "", reason or "", quiet, _object(evidence),
+        awaited_system or "", expected_ns, late_ns, stuck_ns, source or "", reason or "", quiet, heard_ns,
+        _object(evidence),
     )  # fmt: skip
 
 

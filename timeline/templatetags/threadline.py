@@ -226,10 +226,9 @@ def state_mark(state: str) -> SafeString:
 
 
 @register.filter
-def judged_mark(verdict: str) -> SafeString:
+def judged_mark(sign: signs.Sign) -> SafeString:
     """A flow's verdict as shape, word and colour."""
-    tone = signs.VERDICT_TONE.get(verdict, "off")
-    return _sign_mark(signs.Sign(signs.VERDICT[verdict], tone, verdict))
+    return _sign_mark(sign)
 
 
 def _sign_mark(sign: signs.Sign) -> SafeString:

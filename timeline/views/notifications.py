@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from timeline import notifying
 from timeline.answers import BadFilter, NotFound, page_answer
-from timeline.queries import messages
+from timeline.queries import messages, untold
 from timeline.queries.messages import Message
 from tracing.clock import now_ns
 from tracing.database import conninfo
@@ -45,6 +45,7 @@ class RouteLine:
     words: str
     pace: str
     warning: str
+    untold: int  # open problems that it would tell and its channel was not told of
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +63,13 @@ def notifications(request: HttpRequest) -> HttpResponse:
     lines = _channels()
     labels = {line.channel.pk: line.channel.label for line in lines}
     latest = messages.latest(state, _number(request.GET.get("channel", "")))
+    told_by = _routes()
+    saved = _number(request.GET.get("saved", ""))
     context = {
         "channels": lines,
-        "routes": _routes(),
+        "routes": told_by,
+        "saved": next((line for line in told_by if line.route.pk == saved), None),
+        "telling": _number(request.GET.get("telling", "")),
         "messages": [MessageLine(one, labels.get(one.channel_id, "deleted")) for one in latest],
         "counts": sorted(messages.states().items()),
         "state": state,
@@ -95,11 +100,14 @@ def _channels() -> list[ChannelLine]:
 
 def _routes() -> list[RouteLine]:
     known = list(Route.objects.select_related("channel"))
-    warned = routes.warnings(known)
+    warned, open = routes.warnings(known), untold.openings(known)
     return [
-        RouteLine(route, number, notifying.in_words(route), notifying.pace(route), warned.get(route.pk, ""))
+        RouteLine(
+            route, number, notifying.in_words(route), notifying.pace(route), warned.get(route.pk, ""),
+            len(open.get(route.pk, ())),
+        )
         for number, route in enumerate(known, start=1)
-    ]
+    ]  # fmt: skip
 
 
 def _call() -> dict[str, Any]:
@@ -173,8 +181,8 @@ def route(request: HttpRequest, route_id: int | None = None) -> HttpResponse:
     form = notifying.route_form(found, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
-            routes.save(form.written_to(found))
-            return _back()
+            saved = routes.save(form.written_to(found))
+            return HttpResponseRedirect(f"{reverse('notifications')}?saved={saved.pk}#routes")
         except Unfit as problem:
             form.add_error(problem.field, problem.sentence)
     context = {"form": form, "route": found, "has_channels": Channel.objects.exists()}
@@ -185,6 +193,15 @@ def route(request: HttpRequest, route_id: int | None = None) -> HttpResponse:
 def route_move(request: HttpRequest, route_id: int) -> HttpResponse:
     routes.move(_route(route_id), -1 if request.POST.get("to") == "up" else 1)
     return _back()
+
+
+@require_POST
+def route_tell(request: HttpRequest, route_id: int) -> HttpResponse:
+    """What is open already and was not told on its channel is told there now."""
+    _route(route_id)
+    flips = untold.openings(list(Route.objects.select_related("channel"))).get(route_id, [])
+    untold.tell(flips)
+    return HttpResponseRedirect(f"{reverse('notifications')}?telling={len(flips)}#routes")
 
 
 @require_POST

@@ -27,7 +27,7 @@ from timeline.typeaddresses import type_url
 from tracing.clock import now_ns
 from tracing.watch.finding import KINDS
 
-FILTERS = ("state", "kind", "type", "env", "system", "limit")
+FILTERS = ("state", "kind", "type", "env", "system", "grey", "limit")
 SHOWN_EFFECTS = 20
 
 
@@ -191,9 +191,21 @@ def _states(question: ProblemQuestion, href: Callable[..., str]) -> list[dict[st
             "href": href(state="" if state == "open" else state),
             "current": question.state == state,
             "count": counted.get(state),
+            "besides": _besides(question) if state == "open" else "",
         }
         for state in (*STATES, "all")
     ]
+
+
+def _besides(question: ProblemQuestion) -> str:
+    """Why fewer need a person than are open: `2 grey, 1 follows from another`."""
+    grey, behind = problems.not_needing(question)
+    told = [f"{grey:,} grey"] if grey and question.grey != "only" else []
+    if behind:
+        told.append(
+            f"{behind:,} {'follows' if behind == 1 else 'follow'} from {'another' if behind == 1 else 'others'}"
+        )
+    return ", ".join(told)
 
 
 def _tabs(found: Problem, is_now: bool, now: int, earlier: int) -> list[dict[str, Any]]:
@@ -229,6 +241,7 @@ def _as_json(
             {
                 "at": str(entry.at_ns),
                 "row": entry.what,
+                "happened": entry.happened or None,
                 "text": entry.text,
                 "name": entry.name or None,
                 "after": entry.after or None,
