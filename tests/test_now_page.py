@@ -14,11 +14,12 @@ from tests import wrongs
 from tests.asking import as_json, found
 from tests.builders import batch
 from tests.product import Running
-from tests.wrongs import HOUR_NS, MINUTE_NS, order
+from tests.wrongs import HOUR_NS, MINUTE_NS, SECOND_NS, order
 from timeline.queries import backlog, motion
 from tracing.clock import now_ns
 from tracing.models import Sender
 from tracing.storing import Store
+from tracing.watch import backlogs
 
 
 @pytest.fixture
@@ -160,6 +161,36 @@ def test_numbers_lead_to_what_they_count(client: Client, stuck: bytes, store: St
     for link, number in links:
         listed = client.get(unescape(link).partition("#")[0] + "&format=json").json()["flows"]
         assert len(listed) == int(number), link
+
+
+def test_flows_at_no_step_have_lists_too(client: Client, store: Store) -> None:
+    store.put(batch(order("n1", "created"), order("n2", "created"), order("n3", "paid")))
+    for key, verdict, step in (("n1", "moving", None), ("n2", "late", ""), ("n3", "moving", "paid")):
+        wrongs.expected(wrongs.flow_of(key), verdict, step=step)
+    wrongs.counted("", 2, late=1)
+    html = page(client)
+    links = re.findall(r'data-word="\w+"><a href="([^"]+)">([\d,]+)</a>', html)
+    assert [number for _, number in links] == ["2", "1"]
+    for (link, _), keys in zip(links, (["n1", "n2"], ["n2"]), strict=True):
+        listed = client.get(unescape(link) + "&format=json").json()["flows"]
+        assert sorted(flow["key"] for flow in listed) == keys
+    assert "none yet" in client.get(unescape(links[0][0])).content.decode()
+    # Where names with ids in them would make a row each, the rest are counted with those at no step.
+    for number in range(backlogs.MOST_STEPS):
+        wrongs.counted(f"step {number}", 1)
+    assert "no step, or a rare one" in page(client)
+
+
+def test_the_latest_with_errors_stand_first(client: Client, store: Store) -> None:
+    """Within one minute too: a minute is all that the index of a list knows."""
+    begun_s = now_ns() // SECOND_NS % 60 + 60
+    agos = [begun_s - after for after in (1, 9, 3, 7, 5, 2, 8)]
+    store.put(batch(*(order(f"e{place}", "paid", ago, 2) for place, ago in enumerate(agos))))
+    answer = told(client)
+    assert [flow["key"] for flow in answer["failing"]] == ["e1", "e6", "e3", "e4", "e2"]
+    lasts = [int(flow["last"]) for flow in answer["failing_requests"]]
+    assert lasts == sorted(lasts, reverse=True) and len(lasts) == 5
+    assert lasts[0] == int(answer["failing"][0]["last"])
 
 
 def test_types_with_many_steps_are_folded_and_said(client: Client, moving: None) -> None:

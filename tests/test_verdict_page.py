@@ -1,5 +1,6 @@
 """The verdict on a flow's page and in lists: what JSON, page and text say of an order that waits."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,8 @@ def test_a_bad_end_is_told_from_a_good_one(client: Client) -> None:
     assert "Ended badly: failed." in text
     assert '<span class="mark error">✕ ended badly</span>' in page(client, "/flows")
     assert "✕ ended badly" in page(client, f"{ORDER}?format=txt").splitlines()[0]
+    judged.flip(one, judged.MINUTE, "late", "ended", "Ended badly: failed.")
+    assert re.search('class="tag err[^"]*"[^>]*>✕<', page(client))
     found = judged.problem([one])
     told = page(client, f"/problems/{found.hex()}")
     assert '<span class="mark error">✕ ended badly</span>' in told

@@ -82,6 +82,7 @@ class FlowFilter(forms.Form):
     service = forms.CharField(max_length=300, required=False)
     status = forms.ChoiceField(choices=_choices(*STATUSES), required=False)
     state = forms.CharField(max_length=200, required=False)
+    step = forms.ChoiceField(choices=_choices("none"), required=False)
     verdict = forms.ChoiceField(choices=_choices(OPEN, *VERDICTS), required=False)
     grey = forms.ChoiceField(choices=_choices("no"), required=False)
     waits = forms.CharField(max_length=300, required=False)
@@ -119,6 +120,7 @@ def _question(asked: dict[str, Any]) -> Question:
         service=asked["service"],
         status=asked["status"],
         state=asked["state"],
+        step=asked["step"],
         verdict=asked["verdict"],
         grey=asked["grey"],
         waits=asked["waits"],

@@ -30,6 +30,7 @@ class Question:
     service: str = ""
     status: str = ""
     state: str = ""
+    step: str = ""  # "none" is for who stands at no step, as judged
     verdict: str = ""  # one of the judge's, or "open": all that has not ended
     grey: str = ""  # "no" leaves out whose deadline is a guess that nobody is told of
     waits: str = ""  # the step that is awaited

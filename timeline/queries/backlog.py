@@ -12,6 +12,7 @@ from timeline.addresses import flow_url
 from timeline.kinds import KIND_OF
 from timeline.queries.problems import as_mapping
 from timeline.queries.windows import rows_of
+from tracing.watch.backlogs import MOST_STEPS
 
 STEPS_A_TYPE = 6
 MOST_ROWS = 60
@@ -100,6 +101,7 @@ class Step:
         int | None, ...
     ] = ()  # most open in each of the last 24 hours, oldest first; None: not counted
     folded: int = 0
+    is_rest: bool = False  # also the flows of steps beyond those that the watcher counts by name
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ def steps(at_ns: int) -> list[Step]:
         is_last = place + 1 == len(rows) or rows[place + 1][:3] != row[:3]
         folded = row[11] - STEPS_A_TYPE if is_last and row[11] > STEPS_A_TYPE else 0
         drawn = hours.get((step.type, step.environment, step.step), ())
-        told.append(replace(step, hours=drawn, folded=folded))
+        told.append(replace(step, hours=drawn, folded=folded, is_rest=not step.step and row[11] > MOST_STEPS))
     return told
 
 

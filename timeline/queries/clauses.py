@@ -86,7 +86,7 @@ def request_clauses(question: Question) -> Clauses:
         picky.add(
             f"({narrow.get(question.status, REQUEST_FAILING)} AND {REQUEST_STATUS} = %s)", question.status
         )
-    if question.state or question.verdict or question.waits or question.grey:
+    if question.state or question.step or question.verdict or question.waits or question.grey:
         picky.add("false")
     for word in question.words:
         like = f"%{escaped(word)}%"
@@ -107,6 +107,8 @@ def standing_at(question: Question) -> Conditions:
         asked.add("e.awaited_step = %s", question.waits)
     if question.state:
         asked.add("e.step = %s", question.state)
+    if question.step:
+        asked.add("coalesce(e.step, '') = ''")
     if question.grey:
         asked.add("NOT e.quiet")
     return asked
@@ -119,7 +121,7 @@ def escaped(text: str) -> str:
 
 def _standing(question: Question, picky: Conditions) -> None:
     """Where a flow is: as its own row says, or as it was judged where a verdict is asked for with it."""
-    if not (question.verdict or question.waits or question.grey):
+    if not (question.verdict or question.waits or question.grey or question.step):
         if question.state:
             picky.add("coalesce(state, step) = %s", question.state)
         return

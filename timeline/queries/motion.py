@@ -19,13 +19,14 @@ SEARCH_S = 0.3
 QUIET_NS = 10 * 60 * 1_000_000_000
 DAY_MINUTES = 1_440
 MOST_QUIET = 8
+MOST_A_MINUTE = 100  # read to find the latest few: flows of one minute lie in no order
 
 
 def failing(from_minute: int, limit: int) -> list[FlowSummary]:
     """The latest entities and workflows with errors, as far as a short search finds them."""
     question = Question(status="error", from_minute=from_minute)
-    stretch = read(flow_clauses(question), FLOW_COLUMNS, None, limit, SEARCH_S)
-    return completed([from_row(row[2:]) for row in stretch.rows])
+    stretch = read(flow_clauses(question), FLOW_COLUMNS, None, MOST_A_MINUTE, SEARCH_S)
+    return completed(_latest([from_row(row[2:]) for row in stretch.rows], limit))
 
 
 def count_failing(from_minute: int) -> int:
@@ -37,9 +38,14 @@ def count_failing(from_minute: int) -> int:
 
 def failing_requests(from_minute: int, limit: int) -> list[FlowSummary]:
     """The latest failed requests."""
-    question = Question(kind="request", status="error", from_minute=from_minute, limit=limit)
+    question = Question(kind="request", status="error", from_minute=from_minute, limit=MOST_A_MINUTE)
     flows, _, _ = request_page(question, None)
-    return completed(flows)
+    return completed(_latest(flows, limit))
+
+
+def _latest(flows: list[FlowSummary], limit: int) -> list[FlowSummary]:
+    """The index knows the minute only; of one minute the latest first."""
+    return sorted(flows, key=lambda flow: (-flow.activity, -(flow.last_ns or 0)))[:limit]
 
 
 def has_any() -> bool:

@@ -28,6 +28,7 @@ FILTERS = (
     "service",
     "status",
     "state",
+    "step",
     "verdict",
     "grey",
     "waits",

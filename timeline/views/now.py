@@ -85,10 +85,12 @@ def _row(step: Step) -> dict[str, Any]:
     """A step with the lists that its numbers count."""
 
     def listed(verdict: str) -> str:
-        if not step.step:
-            return ""  # no filter says "without a step"
+        if step.is_rest:
+            return ""  # no filter says "without a step, or at a rare one"
         env = "" if step.environment == settings.ENVIRONMENT else step.environment
         filters = {"kind": step.kind, "type": step.type, "env": env, "state": step.step, "verdict": verdict}
+        if not step.step:
+            filters["step"] = "none"
         # The watcher counts as late and stuck only what somebody is told of.
         grey = {"grey": "no"} if verdict in ("late", "stuck") else {}
         return with_query("/flows", filters | grey)
