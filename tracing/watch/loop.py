@@ -39,6 +39,9 @@ class Duty:
     name: str
     every_s: float
     work: Callable[[psycopg.Connection], bool | None]
+    patience: float = (
+        0.0  # rests at least so many times as long as it took: what looks at much must not look all the time
+    )
     noted: bool = False  # its rounds are told in `watch_round`
     rows: Callable[[], int] = lambda: 0
     did: Callable[[], bool] = lambda: True  # whether the last call was this watcher's turn
@@ -71,11 +74,11 @@ def duties() -> dict[str, list[Duty]]:
     return {
         "judging": [
             Duty("judge", 1.0, rounds.work, noted=True, rows=lambda: rounds.rows, did=lambda: rounds.judged),
-            Duty("problems", 2.0, problems.keep, noted=True),
+            Duty("problems", 2.0, problems.keep, patience=15.0, noted=True),
         ],
         "counting": [
-            Duty("volumes", 2.0, volumes.keep),
-            Duty("senses", 15.0, sensing.work),
+            Duty("volumes", 2.0, volumes.keep, patience=10.0),
+            Duty("senses", 15.0, sensing.work, patience=20.0),
             Duty("learning", 2.0, Learner().work, noted=True),
             Duty("backlogs", 1.0, Backlogs().work),
         ],
@@ -151,7 +154,7 @@ def attempt(duty: Duty, connection: psycopg.Connection | None, conninfo: str) ->
         tell(duty, error)
         return kept(connection)
     duty.failures = 0
-    duty.put_off(0.0 if more else duty.every_s)
+    duty.put_off(0.0 if more else max(duty.every_s, duty.patience * (time.monotonic() - began)))
     return connection
 
 
