@@ -9,7 +9,7 @@ from tests.builders import BASE_NS, Service, batch, trace_id
 from tests.watching import MINUTE, SECOND, at, insert, problems
 from tracing.records import Span
 from tracing.storing import Store
-from tracing.watch import holding
+from tracing.watch import sight
 from tracing.watch.detectors import orphan_message
 from tracing.watch.detectors.orphan_message import Sent
 from tracing.watch.problems import keep
@@ -134,7 +134,5 @@ def test_where_we_were_blind_nobody_can_say(worker: psycopg.Connection) -> None:
     assert orphan_message.is_orphan(lost, SECOND, [(now - MINUTE, now)], now)
     insert(worker, "awake", process=b"p", since_ns=BASE_NS - 60 * MINUTE, until_ns=lost.sent_ns)
     insert(worker, "awake", process=b"p", since_ns=lost.sent_ns + MINUTE, until_ns=now)
-    assert holding.blind_stretches(worker, BASE_NS - 100 * MINUTE, now) == [
-        (lost.sent_ns, lost.sent_ns + MINUTE)
-    ]
-    assert holding.blind_stretches(worker, lost.sent_ns + 2 * MINUTE, now) == []
+    assert sight.blind(worker, BASE_NS - 100 * MINUTE, now) == [(lost.sent_ns, lost.sent_ns + MINUTE)]
+    assert sight.blind(worker, lost.sent_ns + 2 * MINUTE, now) == []

@@ -10,7 +10,7 @@ import pytest
 from tests import watching
 from tests.watching import HOUR, MINUTE, NOW, SECOND, ago, at, expectation, flips, id_of, problems, rows, turn
 from tracing.unfit import Unfit
-from tracing.watch import detectors, holding, ledger
+from tracing.watch import detectors, ledger, sight
 from tracing.watch.detectors import Answers, Detector
 from tracing.watch.finding import Affected, Finding
 from tracing.watch.problems import acknowledge, keep, mute, reconcile, unmute
@@ -354,17 +354,17 @@ def test_several_watchers_make_one_problem(conninfo: str, worker: psycopg.Connec
 
 
 def test_being_there_just_now_is_not_blind(worker: psycopg.Connection) -> None:
-    assert not holding.is_blind(worker, NOW)
+    assert not sight.is_blind(worker, NOW)
     watching.insert(worker, "awake", process=b"p", since_ns=ago(3600), until_ns=ago(61))
-    assert holding.is_blind(worker, NOW)
+    assert sight.is_blind(worker, NOW)
     watching.insert(worker, "awake", process=b"q", since_ns=ago(3600), until_ns=ago(5))
-    assert not holding.is_blind(worker, NOW)
+    assert not sight.is_blind(worker, NOW)
     watching.insert(worker, "blind", from_ns=ago(100), until_ns=None)
-    assert holding.is_blind(worker, NOW)
-    assert holding.blind_stretches(worker, ago(200), NOW) == [(ago(100), NOW)]
+    assert sight.is_blind(worker, NOW)
+    assert sight.blind(worker, ago(200), NOW) == [(ago(100), NOW)]
     worker.execute("UPDATE blind SET until_ns = %s", [ago(50)])
-    assert not holding.is_blind(worker, NOW)
-    assert holding.blind_stretches(worker, ago(80), NOW) == [(ago(80), ago(50))]
+    assert not sight.is_blind(worker, NOW)
+    assert sight.blind(worker, ago(80), NOW) == [(ago(80), ago(50))]
 
 
 def test_more_flows_than_are_named_count(worker: psycopg.Connection) -> None:

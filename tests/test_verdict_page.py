@@ -252,6 +252,13 @@ def test_what_nobody_was_there_to_receive_is_hatched(client: Client) -> None:
     assert '<span class="doubt">blind 12:06:40 – 12:26:40, 20 m</span>' in text
 
 
+def test_a_silence_of_all_senders_is_hatched_whatever_the_judge_said_of_the_flow(client: Client) -> None:
+    judged.judge()
+    from_ns, until_ns = (BASE_NS + minutes * judged.MINUTE * MS for minutes in (60, 80))
+    judged.insert("blind", from_ns=from_ns, until_ns=until_ns)
+    assert page(client).count('fill="url(#blind)"') == 1
+
+
 def test_requests_are_not_judged(client: Client) -> None:
     flow = get(client, "/flows", kind="request")["flows"][0]
     assert (flow["verdict"], flow["waiting_for"]) == (None, None)

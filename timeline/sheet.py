@@ -9,20 +9,21 @@ from datetime import timedelta, tzinfo
 from typing import Any
 
 import numpy as np
+from django.db import connection
 
 from timeline import moments
 from timeline.drawing import DrawnBin, bar, draw_lanes, draw_overview, percent
 from timeline.layout.axis import LEAST_NS, Axis, domain, folded
-from timeline.layout.blind import blind
 from timeline.layout.forest import ASIDE, MOVE, SPAN
 from timeline.layout.moves import lanes
 from timeline.layout.order import Times
 from timeline.layout.overview import Bin, overview
 from timeline.layout.sieve import MATCH
 from timeline.layout.ticks import ticks
-from timeline.queries.awake import read_awake
 from timeline.reading import Reading
 from tracing.clock import now_ns
+from tracing.watch import sight
+from tracing.watch.blindness import overlap
 
 SINCE_START_NS = 60_000_000_000
 HALF_SECOND_NS = 500_000_000
@@ -78,7 +79,8 @@ def _blind(reading: Reading, axis: Axis, zone: tzinfo, now: int) -> list[tuple[s
     """When nobody was there to receive: left edge, width, and in words."""
     judged = reading.flow.judged
     told = judged.evidence.get("blind") if judged else None
-    found = blind(read_awake(axis.start), axis.start, min(now, axis.end), told or ())
+    seen = sight.blind(connection, axis.start, min(now, axis.end))
+    found = overlap(axis.start, min(now, axis.end), [*seen, *((since, until) for since, until in told or ())])
     return [
         (
             *bar(axis, since, until - since),

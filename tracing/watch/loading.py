@@ -9,22 +9,19 @@ from typing import Any, TypeVar
 
 import psycopg
 
-from tracing.watch import blindness, volumes
+from tracing.lengths import DAY_NS, SECOND_NS
+from tracing.watch import sight, volumes
 from tracing.watch.calendars import Calendar
 from tracing.watch.customs import Customs
-from tracing.watch.lore import Lore, PaceKey, Pause, Stretch
+from tracing.watch.lore import Lore, PaceKey, Pause
 from tracing.watch.rulings import Ruling
 from tracing.watch.standing import Pace, Way
 
 logger = logging.getLogger(__name__)
 Value = TypeVar("Value")
 
-SECOND_NS = 1_000_000_000
-DAY_NS = 86_400 * SECOND_NS
 # How far back blindness matters: as far as what is learned.
 LOOKED_BACK_NS = 15 * DAY_NS
-# A process that was started anew is there again within this.
-BLIND_TOLERANCE_NS = 30 * SECOND_NS
 # Delays are counted over a day of minutes: half a minute changes nothing.
 COUNTED_NS = 30 * SECOND_NS
 
@@ -42,8 +39,6 @@ FROM tracing_expectationrule r LEFT JOIN tracing_calendar c ON c.id = r.calendar
 _PAUSES = """
 SELECT service, type, environment, from_ns, until_ns, reason, name FROM tracing_maintenance WHERE until_ns > %s
 """
-_AWAKE = "SELECT since_ns, until_ns FROM awake WHERE until_ns > %s ORDER BY since_ns"
-_BLIND = "SELECT from_ns, until_ns FROM blind WHERE until_ns IS NULL OR until_ns > %s ORDER BY from_ns"
 # Both kinds of sign together: a share of dropped traces beyond a stray flag.
 _SAMPLED = """
 SELECT service, environment FROM tracing_sender GROUP BY 1, 2
@@ -77,7 +72,7 @@ class Library:
             pauses=[
                 Pause(*row) for row in connection.execute(_PAUSES, (now_ns - LOOKED_BACK_NS,)).fetchall()
             ],
-            blind=blind(connection, now_ns),
+            blind=sight.blind(connection, now_ns - LOOKED_BACK_NS, now_ns),
             delays=self._delays,
             sampled=self._sampled,
         )
@@ -136,15 +131,6 @@ def _ruling(row: tuple[Any, ...]) -> Ruling:
         type, environment, step, awaited, system, int(within * SECOND_NS), int(grace * SECOND_NS),
         from_start, subject == "series", calendar,
     )  # fmt: skip
-
-
-def blind(connection: psycopg.Connection, now_ns: int) -> list[Stretch]:
-    """When we could not be told anything: no receiver was there, or all senders' records stopped at once."""
-    from_ns = now_ns - LOOKED_BACK_NS
-    awake = [(row[0], row[1]) for row in connection.execute(_AWAKE, (from_ns,)).fetchall()]
-    gaps = blindness.gaps(awake, from_ns, now_ns, BLIND_TOLERANCE_NS)
-    told = [(row[0], row[1] or now_ns) for row in connection.execute(_BLIND, (from_ns,)).fetchall()]
-    return list(blindness.union([*gaps, *told]))
 
 
 def _usable(rows: Iterable[tuple[Any, ...]], make: Callable[[tuple[Any, ...]], Value]) -> list[Value]:

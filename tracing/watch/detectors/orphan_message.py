@@ -13,9 +13,9 @@ from typing import Any, LiteralString, NamedTuple
 import psycopg
 
 from tracing.lengths import DAY_NS, MINUTE_NS, spoken
+from tracing.watch import sight
 from tracing.watch.blindness import Stretch, overlap
 from tracing.watch.finding import WARNING, Affected, Finding
-from tracing.watch.holding import blind_stretches
 from tracing.watch.titles import counted, moment
 
 SLOT, SLOTS = 15, 24  # six hours in quarters
@@ -83,7 +83,7 @@ def find(connection: psycopg.Connection, now_ns: int) -> list[Finding]:
     }
     sent = [Sent(*row) for row in connection.execute(_SENT, asked)]
     learned = {tuple(row[:3]): row[3] for row in connection.execute(_LEARNED) if row[3] is not None}
-    blind = blind_stretches(connection, now_ns - DAY_NS, now_ns)
+    blind = sight.blind(connection, now_ns - DAY_NS, now_ns)
     return findings(sent, learned, blind, now_ns)
 
 

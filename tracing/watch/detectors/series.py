@@ -10,14 +10,14 @@ from typing import Any, LiteralString, NamedTuple
 
 import psycopg
 
-from tracing.watch import loading
+from tracing.lengths import MINUTE_NS, spoken
+from tracing.watch import loading, sight
 from tracing.watch.finding import NEEDS_A_PERSON, WARNING, Finding
 from tracing.watch.lore import Stretch, beyond
 from tracing.watch.rulings import Ruling
-from tracing.watch.titles import lasting, moment
+from tracing.watch.titles import moment
 
 STEP = "begin"
-MINUTE_NS = 60_000_000_000
 
 _RHYTHMS: LiteralString = """
 SELECT type, environment, (facts ->> 'period_ns')::bigint, (facts ->> 'beats')::int FROM learned
@@ -46,7 +46,7 @@ class Series(NamedTuple):
 
 
 def find(connection: psycopg.Connection, now_ns: int) -> list[Finding]:
-    blind = loading.blind(connection, now_ns)
+    blind = sight.blind(connection, now_ns - loading.LOOKED_BACK_NS, now_ns)
     row = connection.execute(_HEARD).fetchone()
     heard_ns = (row[0] + 1) * MINUTE_NS if row and row[0] is not None else 0
     ruled = list(_ruled(connection))
@@ -86,7 +86,7 @@ def _environments(connection: psycopg.Connection, type: str, rule: Ruling) -> li
 
 def _by_rule(rule: Ruling, environment: str, last_ns: int) -> Series:
     allowed_ns = rule.within_ns + rule.grace_ns
-    words = f"A rule expects one every {lasting(rule.within_ns)}."
+    words = f"A rule expects one every {spoken(rule.within_ns)}."
     late_ns, stuck_ns = rule.add(last_ns, allowed_ns), rule.add(last_ns, 2 * allowed_ns)
     return Series(rule.type, environment, last_ns, late_ns, stuck_ns, words, {"within_ns": rule.within_ns})
 
@@ -96,7 +96,7 @@ def _rhythmic(connection: psycopg.Connection) -> list[Series]:
     for type, environment, period_ns, beats in connection.execute(_RHYTHMS).fetchall():
         last_ns = _last_begun(connection, type, environment)
         if last_ns is not None:
-            words = f"The last {beats} began every {lasting(period_ns)}. Learned."
+            words = f"The last {beats} began every {spoken(period_ns)}. Learned."
             facts = {"period_ns": period_ns, "beats": beats}
             found.append(
                 Series(

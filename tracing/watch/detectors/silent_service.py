@@ -14,9 +14,9 @@ import psycopg
 from numpy.typing import NDArray
 
 from tracing.lengths import MINUTE_NS
+from tracing.watch import sight
 from tracing.watch.blindness import FEW_MIN, collapsed_since, silent_since
 from tracing.watch.finding import NEEDS_A_PERSON, Finding
-from tracing.watch.holding import blind_stretches
 from tracing.watch.titles import moment
 
 MINUTES, DAYS, DAY = 360, 7, 1_440
@@ -43,7 +43,7 @@ Counts = NDArray[np.int64]
 
 def find(connection: psycopg.Connection, now_ns: int) -> list[Finding]:
     last = now_ns // MINUTE_NS - 1  # the running minute is not over
-    blind = blind_stretches(connection, (last - MINUTES) * MINUTE_NS, now_ns)
+    blind = sight.blind(connection, (last - MINUTES) * MINUTE_NS, now_ns)
     seen_from = max((until // MINUTE_NS + 1 + GRACE for _, until in blind), default=0)
     asked = {"last": last, "minutes": MINUTES, "days": DAYS, "day": DAY}
     days = _days(connection.execute(_ARRIVED, asked), last)
