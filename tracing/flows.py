@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from tracing.attempts import is_retry
 from tracing.exceptions import ERROR_SEVERITY, Telling, log_exception, span_exceptions
 from tracing.facts import ATTEMPT
+from tracing.lengths import MINUTE_NS
 from tracing.mentions import NOTHING, Assertion, Flow, Mention, Reading
-from tracing.records import DAY_NS, FIRST_NS, LAST_NS, MAX_NS, Log, Span, is_plausible
+from tracing.records import DAY_NS, FIRST_NS, LAST_NS, MAX_NS, Log, Span, is_milestone, is_plausible
 from tracing.remarks import Remarks
 from tracing.sums import (
     MAX_STEP,
@@ -36,8 +37,6 @@ from tracing.values import opened
 
 LATE_NS = 5 * 60 * 1_000_000_000  # stored this long after it happened: late
 AHEAD_NS = 5 * 60 * 1_000_000_000  # a sender's clock further ahead than this does not lead a list
-MINUTE_NS = 60_000_000_000
-SERVER, CONSUMER = 2, 5
 MARK = 4
 
 
@@ -359,7 +358,7 @@ def _last_step(run: Sequence[Span]) -> Said | None:
     step = None
     service = run[0].resource.service
     for span in run:
-        if span.kind == SERVER or span.kind == CONSUMER or not span.parent_span_id:
+        if is_milestone(span):
             step = later(
                 step,
                 Said(order_of(span.start_ns, span.digest), span.name[:MAX_STEP], span.start_ns, service),

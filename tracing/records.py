@@ -111,6 +111,14 @@ class Span:
         return self.start_ns // DAY_NS
 
 
+SERVER, CONSUMER = 2, 5
+
+
+def is_milestone(span: Span) -> bool:
+    """Whether a span is a step of what it mentions: where a service took it up, or where all began."""
+    return span.kind == SERVER or span.kind == CONSUMER or not span.parent_span_id
+
+
 @dataclass(slots=True)
 class Log:
     log_id: (

@@ -14,12 +14,12 @@ from tracing.buckets import bucket_of
 from tracing.exceptions import ERROR_SEVERITY
 from tracing.facts import ATTEMPT, SAYS
 from tracing.failing import Failure
+from tracing.lengths import MINUTE_NS
 from tracing.mentions import Flow, Mention
-from tracing.records import Log, Span, is_plausible
+from tracing.records import Log, Span, is_milestone, is_plausible
 from tracing.values import opened
 
-MINUTE_NS = 60_000_000_000
-SERVER, CONSUMER, ERROR = 2, 5, 2
+ERROR = 2
 REQUEST = 0
 KINDS = {"entity": 1, "workflow": 2}
 # Names with ids in them would make a row each; what is more is tallied without a name.
@@ -125,7 +125,7 @@ class Remarks:
             tally.errors += span.status == ERROR
             if span.facts & ATTEMPT:
                 tally.retries += is_retry(opened(span.attributes))
-            if span.kind == SERVER or span.kind == CONSUMER or not span.parent_span_id:
+            if is_milestone(span):
                 self._tally_milestone(span, received_ns)
         if is_plausible(latest_ns):
             tally.delays += bytes((bucket_of(max(0, received_ns - latest_ns)),))

@@ -4,13 +4,14 @@ What is a transition follows from all assertions in the order of `tracing.sums.o
 state: a time in a catch-all range comes before all others. `timeline.queries.systems` says the same in SQL.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from timeline.layout.manner import ANY, Lag, Manner, lags, oddity
 from timeline.layout.tables import Move
 from tracing.records import is_plausible
-from tracing.sums import order_of
+from tracing.watch.moving import changes
 
 
 class Assertion(NamedTuple):
@@ -41,15 +42,10 @@ class Lane(NamedTuple):
 
 def transitions(assertions: Iterable[Assertion]) -> list[Move]:
     """Where each system's statement changed, in the order in which one replaces another."""
-    state: dict[str, str] = {}
-    count: dict[str, int] = {}
+    count: Counter[str] = Counter()
     moves = []
-    for told in sorted(assertions, key=_order):
-        before = state.get(told.system)
-        if before == told.state:
-            continue
-        state[told.system] = told.state
-        count[told.system] = count.get(told.system, 0) + 1
+    for told, before in changes(assertions):
+        count[told.system] += 1
         moves.append(
             Move(
                 told.valid_ns, told.system, count[told.system], told.state, before,
@@ -57,10 +53,6 @@ def transitions(assertions: Iterable[Assertion]) -> list[Move]:
             )
         )  # fmt: skip
     return moves
-
-
-def _order(told: Assertion) -> tuple[bytes, Assertion]:
-    return order_of(told.valid_ns, told.digest, told.state), told
 
 
 def lanes(moves: Sequence[Move], manner: Manner = ANY) -> list[Lane]:

@@ -10,8 +10,7 @@ from typing import Any
 import psycopg
 
 from tracing.flows import AHEAD_NS
-from tracing.watch import tries
-from tracing.watch.moving import Told, moves
+from tracing.watch import statements, tries
 from tracing.watch.standing import Closed, Course, Stated, Step
 
 # Statements and chapters of one flow that are looked at: enough for a rhythm and for what several systems say.
@@ -23,12 +22,6 @@ _FLOWS = """
 SELECT f.flow_id, f.kind, f.type, f.key, f.environment, f.first_ns, f.last_ns, f.chapters, f.state IS NOT NULL,
     f.step, f.step_system, f.step_ns, (f.activity + 1) * 60000000000::bigint
 FROM flow f WHERE f.flow_id = ANY(%s)
-"""
-# The primary key serves it backwards.
-_ASSERTIONS = """
-SELECT a.flow_id, a.valid_ns, a.digest, a.state, a.system, a.received_ns FROM unnest(%s::bytea[]) AS n(flow_id), LATERAL (
-    SELECT * FROM assertion WHERE flow_id = n.flow_id ORDER BY valid_ns DESC LIMIT %s
-) AS a
 """
 _STATED = """
 SELECT DISTINCT ON (t.flow_id, t.what, t.operation) t.flow_id, t.what, least(t.said_ns, t.received_ns + %s), t.by_ns,
@@ -75,16 +68,11 @@ def _course(row: tuple[Any, ...]) -> Course:
 
 
 def _add_states(connection: psycopg.Connection, courses: dict[bytes, Course], stating: list[bytes]) -> None:
-    if not stating:
-        return
-    told: dict[bytes, list[Told]] = {}
-    for flow_id, *rest in connection.execute(_ASSERTIONS, (stating, LATEST_STATEMENTS)).fetchall():
-        told.setdefault(flow_id, []).append(Told(*rest))
-    for flow_id, statements in told.items():
+    for flow_id, steps in statements.read_steps(connection, stating, LATEST_STATEMENTS).items():
         course = courses[flow_id]
         course.source = "state"
-        course.steps = moves(statements, cut=len(statements) >= LATEST_STATEMENTS)
-        course.states = {step.system: step.name for step in course.steps}
+        course.steps = steps
+        course.states = {step.system: step.name for step in steps}
 
 
 def _add_stated(connection: psycopg.Connection, courses: dict[bytes, Course]) -> None:

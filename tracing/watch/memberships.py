@@ -9,11 +9,11 @@ from collections.abc import Iterable, Sequence
 import psycopg
 
 from tracing.membership import members
-from tracing.records import MAX_NS
+from tracing.records import CONSUMER, MAX_NS, SERVER
 from tracing.stored import split
 
 MOST_SPANS = 50_000
-MILESTONES = (2, 5)  # server, consumer
+MILESTONES = (SERVER, CONSUMER)
 
 _MEMBERS = (
     "SELECT flow_id, trace_id, day, span_ids FROM member WHERE flow_id = ANY(%s) AND trace_id <> ''::bytea"

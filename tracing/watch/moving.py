@@ -1,15 +1,32 @@
 """Statements about a flow's state into the steps it took: where one system began to say something else (pure).
 
-The order is that of `tracing.sums.order_of`, which also chose the stored state; `timeline.layout.moves` draws the same.
+The order is that of `tracing.sums.order_of`, which also chose the stored state; `timeline.layout.moves` draws the same
+changes.
 """
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, Protocol, TypeVar
 
 from tracing.flows import AHEAD_NS
 from tracing.records import is_plausible
 from tracing.sums import order_of
 from tracing.watch.standing import Step
+
+
+class Statement(Protocol):
+    """What one system said of a flow's state, and when."""
+
+    @property
+    def valid_ns(self) -> int: ...
+    @property
+    def digest(self) -> bytes: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def system(self) -> str: ...
+
+
+Said = TypeVar("Said", bound=Statement)
 
 
 class Told(NamedTuple):
@@ -22,23 +39,33 @@ class Told(NamedTuple):
     received_ns: int | None = None  # our clock
 
 
+def changes(statements: Iterable[Said]) -> Iterator[tuple[Said, str | None]]:
+    """Where each system's statement changed, in the order in which one replaces another, with what it said before."""
+    state: dict[str, str] = {}
+    for one in sorted(statements, key=_order):
+        before = state.get(one.system)
+        if before != one.state:
+            state[one.system] = one.state
+            yield one, before
+
+
+def _order(one: Statement) -> tuple[bytes, str]:
+    # Equal but for the system: of one record that two services are said to have sent.
+    return order_of(one.valid_ns, one.digest, one.state), one.system
+
+
 def moves(statements: Iterable[Told], *, cut: bool = False) -> tuple[Step, ...]:
     """The steps in order. `cut`: earlier statements were left out, so the first of each system may only repeat one.
 
     A statement whose time dates nothing is passed over: nobody can wait since the year 2554.
     """
-    told = sorted(statements, key=lambda one: order_of(one.valid_ns, one.digest, one.state))
-    state: dict[str, str] = {}
-    steps: list[Step] = []
-    doubtful: list[Step] = []
-    for one in told:
-        before = state.get(one.system)
-        state[one.system] = one.state
-        if before == one.state or not is_plausible(one.valid_ns):
-            continue
-        step = Step(one.state, one.system, _dated(one))
-        (doubtful if cut and before is None else steps).append(step)
-    return tuple(steps or doubtful)
+    told = [
+        (Step(one.state, one.system, _dated(one)), before)
+        for one, before in changes(statements)
+        if is_plausible(one.valid_ns)
+    ]
+    sure = [step for step, before in told if before is not None or not cut]
+    return tuple(sure or [step for step, _ in told])
 
 
 def _dated(one: Told) -> int:
