@@ -1,7 +1,6 @@
 """What a rule would have raised on the stored past (`tracing.watch.backtest`)."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -9,25 +8,14 @@ from hypothesis import strategies as st
 
 from tracing.lengths import DAY_NS
 from tracing.watch.backtest import Terms, of_flows, of_series
-from tracing.watch.standing import Step
+from tracing.watch.standing import History, Step
 
 MINUTE = 60_000_000_000
 
 
-@dataclass(frozen=True)
-class Flow:
-    key: str
-    steps: Sequence[Step]
-    seen_until_ns: int
-    first_ns: int | None = None
-
-    @property
-    def flow_id(self) -> bytes:
-        return self.key.encode()
-
-
-def flow(key: str, *told: tuple[str, int], until: int = 1_000, system: str = "shop") -> Flow:
-    return Flow(key, tuple(Step(name, system, minute * MINUTE) for name, minute in told), until * MINUTE)
+def flow(key: str, *told: tuple[str, int], until: int = 1_000, system: str = "shop") -> History:
+    steps = tuple(Step(name, system, minute * MINUTE) for name, minute in told)
+    return History(key.encode(), key, steps, "state", None, until * MINUTE)
 
 
 QUICK = flow("quick", ("created", 0), ("paid", 5), ("shipped", 20))
@@ -72,13 +60,13 @@ def test_what_is_too_long_is_an_alarm(terms: Terms, alarms: dict[str, tuple[int,
 
 
 def test_a_flow_begins_with_its_first_record() -> None:
-    early = Flow("early", SLOW.steps, SLOW.seen_until_ns, first_ns=-30 * MINUTE)
+    early = replace(SLOW, first_ns=-30 * MINUTE)
     (alarm,) = of_flows([early], Terms(HOUR, awaited_step="shipped", from_start=True)).alarms
     assert alarm.at_ns == 30 * MINUTE
 
 
 def test_what_it_says_of_itself() -> None:
-    result = of_flows([*ALL, Flow("empty", (), 0)], Terms(HOUR, step="paid"))
+    result = of_flows([*ALL, flow("empty", until=0)], Terms(HOUR, step="paid"))
     assert (len(result.alarms), result.recovered, result.never_recovered) == (2, 1, 1)
     assert (result.flows, result.waits, result.days) == (4, 4, 1)
     assert [alarm.key for alarm in result.examples] == ["lost", "slow"]

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracing.durations import LONGEST_NS, SECOND_NS, parse_duration, write_duration
+from tracing.durations import LONGEST_NS, parse_duration, write_duration
+from tracing.lengths import SECOND_NS
 
 MINUTE, HOUR, DAY = 60 * SECOND_NS, 3_600 * SECOND_NS, 86_400 * SECOND_NS
 

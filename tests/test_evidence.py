@@ -78,6 +78,12 @@ CASES: list[tuple[str, str, dict[str, Any], str]] = [
     ),
     ("", "", {"learning": {"seen": 12, "needed": 29}}, "No deadline yet: learning, 12 of 29."),
     (
+        "",
+        "",
+        {"learning": {"seen": 435, "needed": 436}},
+        "No deadline yet: learning: of 435 too few were watched for long enough.",
+    ),
+    (
         "learned",
         "step",
         {

@@ -97,6 +97,7 @@ THROUGH = {
     "tracing/watch/holding.py": "test_problems",
     "tracing/watch/ledger.py": "test_problems",
     "tracing/watch/quieting.py": "test_problems",
+    "tracing/watch/statements.py": "test_watch_tables",
 }
 
 

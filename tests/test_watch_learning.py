@@ -11,9 +11,9 @@ from tracing.records import Log, Span
 from tracing.storing import Store
 from tracing.watch import backlogs, histories, learning, loading
 from tracing.watch.customs import Customs
-from tracing.watch.histories import History
-from tracing.watch.learning import Learner, paces_of, recurs
-from tracing.watch.standing import Step
+from tracing.watch.learning import Learner
+from tracing.watch.paces import paces_of, recurs, stays_of
+from tracing.watch.standing import History, Step
 
 S = 1_000_000_000
 MINUTE, HOUR, DAY = 60 * S, 3_600 * S, 86_400 * S
@@ -160,14 +160,14 @@ def went(*steps: tuple[str, float], until: float = 1_000, key: str = "k") -> His
 
 
 def test_who_ended_waits_no_more() -> None:
-    stays = learning.stays_of([went(("paid", 0), ("delivered", 9)), went(("paid", 0))], Customs(), [])
+    stays = stays_of([went(("paid", 0), ("delivered", 9)), went(("paid", 0))], Customs(), [])
     assert (stays["paid"].passed, stays["paid"].waiting) == ([9 * S], [1_000 * S])
     assert (stays["delivered"].passed, stays["delivered"].waiting) == ([], [])
 
 
 def test_a_wait_is_watched_until_we_were_blind() -> None:
     blind = [(BASE_NS + 100 * S, BASE_NS + 200 * S)]
-    assert learning.stays_of([went(("paid", 0))], Customs(), blind)["paid"].waiting == [100 * S]
+    assert stays_of([went(("paid", 0))], Customs(), blind)["paid"].waiting == [100 * S]
 
 
 def test_a_customer_has_no_course_and_an_order_has() -> None:

@@ -12,7 +12,7 @@ from tracing.awake import Awake
 from tracing.clock import now_ns
 from tracing.mentions import flow_id
 from tracing.storing import Store
-from tracing.watch import backlogs, blindness, courses, loading, memberships, moving, sensing
+from tracing.watch import backlogs, blindness, courses, loading, memberships, moving, sensing, sight
 from tracing.watch.backlogs import Backlogs
 from tracing.watch.moving import Told, moves
 from tracing.watch.standing import Step
@@ -239,7 +239,20 @@ def test_what_could_not_be_written_is_a_gap(conninfo: str, worker: psycopg.Conne
         (BASE_NS, BASE_NS + 30 * S),
         (BASE_NS + 600 * S, BASE_NS + 630 * S),
     ]
-    assert loading.blind(worker, BASE_NS + 11 * MINUTE) == [(BASE_NS + 30 * S, BASE_NS + 600 * S)]
+    assert sight.blind(worker, BASE_NS - HOUR, BASE_NS + 11 * MINUTE) == [
+        (BASE_NS + 30 * S, BASE_NS + 600 * S)
+    ]
+
+
+def test_starting_a_receiver_anew_is_no_blindness(worker: psycopg.Connection) -> None:
+    for since, until in ((0, 100), (120, 300), (340, 600)):
+        worker.execute("INSERT INTO awake VALUES ('p', %s, %s)", (BASE_NS + since * S, BASE_NS + until * S))
+    hour = BASE_NS - HOUR, BASE_NS + HOUR
+    assert sight.blind(worker, *hour)[0] == (BASE_NS + 300 * S, BASE_NS + 340 * S)
+    assert sight.blind(worker, BASE_NS + 310 * S, BASE_NS + 330 * S) == [
+        (BASE_NS + 310 * S, BASE_NS + 330 * S)
+    ]
+    assert sight.blind(worker, BASE_NS - HOUR, BASE_NS + 200 * S) == []
 
 
 def arrived(worker: psycopg.Connection, service: str, minutes: range, records: int = 60) -> None:
@@ -260,7 +273,7 @@ def test_nothing_from_anybody_is_blindness_until_something_comes(worker: psycopg
     sensing.work(worker)
     sensing.work(worker)
     assert worker.execute("SELECT from_ns, until_ns FROM blind").fetchall() == [((NOW - 20) * MINUTE, None)]
-    assert blindness.total_ns(loading.blind(worker, now_ns())) == 21 * MINUTE
+    assert blindness.total_ns(sight.blind(worker, now_ns() - HOUR, now_ns())) == 21 * MINUTE
     arrived(worker, "shop", range(NOW + 5, NOW + 6))
     at((NOW + 7) * MINUTE)
     sensing.work(worker)

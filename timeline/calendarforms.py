@@ -13,7 +13,7 @@ from django import forms
 from timeline.forms import MomentField
 from timeline.reader import LONGEST
 from timeline.watchforms import LengthField, as_calendar, offering
-from tracing.durations import SECOND_NS
+from tracing.lengths import SECOND_NS
 from tracing.people import Calendar, Maintenance
 from tracing.unfit import Unfit
 from tracing.watch import calendars

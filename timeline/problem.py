@@ -10,11 +10,11 @@ from typing import Any
 from django.conf import settings
 
 from timeline import signs
+from tracing.lengths import MINUTE_NS
 
 STATES = ("open", "acknowledged", "muted", "resolved")
 # Shown, but nobody is told of it.
 GREY = 1
-MINUTE_NS = 60_000_000_000
 
 
 @dataclass(slots=True, frozen=True)

@@ -12,6 +12,7 @@ from timeline.queries.types import LearnedStep, Standing
 from timeline.sentences import counted
 from tracing.people import ExpectationRule, TypeSettings
 from tracing.watch.customs import Customs
+from tracing.watch.evidence import learning
 from tracing.watch.proposing import ASK_FROM, Seen, end_of
 from tracing.watch.standing import Way
 
@@ -195,7 +196,7 @@ def learning_words(step: LearnedStep | None) -> str:
         needed = int(step.facts.get("needed") or NEEDED)
         if step.passed >= needed and step.plateau >= ASK_FROM:
             return f"no deadline: {percent(step.plateau)} stay here for good, and nobody has said whether it is an end"
-        return f"learning, {min(step.passed, needed):,} of {needed:,}"
+        return learning(step.passed, needed)
     level = step.level or "p99"
     words = (
         f"late after {took(step.threshold_ns)}: {FACTORS.get(level, '1.5')} × the upper limit of {level}"

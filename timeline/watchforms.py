@@ -10,7 +10,8 @@ from typing import Any
 from django import forms
 
 from timeline.reader import LONGEST
-from tracing.durations import SECOND_NS, parse_duration, write_duration
+from tracing.durations import parse_duration, write_duration
+from tracing.lengths import SECOND_NS
 from tracing.people import Calendar, ExpectationRule
 from tracing.unfit import Unfit
 from tracing.watch import calendars

@@ -6,7 +6,8 @@ Forms and `flow.expect.within` (`tracing.stating`) are read by this one parser, 
 import re
 from decimal import Decimal
 
-SECOND_NS = 1_000_000_000
+from tracing.lengths import SECOND_NS
+
 # Longer than any flow is kept; and it stays an int64 when added to a time.
 LONGEST_NS = 3650 * 86_400 * SECOND_NS
 LONGEST_TEXT = 60

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 from tracing.attempts import declared_attempt
 from tracing.durations import parse_duration
+from tracing.lengths import SECOND_NS
 from tracing.records import ATTRIBUTES, MAX_NS, Log, Span, is_plausible
 from tracing.values import is_storable, opened
 
-SECOND_NS = 1_000_000_000
 LONGEST_NS = 400 * 86_400 * SECOND_NS
 MAX_TEXT = 300
 RETRY_AFTER = ("http.response.header.retry-after", "http.response.header.retry_after")

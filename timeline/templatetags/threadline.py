@@ -24,7 +24,7 @@ from timeline.sentences import WAITING, awaited, verdict_mark
 from timeline.summaries import FlowSummary
 from timeline.typeaddresses import type_url
 from tracing.clock import now_ns
-from tracing.durations import SECOND_NS
+from tracing.lengths import SECOND_NS
 from tracing.models import Sender
 
 register = Library()

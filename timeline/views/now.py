@@ -20,9 +20,10 @@ from timeline.queries.backlog import Step
 from timeline.reader import name_of
 from timeline.typeaddresses import type_url
 from tracing.clock import now_ns
+from tracing.lengths import MINUTE_NS
 from tracing.models import Sender
+from tracing.watch.evidence import learning
 
-MINUTE_NS = 60_000_000_000
 SHOWN = 5
 MOST_PROBLEMS = 20
 
@@ -126,7 +127,7 @@ def usual(step: Step) -> str:
         return f"< {moments.took(step.within_ns)} ({step.source})"
     if known is None:
         return ""
-    return "stays here" if known.is_end else f"learning, {known.passed:,} of {known.needed}"
+    return "stays here" if known.is_end else learning(known.passed, known.needed)
 
 
 def _as_json(told: dict[str, Any]) -> dict[str, Any]:

@@ -8,29 +8,14 @@ the sender's clock, lengths nanoseconds.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any
 
 from tracing.lengths import DAY_NS
-from tracing.watch.standing import Step
+from tracing.watch.standing import History
 
 MAX_EXAMPLES = 5
 # When so much time has counted since then: a calendar counts open hours only.
 Passing = Callable[[int, int], int]
-
-
-class History(Protocol):
-    """One flow of the past: where it arrived, in order, and until when it was watched."""
-
-    @property
-    def flow_id(self) -> bytes: ...
-    @property
-    def key(self) -> str: ...
-    @property
-    def first_ns(self) -> int | None: ...
-    @property
-    def steps(self) -> Sequence[Step]: ...
-    @property
-    def seen_until_ns(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)

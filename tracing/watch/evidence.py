@@ -14,6 +14,7 @@ from tracing.lengths import SECOND_NS, spoken
 from tracing.watch.titles import plural
 
 Evidence = Mapping[str, Any]
+MOST_NEEDED = 299  # for p99 (`survival.LEVELS`)
 GREY = "too few samples to page anybody"
 # How a promise is called by whoever made it.
 SAID = {"deadline": "flow.deadline", "step": "flow.expect", "retry": "flow.next_attempt_at"}
@@ -180,7 +181,14 @@ def _learning(evidence: Evidence) -> str:
             f"No deadline: {percent(stays)} of all stay here for good, and nobody has said whether they may."
         )
     told = evidence.get("learning")
-    return f"No deadline yet: learning, {told['seen']:,} of {told['needed']:,}." if told else ""
+    return f"No deadline yet: {learning(told['seen'], told['needed'])}." if told else ""
+
+
+def learning(seen: int, needed: int) -> str:
+    """`learning, 12 of 29`. Beyond the largest number that any quantile needs, what is missing is time and not flows."""
+    if needed > MOST_NEEDED:
+        return f"learning: of {seen:,} too few were watched for long enough"
+    return f"learning, {min(seen, needed):,} of {needed:,}"
 
 
 def _blind(evidence: Evidence, source: str, now_ns: int, zone: tzinfo) -> str:

@@ -6,11 +6,11 @@ where as much time has passed again.
 
 from collections.abc import Sequence
 
+from tracing.lengths import SECOND_NS
 from tracing.watch.lore import Lore
 from tracing.watch.rulings import Ruling
 from tracing.watch.standing import Course, Expectation, Pace, Stated, Step, Way
 
-SECOND_NS = 1_000_000_000
 # A step may be said to begin while the record that promised it has not ended yet.
 SLACK_NS = 300 * SECOND_NS
 # How long after its promised time a try, a step or an end may come without a question.

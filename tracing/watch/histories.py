@@ -4,17 +4,16 @@ A sample: of the flows that were active in the last two weeks the given number, 
 so that who moved lately is not preferred. Steps are states where a flow states any, else milestones (`moving`).
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import psycopg
 
-from tracing.records import DAY_NS
+from tracing.lengths import DAY_NS, MINUTE_NS
 from tracing.sums import MAX_STEP
-from tracing.watch.moving import Told, moves
-from tracing.watch.standing import Step
+from tracing.watch import statements
+from tracing.watch.paces import DAYS
+from tracing.watch.standing import History, Step
 
-DAYS = 14
 MOST_FLOWS = 2_000
 # Statements and records of one flow: a customer's thousands say no more of the usual than its latest.
 LATEST = 200
@@ -29,11 +28,6 @@ SELECT flow_id, key, first_ns, last_ns, states FROM (
 ) AS newest ORDER BY flow_id LIMIT %s
 """
 _COUNT = "SELECT sum(open) FROM backlog WHERE type = %s AND environment = %s"
-_ASSERTIONS = """
-SELECT a.flow_id, a.valid_ns, a.digest, a.state, a.system FROM unnest(%s::bytea[]) AS n(flow_id), LATERAL (
-    SELECT * FROM assertion WHERE flow_id = n.flow_id ORDER BY valid_ns DESC LIMIT %s
-) AS a
-"""
 # Milestones that carry the key: server, consumer and root spans, and logs that name an event.
 _MILESTONES = """
 SELECT m.flow_id, s.start_ns, s.name, s.service FROM unnest(%(flows)s::bytea[]) AS n(flow_id), LATERAL (
@@ -53,18 +47,6 @@ SELECT m.flow_id, l.time_ns, l.event_name, l.service FROM unnest(%(flows)s::byte
 """
 
 
-@dataclass(frozen=True, slots=True)
-class History:
-    """One flow of the past. `source` says what its steps are: state or milestone."""
-
-    flow_id: bytes
-    key: str
-    steps: Sequence[Step]
-    source: str
-    first_ns: int | None
-    seen_until_ns: int
-
-
 def read(
     connection: psycopg.Connection, type: str, environment: str, now_ns: int, most: int = MOST_FLOWS
 ) -> list[History]:
@@ -75,14 +57,14 @@ def read(
         (
             type,
             environment,
-            from_ns // 60_000_000_000,
+            from_ns // MINUTE_NS,
             _bound(connection, type, environment, most),
             SCANNED,
             most,
         ),
     ).fetchall()
-    stating = [row[0] for row in rows if row[4]]
-    steps = _states(connection, stating)
+    steps: dict[bytes, Sequence[Step]] = {}
+    steps |= statements.read_steps(connection, [row[0] for row in rows if row[4]], LATEST)
     steps |= _milestones(connection, [row[0] for row in rows if not row[4]], from_ns)
     return [
         History(row[0], row[1], steps.get(row[0], ()), "state" if row[4] else "milestone", row[2], now_ns)
@@ -99,24 +81,12 @@ def _bound(connection: psycopg.Connection, type: str, environment: str, most: in
     return int(min(1.0, 4 * most / count) * (2**64 - 1)).to_bytes(8, "big")
 
 
-def _states(connection: psycopg.Connection, flows: list[bytes]) -> dict[bytes, Sequence[Step]]:
-    told: dict[bytes, list[Told]] = {}
-    for part in _parts(flows):
-        for flow_id, *rest in connection.execute(_ASSERTIONS, (part, LATEST)).fetchall():
-            told.setdefault(flow_id, []).append(Told(*rest))
-    return {flow_id: moves(said, cut=len(said) >= LATEST) for flow_id, said in told.items()}
-
-
 def _milestones(
     connection: psycopg.Connection, flows: list[bytes], from_ns: int
 ) -> dict[bytes, Sequence[Step]]:
     found: dict[bytes, list[Step]] = {}
-    for part in _parts(flows):
+    for part in statements.parts(flows):
         asked = {"flows": part, "day": from_ns // DAY_NS, "latest": LATEST}
         for flow_id, at_ns, name, service in connection.execute(_MILESTONES, asked).fetchall():
             found.setdefault(flow_id, []).append(Step(name[:MAX_STEP], service, at_ns))
     return {flow_id: sorted(steps, key=lambda one: (one.at_ns, one.name)) for flow_id, steps in found.items()}
-
-
-def _parts(flows: list[bytes]) -> Iterable[list[bytes]]:
-    return (flows[at : at + 500] for at in range(0, len(flows), 500))

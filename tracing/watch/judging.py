@@ -7,14 +7,13 @@ step, what was learned of the whole type. `rounds` asks, writes the answer, and 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from tracing.lengths import HOUR_NS, MINUTE_NS
 from tracing.watch.customs import Customs, ended, owned
 from tracing.watch.expecting import between, by_pace, by_rules, by_statement, by_type
 from tracing.watch.heartbeat import heartbeat
 from tracing.watch.lore import Lore
 from tracing.watch.standing import Course, Expectation, Standing, Step
 
-MINUTE_NS = 60_000_000_000
-HOUR_NS = 60 * MINUTE_NS
 # Who waits without a deadline is looked at again once it has waited as long again.
 SOONEST_NS, LATEST_NS = MINUTE_NS, 6 * HOUR_NS
 # Progress of records without the key is seen by looking.

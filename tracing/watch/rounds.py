@@ -34,7 +34,6 @@ SET = 2_000
 MOST = 40_000
 # Flows of a set that moved while they were judged, and are judged again each under its lock.
 MOST_ALONE = 200
-MINUTE_NS = 60_000_000_000
 # A flow that was in order is looked at again when it moves, while there is time for that.
 BUSY = 0.25
 SPREAD_NS = 5_000_000_000

@@ -67,6 +67,18 @@ class Course:
     ] = ()  # what was begun after a promise of another try: operation, when
 
 
+@dataclass(frozen=True, slots=True)
+class History:
+    """One flow of the past, for learning and back-tests. `source` says what its steps are: state or milestone."""
+
+    flow_id: bytes
+    key: str
+    steps: Sequence[Step]
+    source: str
+    first_ns: int | None
+    seen_until_ns: int
+
+
 class Way(NamedTuple):
     """What comes after a step, and how often."""
 

@@ -11,9 +11,9 @@ import psycopg
 from tracing.watch import histories
 from tracing.watch.backtest import Result, Terms, of_flows, of_series
 from tracing.watch.customs import Customs, owned
-from tracing.watch.histories import History
 from tracing.watch.proposing import closest
 from tracing.watch.rulings import Ruling
+from tracing.watch.standing import History
 
 SHOWN = 5
 
