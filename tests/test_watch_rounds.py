@@ -15,6 +15,7 @@ from tracing.noting import AGAIN_NS, FIRST_LOOK_NS
 from tracing.records import Span
 from tracing.storing import Store
 from tracing.watch import judging, rounds
+from tracing.watch.busyness import Budget
 from tracing.watch.lore import DELAY_NS
 from tracing.watch.rounds import Rounds
 
@@ -398,12 +399,11 @@ def test_while_the_machine_is_busy_deadlines_go_before_what_is_new(
     store: Store, worker: psycopg.Connection, at: At, rule: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(store, at, *(said(f"old{number}", "paid", 0) for number in range(3)))
-    at(BASE_NS + 4 * S)
-    judging = Rounds()
-    judging.work(worker)
+    judge(worker, at, 4)
     put(store, at, *(said(f"new{number}", "paid", 80) for number in range(5)))
-    monkeypatch.setattr(rounds, "share_for_new", lambda: -1.0)
     monkeypatch.setattr(rounds, "SPARING", 2)
+    monkeypatch.setattr(Budget, "has_time", lambda budget: False)
+    judging = Rounds()
     at(BASE_NS + 90 * S)
     assert judging.work(worker) is False  # what is left waits for the next round
     assert [verdict(worker, f"old{number}") for number in range(3)] == ["late"] * 3

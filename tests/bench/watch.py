@@ -1,10 +1,11 @@
 """The watcher at a million open flows: one round, the duties beside it, and what it takes from ingest.
 
-    uv run python -m tests.bench.watch [--flows 1000000] [--rounds 5] [--minutes 1] [--no-ingest]
+    uv run python -m tests.bench.watch [--flows 1000000] [--rounds 5] [--minutes 5] [--no-ingest]
 
 A round: 10,000 flows due of which 500 are truly late, everything on one core (median of the rounds, in seconds). Then as
-many are due each minute while two connections send spans as fast as they are taken, a part of each minute with
-the watcher, a part without, in turns: the ratio of the two rates. Prints one JSON line.
+many are due each minute while two connections send spans as fast as they are taken, whole minutes with the watcher and
+without it in turns: the ratio of the two rates. Each minute with it begins when it has judged what came before, so that
+it does no minute's work but its own. Prints one JSON line.
 """
 
 import argparse
@@ -25,7 +26,8 @@ from tracing import clock
 
 SECOND = 1_000_000_000
 DUE, LATE = 10_000, 500
-TURN_S = 15.0
+MINUTE_S = 60.0
+PATIENCE_S = 600.0
 
 # Flow n waits since 20 s at `paid`; each late one waits since two hours. `{set}` picks the flows of one statement.
 _FLOWS = """
@@ -72,8 +74,12 @@ _REQUESTS = """
 INSERT INTO request (day, trace_id, spans, events, logs, errors, retries, resent, late, services, environment, activity, xid)
 SELECT %(day)s, flow_id, 8, 0, 0, 0, 0, 0, 0, '{billing}', 'production', 1, '1' FROM unnest(%(late)s::bytea[]) AS flow_id
 """
-_PICK = "SELECT flow_id FROM expectation ORDER BY flow_id LIMIT %s OFFSET %s"
-_MAKE_DUE = "UPDATE expectation SET looks_ns = %(now)s - 1000000000 WHERE flow_id = ANY(%(due)s)"
+_PICK = "SELECT decode(md5(n::text), 'hex') FROM generate_series(%s::int, %s::int) AS n"
+# One after the other, over `spread` ns from a second ago on.
+_MAKE_DUE = """
+UPDATE expectation SET looks_ns = %(now)s - 1000000000 + n * %(spread)s::bigint / cardinality(%(due)s)
+FROM unnest(%(due)s::bytea[]) WITH ORDINALITY AS picked (flow_id, n) WHERE expectation.flow_id = picked.flow_id
+"""
 _MAKE_LATE = (
     "UPDATE flow SET state_since_ns = %(now)s - 7200000000000, last_ns = %(now)s - 7200000000000 WHERE flow_id = ANY(%(late)s)",
     "UPDATE assertion SET valid_ns = valid_ns - 7180000000000 WHERE flow_id = ANY(%(late)s)",
@@ -86,7 +92,7 @@ def main() -> None:
     options.add_argument("--flows", type=int, default=1_000_000)
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument(
-        "--minutes", type=float, default=1.0, help="of sending, with the watcher and without each"
+        "--minutes", type=int, default=5, help="of sending, with the watcher and without each"
     )
     options.add_argument("--no-ingest", action="store_true")
     asked = options.parse_args()
@@ -101,7 +107,7 @@ def main() -> None:
         clock.follow(None)
         if not asked.no_ingest:
             os.sched_setaffinity(0, cores)
-            found |= ingest(house, asked.minutes)
+            found |= ingest(house, asked.minutes, asked.rounds + 1)
         print(json.dumps(found))
 
 
@@ -176,10 +182,16 @@ def _judge_all(judge: Any, connection: psycopg.Connection) -> None:
         pass
 
 
-def make_due(house: House, number: int, now: int) -> None:
-    rows = house.database.execute(_PICK, (DUE, number * DUE)).fetchall()
+def make_due(house: House, number: int, now: int, spread_ns: int = 0) -> None:
+    rows = house.database.execute(_PICK, (number * DUE, (number + 1) * DUE - 1)).fetchall()
     due = [row[0] for row in rows]
-    values = {"now": now, "due": due, "late": due[:: DUE // LATE], "day": now // (86_400 * SECOND)}
+    values = {
+        "now": now,
+        "due": due,
+        "late": due[:: DUE // LATE],
+        "day": now // (86_400 * SECOND),
+        "spread": spread_ns,
+    }
     for statement in (_MAKE_DUE, *_MAKE_LATE, _SPANS, _REQUESTS):
         house.database.execute(statement.encode(), values)
 
@@ -190,21 +202,22 @@ def flips(house: House) -> int:
     return found
 
 
-def ingest(house: House, minutes: float) -> dict[str, Any]:
-    """Spans a second with the watcher and without, in turns, as long each."""
+def ingest(house: House, minutes: int, judged: int) -> dict[str, Any]:
+    """Spans a second with the watcher and without, in turns, a minute each; `judged` sets of flows were due before."""
     house.shut()
     house.open(clocked=False)
     rate(house.otlp, 5.0)  # warm
     with_it, without = [], []
-    for turn in range(max(1, round(minutes * 60 / TURN_S))):
+    for turn in range(minutes):
+        without.append(rate(house.otlp, MINUTE_S))
         house.watch = house.begin("watch", "--wait", follows=None)
-        time.sleep(4.0)
-        with_it.append(rate(house.otlp, TURN_S))
-        behind = house.asked("SELECT count(*) FROM expectation WHERE looks_ns <= %s", time.time_ns())
+        catch_up(house)
+        make_due(house, judged + turn, time.time_ns(), round(MINUTE_S * SECOND))
+        with_it.append(rate(house.otlp, MINUTE_S))
+        behind = due(house)
         end(house.watch)
-        without.append(rate(house.otlp, TURN_S))
         print(
-            f"turn {turn}: {with_it[-1]:,.0f} spans/s with, {without[-1]:,.0f} without; {behind} flows due",
+            f"turn {turn}: {with_it[-1]:,.0f} spans/s with, {without[-1]:,.0f} without; {behind} flows with a deadline due",
             file=sys.stderr,
         )
     return {
@@ -213,6 +226,21 @@ def ingest(house: House, minutes: float) -> dict[str, Any]:
         "ingest_ratio": round(statistics.mean(with_it) / statistics.mean(without), 3),
         "minutes": minutes,
     }
+
+
+def due(house: House) -> object:
+    """How many flows have a deadline and were not looked at when it came."""
+    return house.asked(
+        "SELECT count(*) FROM expectation WHERE looks_ns <= %s AND (verdict <> 'moving' OR expected_ns IS NOT NULL)",
+        time.time_ns(),
+    )
+
+
+def catch_up(house: House) -> None:
+    until = time.monotonic() + PATIENCE_S
+    while due(house) or house.asked("SELECT EXISTS (SELECT 1 FROM expectation WHERE verdict IS NULL)"):
+        assert time.monotonic() < until, "the watcher does not keep up"
+        time.sleep(1.0)
 
 
 if __name__ == "__main__":

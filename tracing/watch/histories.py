@@ -28,22 +28,23 @@ SELECT flow_id, key, first_ns, last_ns, states FROM (
 ) AS newest ORDER BY flow_id LIMIT %s
 """
 _COUNT = "SELECT sum(open) FROM backlog WHERE type = %s AND environment = %s"
-# Milestones that carry the key: server, consumer and root spans, and logs that name an event.
+# Milestones that carry the key: server, consumer and root spans, and logs that name an event. OFFSET 0 as in `courses`.
 _MILESTONES = """
 SELECT m.flow_id, s.start_ns, s.name, s.service FROM unnest(%(flows)s::bytea[]) AS n(flow_id), LATERAL (
     SELECT * FROM member WHERE flow_id = n.flow_id AND day >= %(day)s ORDER BY day DESC LIMIT %(latest)s
 ) AS m, LATERAL (
     SELECT substring(m.span_ids FROM place FOR 8) AS span_id, m.trace_id AS trace_id, m.day AS day
     FROM generate_series(1, length(m.span_ids), 8) AS place
-) AS one JOIN span s ON s.trace_id = one.trace_id AND s.span_id = one.span_id AND s.day = one.day
-WHERE s.kind IN (2, 5) OR s.parent_span_id = ''::bytea
+) AS one, LATERAL (
+    SELECT * FROM span WHERE trace_id = one.trace_id AND span_id = one.span_id AND day = one.day OFFSET 0
+) AS s WHERE s.kind IN (2, 5) OR s.parent_span_id = ''::bytea
 UNION ALL
 SELECT m.flow_id, l.time_ns, l.event_name, l.service FROM unnest(%(flows)s::bytea[]) AS n(flow_id), LATERAL (
     SELECT * FROM member WHERE flow_id = n.flow_id AND day >= %(day)s AND log_ids <> ''::bytea ORDER BY day DESC LIMIT %(latest)s
 ) AS m, LATERAL (
     SELECT substring(m.log_ids FROM place FOR 16) AS log_id, m.day AS day
     FROM generate_series(1, length(m.log_ids), 16) AS place
-) AS one JOIN log l ON l.log_id = one.log_id AND l.day = one.day WHERE l.event_name <> ''
+) AS one, LATERAL (SELECT * FROM log WHERE log_id = one.log_id AND day = one.day OFFSET 0) AS l WHERE l.event_name <> ''
 """
 
 

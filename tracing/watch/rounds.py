@@ -7,7 +7,6 @@ finds the same flows due.
 
 import json
 import logging
-import os
 import random
 import time
 from collections.abc import Mapping, Sequence
@@ -20,6 +19,7 @@ from tracing import arrays
 from tracing.clock import now_ns
 from tracing.flows import AHEAD_NS
 from tracing.watch import courses, loading, memberships
+from tracing.watch.busyness import Budget
 from tracing.watch.flips import Flip, flips
 from tracing.watch.judging import judge
 from tracing.watch.lore import Lore
@@ -34,20 +34,20 @@ SET = 2_000
 MOST = 40_000
 # Flows of a set that moved while they were judged, and are judged again each under its lock.
 MOST_ALONE = 200
-# A flow that was in order is looked at again when it moves, while there is time for that.
-BUSY = 0.25
-SPREAD_NS = 5_000_000_000
-# Shares of the time for flows that nobody has looked at yet, and how many of them a round takes beyond that.
-NEW_WHILE_BUSY, NEW_WHILE_IDLE = 0.1, 0.8
+# Flows without a deadline which a round takes while there is no time for them.
 SPARING = 100
+SPREAD_NS = 5_000_000_000
 
 _DUE = """
 SELECT flow_id, looks_ns, verdict, faults FROM expectation
-WHERE looks_ns <= %s AND looks_ns IS NOT NULL AND verdict IS NOT NULL ORDER BY looks_ns LIMIT %s
+WHERE looks_ns <= %s AND looks_ns IS NOT NULL AND (verdict <> 'moving' OR expected_ns IS NOT NULL)
+ORDER BY looks_ns LIMIT %s
 """
-_NEW = """
+# Nobody has looked at them yet, or nothing is awaited of them.
+_WAITING = """
 SELECT flow_id, looks_ns, verdict, faults FROM expectation
-WHERE looks_ns <= %s AND verdict IS NULL ORDER BY looks_ns LIMIT %s
+WHERE looks_ns <= %s AND looks_ns IS NOT NULL AND (verdict IS NULL OR verdict = 'moving' AND expected_ns IS NULL)
+ORDER BY looks_ns LIMIT %s
 """
 _FOLLOWED = "SELECT DISTINCT flow_id FROM tracing_follow"
 # In one order, as ingest takes them.
@@ -100,60 +100,53 @@ class Judged:
 
 
 class Rounds:
-    """Judges who is due. It remembers how busy it was, to know whether it has time for flows that are in order."""
+    """Judges who is due. `budget` says whether there is time for flows that have no deadline."""
 
-    def __init__(self) -> None:
-        self._share = 0.0  # of the time, spent judging
-        self._ended = time.monotonic()
+    def __init__(self, budget: Budget | None = None) -> None:
+        self._budget = budget or Budget()
         self._library = loading.Library()
         self.rows = 0
         self.judged = False  # whether the last call was this watcher's turn
 
     def work(self, connection: psycopg.Connection) -> bool:
         """Judge everybody who is due, up to a bound; whether more are waiting."""
-        began = time.monotonic()
         self.rows = 0
         row = connection.execute("SELECT pg_try_advisory_lock(%s)", (JUDGE_LOCK,)).fetchone()
         self.judged = bool(row and row[0])
         if not self.judged:
             return False
+        self._budget.begin()
         try:
-            more = self._judge(connection)
+            return self._judge(connection)
         finally:
             if not connection.closed:
                 connection.execute("SELECT pg_advisory_unlock(%s)", (JUDGE_LOCK,))
-        now = time.monotonic()
-        share = (now - began) / max(now - self._ended, 0.001)
-        self._share = 0.8 * self._share + 0.2 * min(share, 1.0)
-        self._ended = now
-        return more
 
     def _judge(self, connection: psycopg.Connection) -> bool:
         now = now_ns()
-        due, new = _due(connection, _DUE, now), _due(connection, _NEW, now)
-        if not due and not new:
+        due, waiting = _due(connection, _DUE, now), _due(connection, _WAITING, now)
+        if not due and not waiting:
             return False
         lore = self._library.load(connection, now)
         followed = {bytes(row[0]) for row in connection.execute(_FOLLOWED).fetchall()}
-        look = Look(lore, now, followed, self._share < BUSY)
+        look = Look(lore, now, followed, self._budget.is_eager())
         while due and self.rows < MOST:
-            judge_set(connection, due, look)
-            self.rows += len(due)
+            self._judge_set(connection, due, look)
             due = _due(connection, _DUE, now) if len(due) == SET else []
-        # What is new has no deadline yet: while the machine is busy, receiving goes before.
-        room = MOST if self._share < share_for_new() else SPARING
-        while new and room > 0:
-            judge_set(connection, new[:room], look)
-            self.rows += len(new[:room])
-            room -= len(new)
-            new = _due(connection, _NEW, now) if len(new) == SET else []
-        return bool(due) or (bool(new) and self._share < share_for_new())
+        # Before those without a deadline goes receiving, while the machine is busy.
+        room = MOST
+        while waiting and room > 0:
+            part = waiting[: room if self._budget.has_time() else SPARING]
+            self._judge_set(connection, part, look)
+            room = room - len(part) if self._budget.has_time() else 0
+            waiting = _due(connection, _WAITING, now) if len(waiting) == SET else []
+        return bool(due) or (bool(waiting) and self._budget.has_time())
 
-
-def share_for_new() -> float:
-    """Of the time, how much may go to flows that nobody has looked at yet: little where the machine is busy."""
-    busy = os.getloadavg()[0] >= (os.cpu_count() or 1)
-    return NEW_WHILE_BUSY if busy else NEW_WHILE_IDLE
+    def _judge_set(self, connection: psycopg.Connection, due: Sequence[Due], look: "Look") -> None:
+        began = time.monotonic()
+        judge_set(connection, due, look)
+        self._budget.spend(time.monotonic() - began)
+        self.rows += len(due)
 
 
 class Look(NamedTuple):

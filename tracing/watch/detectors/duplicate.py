@@ -18,7 +18,9 @@ DAY_MINUTES = 1_440
 MOST_FLOWS = 2_000  # of a type: those heard last
 MOST_SPANS = 50_000
 
-# The successes of such operations of the flows heard last, and of those in such a problem already.
+_ASKED: LiteralString = "SELECT EXISTS (SELECT 1 FROM tracing_typesettings WHERE once <> '[]')"
+# The successes of such operations of the flows heard last, and of those in such a problem already. OFFSET 0 keeps it a
+# look-up by primary key, whatever the planner knows of today's partitions.
 _DONE: LiteralString = """
 WITH asked AS (
     SELECT type, ARRAY(SELECT jsonb_array_elements_text(once)) AS once FROM tracing_typesettings WHERE once <> '[]'
@@ -33,12 +35,14 @@ WITH asked AS (
 ), told AS (
     SELECT DISTINCT f.flow_id, f.kind, f.type, f.environment, a.once, m.trace_id, m.day,
         substring(m.span_ids FROM 8 * n + 1 FOR 8) AS span_id
-    FROM heard JOIN flow f USING (flow_id) JOIN asked a USING (type) JOIN member m USING (flow_id),
+    FROM heard JOIN flow f USING (flow_id) JOIN asked a USING (type)
+    CROSS JOIN LATERAL (SELECT trace_id, day, span_ids FROM member WHERE flow_id = heard.flow_id OFFSET 0) AS m,
         generate_series(0, length(m.span_ids) / 8 - 1) AS n
 )
 SELECT t.flow_id, t.kind, t.type, t.environment, s.service, s.name, s.trace_id, s.span_id, s.parent_span_id, s.end_ns
-FROM told t JOIN span s ON s.trace_id = t.trace_id AND s.span_id = t.span_id AND s.day = t.day
-WHERE s.status <> 2 AND (s.name = ANY (t.once) OR s.service || ':' || s.name = ANY (t.once))
+FROM told t CROSS JOIN LATERAL (
+    SELECT * FROM span WHERE trace_id = t.trace_id AND span_id = t.span_id AND day = t.day OFFSET 0
+) AS s WHERE s.status <> 2 AND (s.name = ANY (t.once) OR s.service || ':' || s.name = ANY (t.once))
 ORDER BY s.end_ns DESC LIMIT %(spans)s
 """
 
@@ -68,6 +72,9 @@ class Twice(NamedTuple):
 
 
 def find(connection: psycopg.Connection, now_ns: int) -> list[Finding]:
+    row = connection.execute(_ASKED).fetchone()
+    if row is None or not row[0]:
+        return []
     asked = {"since": now_ns // MINUTE_NS - DAY_MINUTES, "flows": MOST_FLOWS, "spans": MOST_SPANS}
     rows = connection.execute(_DONE, asked).fetchall()
     found = findings((Done(*row) for row in rows), now_ns)
