@@ -12,6 +12,7 @@ from tests.shop import fill
 from timeline.queries import chart as charts
 from timeline.queries import windows
 from timeline.question import Question
+from tracing.people import TypeSettings
 from tracing.storing import Store
 
 MINUTE_NS = 60_000_000_000
@@ -66,6 +67,22 @@ ALL = ["onboarding run-1", "order 4712 (staging)", "order 4712", "payment pay/1 
 )
 def test_filters(client: Client, shop: None, query: dict[str, str], titles: list[str]) -> None:
     assert sorted(listed(client, **query)) == sorted(titles)
+
+
+def test_a_state_is_the_owners_where_the_type_has_one_that_speaks(client: Client, store: Store) -> None:
+    def say(key: str, seconds: int, system: str, state: str) -> None:
+        said = {"order.id": key, "order.state": state}
+        name = f"{key} {system}"
+        store.put(batch(Service(system).span(name, seconds * 1000, 5, trace=trace_id(name), attributes=said)))
+
+    say("both", 0, "shop", "cancelled")
+    say("both", 9, "wms", "shipped")
+    say("alone", 9, "wms", "shipped")
+    shown = [(state, sorted(listed(client, state=state))) for state in ("cancelled", "shipped")]
+    assert shown == [("cancelled", []), ("shipped", ["order alone", "order both"])]
+    TypeSettings.objects.create(type="order", owner="shop")
+    shown = [(state, sorted(listed(client, state=state))) for state in ("cancelled", "shipped")]
+    assert shown == [("cancelled", ["order both"]), ("shipped", ["order alone"])]
 
 
 def test_newest_activity_comes_first(client: Client, shop: None) -> None:
