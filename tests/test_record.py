@@ -110,6 +110,16 @@ def test_a_log_has_a_page_too(client: Client, store: Store) -> None:
     assert "second line" in client.get(f"/record/log/{said.log_id.hex()}").content.decode()
 
 
+def test_a_time_that_cannot_be_read_is_said_where_it_stands(client: Client, store: Store) -> None:
+    attributes = {"order.id": "1", "flow.deadline": "next Tuesday", "flow.expect.within": "2h"}
+    store.put(batch(shop.span("pay", 0, 5, trace=T1, attributes=attributes)))
+    page = client.get("/flow/entity/order/1").content.decode()
+    row = re.search(r"s-[0-9a-f]{32}-[0-9a-f]{16}", page)
+    assert row is not None
+    page = client.get("/flow/entity/order/1", {"record": row[0]}).content.decode()
+    assert page.count("can be read here, so nobody is held to it") == 1
+
+
 @pytest.mark.usefixtures("clean_store")
 @pytest.mark.parametrize(
     "path", [f"{T1.hex()}/{span_id('x').hex()}", "zz/yy", f"{T1.hex()}/12", "log/12", "log/" + "0" * 32]

@@ -127,3 +127,23 @@ def test_what_a_span_says_of_itself_keeps_no_promise_of_its_events() -> None:
         SHOP.span("print", 0, 10, events=[told], attributes={"order.state": "printing"})
     )
     assert (again.said_ns, again.by_ns) == (END, BASE_NS + 7 * MS + 5 * S)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("flow.deadline", "next Tuesday", "ISO 8601"),
+        ("flow.next_attempt_at", "2500-01-01", "ISO 8601"),
+        ("flow.expect.within", "a while", "15m, 2h or seconds"),
+        ("http.response.header.retry-after", ["soon"], "no other try is awaited"),
+        ("flow.deadline", "2026-11-18T13:00:00Z", ""),
+        ("flow.expect.within", 90, ""),
+        ("http.response.header.retry_after", ["120"], ""),
+        ("http.response.header.retry-after", "Wed, 18 Nov 2026 13:00:00 GMT", ""),
+        ("order.deadline", "next Tuesday", ""),
+    ],
+)
+def test_what_should_say_a_time_and_does_not_is_told(name: str, value: Any, words: str) -> None:
+    told = stating.misread(name, value)
+    assert words in told and bool(words) is bool(told)
+    assert not told or not said(**{name: value})

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tracing import stating
 from tracing.values import json_bytes
 
 CONVENTIONS = {
@@ -40,6 +41,7 @@ class Attribute:
     text: str
     redacted: bool
     scalar: bool = True  # one value, which can be looked for as it is written
+    misread: str = ""  # why it does not say what its name promises
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +69,8 @@ def groups(attributes: Mapping[str, Any]) -> list[tuple[str, list[Attribute]]]:
 
 
 def attribute(name: str, value: Any) -> Attribute:
-    return Attribute(
-        name, shortened(as_text(value)), value == "[redacted]", not isinstance(value, list | dict)
-    )
+    redacted, scalar = value == "[redacted]", not isinstance(value, list | dict)
+    return Attribute(name, shortened(as_text(value)), redacted, scalar, stating.misread(name, value))
 
 
 def shortened(text: str, most: int = MOST_TEXT) -> str:

@@ -78,6 +78,17 @@ def of_log(log: Log) -> list[Saying]:
     return list(_sayings(opened(log.attributes), log.time_ns, log.event_name, [line]))
 
 
+def misread(name: str, value: Any) -> str:
+    """A sentence for whoever looks at the attribute, where it should say a time and none can be read; else empty."""
+    if name in ("flow.deadline", *NEXT_TRY) and moment(value) is None:
+        return "No time can be read here, so nobody is held to it: write ISO 8601 or Unix nanoseconds."
+    if name == "flow.expect.within" and parse_duration(_text(value)) is None:
+        return "No length of time can be read here, so nobody is held to it: write 15m, 2h or seconds."
+    if name in RETRY_AFTER and _retry_after(value, 0) is None:
+        return "Neither seconds nor a date can be read here, so no other try is awaited."
+    return ""
+
+
 def _event_says(attributes: ATTRIBUTES) -> bool:
     return not attributes.keys().isdisjoint(NAMES) or any(_is_promise(attributes.get(name)) for name in TEXTS)
 
