@@ -232,7 +232,9 @@ def reader(page: "Page", served: str, store: "Store") -> "Page":
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
     """Debian's Chromium; without one browser tests are skipped, but not where the checks count."""
-    chromium = next((path for path in CHROMIUMS if path.exists()), None)
+    # A window can only be opened by the whole of it.
+    usable = CHROMIUMS[1:] if browser_type_launch_args.get("headless") is False else CHROMIUMS
+    chromium = next((path for path in usable if path.exists()), None)
     if chromium is None:
         sentence = f"no browser at {CHROMIUMS[0]}: apt-get install {CHROMIUMS[0].name}"
         if os.environ.get("CI") == "true":

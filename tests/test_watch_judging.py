@@ -264,6 +264,17 @@ def test_who_was_late_before_we_were_blind_stays_late_and_gets_no_worse_meanwhil
     assert at(PAID, 70 + 21, known).verdict == "stuck"
 
 
+def test_while_we_are_blind_nobody_is_called_late_however_long_the_wait_was() -> None:
+    slow = Pace(412, 22, p99=14 * HOUR, threshold=21 * HOUR, level="p99")
+    moved = PAID.steps[-1].at_ns
+    minutes = 21 * 60 + 5
+    from_ns, until_ns = moved + (minutes - 10) * MINUTE, moved + minutes * MINUTE + DELAY_NS
+    assert at(PAID, minutes, lore(slow)).verdict == "late"
+    assert at(PAID, minutes, lore(slow, blind=[(from_ns, until_ns)])).verdict == "unknown"
+    # Once it is over, ten minutes are nothing to a wait of a day.
+    assert at(PAID, minutes + 1, lore(slow, blind=[(from_ns, until_ns)])).verdict == "late"
+
+
 def test_blind_again_in_the_grace_gives_another_window() -> None:
     moved = PAID.steps[-1].at_ns
     known = lore(

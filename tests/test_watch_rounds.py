@@ -395,20 +395,103 @@ def test_a_person_who_follows_hears_that_it_ended(store: Store, worker: psycopg.
     assert worker.execute("SELECT told FROM flip").fetchall() == [(False,)]
 
 
+class Spent(Budget):
+    """No time for flows without a deadline, nor for those in order that move."""
+
+    def has_time(self) -> bool:
+        return False
+
+    def is_eager(self) -> bool:
+        return False
+
+
+@pytest.fixture
+def busy(monkeypatch: pytest.MonkeyPatch) -> Rounds:
+    """A judge on a busy machine: a round takes one new flow and one that nothing is awaited of."""
+    monkeypatch.setattr(rounds, "SPARING", 2)
+    return Rounds(Spent())
+
+
 def test_while_the_machine_is_busy_deadlines_go_before_what_is_new(
-    store: Store, worker: psycopg.Connection, at: At, rule: None, monkeypatch: pytest.MonkeyPatch
+    store: Store, worker: psycopg.Connection, at: At, rule: None, busy: Rounds
 ) -> None:
     put(store, at, *(said(f"old{number}", "paid", 0) for number in range(3)))
     judge(worker, at, 4)
-    put(store, at, *(said(f"new{number}", "paid", 80) for number in range(5)))
-    monkeypatch.setattr(rounds, "SPARING", 2)
-    monkeypatch.setattr(Budget, "has_time", lambda budget: False)
-    judging = Rounds()
+    for number in range(5):
+        put(store, at, said(f"new{number}", "paid", 80 + number))
     at(BASE_NS + 90 * S)
-    assert judging.work(worker) is False  # what is left waits for the next round
+    assert busy.work(worker) is False  # what is left waits for the next round
     assert [verdict(worker, f"old{number}") for number in range(3)] == ["late"] * 3
-    told = [verdict(worker, f"new{number}") for number in range(5)]
-    assert (told.count("moving"), told.count(None)) == (2, 3)
-    monkeypatch.undo()
-    judging.work(worker)
+    assert [verdict(worker, f"new{number}") for number in range(5)] == ["moving", None, None, None, None]
+    assert not verdict(worker, "new0", "wakes", "verdict")[0]  # nobody hurries it when it moves
+    busy.work(worker)
+    assert [verdict(worker, f"new{number}") for number in range(3)] == ["moving", "moving", None]
+    Rounds().work(worker)
     assert [verdict(worker, f"new{number}") for number in range(5)] == ["moving"] * 5
+
+
+def test_while_the_machine_is_busy_who_waits_for_nothing_is_looked_at_in_turn(
+    store: Store, worker: psycopg.Connection, at: At, busy: Rounds
+) -> None:
+    put(store, at, *(said(f"idle{number}", "packed", 0) for number in range(4)))
+    judge(worker, at, 4)
+    at(BASE_NS + 600 * S)
+    before = [verdict(worker, f"idle{number}", "judged_ns")[0] for number in range(4)]
+    for looked_at in (1, 2, 3, 4):
+        busy.work(worker)
+        after = [verdict(worker, f"idle{number}", "judged_ns")[0] for number in range(4)]
+        assert sum(one != other for one, other in zip(before, after, strict=True)) == looked_at
+
+
+@pytest.fixture
+def crowd(store: Store, worker: psycopg.Connection, at: At) -> None:
+    """Flows of which nothing is awaited, and one among them that is asked about; all are due again after some minutes."""
+    put(store, at, *(said(f"idle{number}", "packed", 0) for number in range(40)), said("asked", "paid", 1))
+    judge(worker, at, 5)
+
+
+@pytest.mark.usefixtures("crowd")
+def test_who_says_when_is_held_to_it_in_any_crowd(
+    store: Store, worker: psycopg.Connection, at: At, busy: Rounds
+) -> None:
+    by = str(BASE_NS + 620 * S)
+    put(store, at, *(said(key, "paid", 600, flow__deadline=by) for key in ("asked", "new")))
+    for seconds in (602, 625):
+        at(BASE_NS + seconds * S)
+        busy.work(worker)
+    assert [verdict(worker, key) for key in ("asked", "new")] == ["late", "late"]
+
+
+@pytest.mark.usefixtures("crowd")
+def test_a_rule_that_is_armed_is_held_to_in_any_crowd(
+    worker: psycopg.Connection, at: At, busy: Rounds
+) -> None:
+    from tracing.models import ExpectationRule
+    from tracing.watch.rulings import Ruling
+    from tracing.watch.waking import wake_ruled
+
+    ExpectationRule.objects.create(type="order", step="paid", awaited_step="shipped", within_s=590)
+    at(BASE_NS + 580 * S)
+    wake_ruled(Ruling("order", "", "paid", "shipped", "", 590 * S, 0, from_start=False), now_ns())
+    at(BASE_NS + 595 * S)
+    busy.work(worker)
+    assert verdict(worker, "asked") == "late"
+
+
+@pytest.mark.usefixtures("crowd")
+def test_who_is_followed_is_told_of_in_any_crowd(
+    store: Store, worker: psycopg.Connection, at: At, busy: Rounds
+) -> None:
+    from tracing.models import Channel, Follow
+
+    channel = Channel.objects.create(label="c", address="json://localhost")
+    asked = flow_id("entity", "order", "asked", "production")
+    Follow.objects.create(flow_id=asked, channel=channel, since_ns=BASE_NS)
+    worker.execute(
+        "UPDATE expectation SET looks_ns = %s, hurried = true WHERE flow_id = %s", (BASE_NS, asked)
+    )
+    busy.work(worker)
+    put(store, at, said("asked", "delivered", 600))
+    at(BASE_NS + 602 * S)
+    busy.work(worker)
+    assert flips(worker, "asked")[-1] == ("moving", "ended", 600)

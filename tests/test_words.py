@@ -33,10 +33,13 @@ def say(client: Client, what: str, path: str = ORDER, status: int = 302, **told:
 
 
 def looks() -> tuple[int, bool]:
+    """When the watcher looks at it next, and whether that may not wait."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT looks_ns, wakes FROM expectation WHERE flow_id = %s", [judged.order_id()])
-        looks_ns, wakes = cursor.fetchone()
-        return looks_ns, wakes
+        cursor.execute(
+            "SELECT looks_ns, wakes AND hurried FROM expectation WHERE flow_id = %s", [judged.order_id()]
+        )
+        looks_ns, hurried = cursor.fetchone()
+        return looks_ns, hurried
 
 
 def test_closing_keeps_the_reason_and_wakes_the_watcher(client: Client) -> None:

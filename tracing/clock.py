@@ -45,5 +45,5 @@ def set_file(path: Path, time_ns: int) -> None:
 
 
 def is_set() -> bool:
-    """Whether the time comes from a file."""
-    return _map is not None
+    """Whether the time comes from a file, and is not the true one."""
+    return _map is not None and _LAYOUT.unpack_from(_map, 0)[0] != 0

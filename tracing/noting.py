@@ -24,8 +24,8 @@ AGAIN_NS = 500_000_000
 LONGEST_NS = 5_000_000_000
 
 _EXPECT = """
-INSERT INTO expectation (flow_id, kind, type, environment, looks_ns)
-SELECT flow_id, kind, type, environment, looks_ns
+INSERT INTO expectation (flow_id, kind, type, environment, looks_ns, hurried)
+SELECT flow_id, kind, type, environment, looks_ns, flow_id = ANY(%b::bytea[])
 FROM unnest(%b::bytea[], %b::smallint[], %b::text[], %b::text[], %b::bigint[])
     AS n(flow_id, kind, type, environment, looks_ns)
 ORDER BY flow_id ON CONFLICT (flow_id) DO NOTHING
@@ -35,7 +35,7 @@ ORDER BY flow_id ON CONFLICT (flow_id) DO NOTHING
 # a flow that never rests would never be judged. Also who is due before
 # this transaction may be over. Held in order first, as the judge holds them.
 _WAKE = """
-UPDATE expectation e SET wakes = false, looks_ns = CASE
+UPDATE expectation e SET wakes = false, hurried = e.hurried OR e.flow_id = ANY(%(saying)b::bytea[]), looks_ns = CASE
     WHEN (e.wakes OR e.flow_id = ANY(%(saying)b::bytea[])) AND (e.looks_ns IS NULL OR e.looks_ns > %(soon)s) THEN %(soon)s
     ELSE e.looks_ns + 1 END
 FROM (
@@ -71,12 +71,13 @@ def expect(cursor: Cursor, fold: Fold, grown: list[bytes]) -> None:
     now = now_ns()
     soon_ns, first_ns = now + AGAIN_NS, now + FIRST_LOOK_NS
     saying = {row.flow_id for row in fold.remarks.stated.values()}
+    told = arrays.array("b", sorted(saying))
     if grown:
         asked = {
             "soon": soon_ns,
             "due": now + LONGEST_NS,
             "grown": arrays.array("b", sorted(grown)),
-            "saying": arrays.array("b", sorted(saying)),
+            "saying": told,
         }
         cursor.execute(_WAKE, asked)
     if len(grown) < len(fold.flows):
@@ -92,7 +93,7 @@ def expect(cursor: Cursor, fold: Fold, grown: list[bytes]) -> None:
             for flow_id, sums in sorted(fold.flows.items())
             if sums.flow and flow_id not in known
         ]
-        cursor.execute(_EXPECT, arrays.columns("bhttq", rows))
+        cursor.execute(_EXPECT, [told, *arrays.columns("bhttq", rows)])
 
 
 def add(cursor: Cursor, remarks: Remarks, xid: int) -> None:

@@ -24,6 +24,7 @@ from playwright.sync_api import Browser, sync_playwright
 from tests import product
 from tests.bench.memory import pss_by_process
 from tests.bench.pages import send, story, tree
+from tests.conftest import CHROMIUMS
 
 LIMITS = {
     "server_ms": {"request_100k": 300, "request_1m_first": 2_000, "request_1m_other": 400},
@@ -137,7 +138,8 @@ def address_trace(address: str) -> bytes:
 
 def in_browser(url: str, flows: dict[str, tuple[str, int]], runs: int) -> dict[str, dict[str, float]]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        chromium = next(str(path) for path in CHROMIUMS if path.exists())
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         told: dict[str, list[list[float]]] = {name: [] for name in flows}
         for _ in range(min(runs, 5)):
             for name, (path, rows) in flows.items():

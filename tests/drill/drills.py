@@ -172,7 +172,12 @@ def shuffled(asked: argparse.Namespace) -> Found:
     once = undisturbed(shop, asked)
     mixed = plans.shuffled(shop.events, shop.end_ns, asked.seed)
     after = replayed(shop, mixed, "turns", start_ns=shop.end_ns - HOUR)
-    return {"standing": len(once.standing), "differing_standing": _differing(once, after)}
+    # A threshold that is held while a queue makes it uncertain is a matter of when it was learned (`paces`).
+    verdicts = [
+        key for key, told in once.standing.items() if told[:2] != after.standing.get(key, ("", ""))[:2]
+    ]
+    deadlines = sum(told != after.standing.get(key) for key, told in once.standing.items()) - len(verdicts)
+    return {"standing": len(once.standing), "differing_verdicts": verdicts[:20], "other_deadlines": deadlines}
 
 
 def late(asked: argparse.Namespace) -> Found:

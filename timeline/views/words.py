@@ -86,7 +86,8 @@ def _wake(flow: FlowSummary) -> None:
     """The watcher looks at it next, whatever it had planned."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE expectation SET looks_ns = %s, wakes = true WHERE flow_id = %s", [now_ns(), flow.identity]
+            "UPDATE expectation SET looks_ns = %s, wakes = true, hurried = true WHERE flow_id = %s",
+            [now_ns(), flow.identity],
         )
 
 

@@ -1,43 +1,51 @@
-"""How busy the machine is, and what of its time the judge gives to work that can wait: receiving goes before that."""
+"""How busy the machine is, and what of its time the judge gives to work that can wait: receiving goes before that.
 
+A share is seconds of work a second of time, of one processor.
+"""
+
+import contextlib
 import math
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from tracing import clock
 
 STAT = Path("/proc/stat")
-# A machine with less of its processors idle has none to spare: whoever waits for another leaves a little idle.
+# A machine with less of its processors idle has none to spare. Not nought: receivers that take all they can get still wait
+# for each other and for the disk, a tenth of the time on two processors.
 SPARE = 0.25
 # What a shorter stretch says is chance.
 SHORTEST_S = 0.5
-# Shares of the time, by whether the machine is busy: what may go to flows without a deadline, that are new or of which
-# nothing is awaited; and how much the judge may have to do at most for flows in order to be looked at when they move.
+# Shares by whether the machine is busy: what may go to flows without a deadline, that are new or of which nothing is
+# awaited; and how much the judge may have to do at most for flows in order to be looked at when they move.
 WITHOUT_DEADLINE = {True: 0.06, False: 0.8}
 EAGER = {True: 0.03, False: 0.25}
-# What was not used is kept for so long; how long ago matters for the share of the time.
+# What was not used is kept up to so much; how long ago matters for the share of the time.
 SAVED_S = 1.0
 MEMORY_S = 5.0
 
 
 class Busyness:
-    """Asked again and again; an answer is about the time since the last that was."""
+    """Asked again and again; an answer is about the time since the one before."""
 
     def __init__(self, stat: Path = STAT) -> None:
         self._stat = stat
-        self._counted = self._read()
-        self._at = time.monotonic()
+        self._ticks = self._read()
+        self._read_s = time.monotonic()
         self._busy = False
 
     def is_busy(self) -> bool:
         """Whether there was next to no idle processor lately."""
-        now, counted = time.monotonic(), self._read()
-        if counted is None or self._counted is None:
+        now_s, ticks = time.monotonic(), self._read()
+        if ticks is None or self._ticks is None:
             return os.getloadavg()[0] >= (os.cpu_count() or 1)
-        if now - self._at >= SHORTEST_S and counted[1] > self._counted[1]:
-            idle, whole = counted[0] - self._counted[0], counted[1] - self._counted[1]
-            self._busy, self._counted, self._at = idle < SPARE * whole, counted, now
+        idle, whole = ticks[0] - self._ticks[0], ticks[1] - self._ticks[1]
+        if whole < 0:  # counted anew
+            self._ticks, self._read_s = ticks, now_s
+        elif now_s - self._read_s >= SHORTEST_S and whole > 0:
+            self._busy, self._ticks, self._read_s = idle < SPARE * whole, ticks, now_s
         return self._busy
 
     def _read(self) -> tuple[int, int] | None:
@@ -55,30 +63,45 @@ class Budget:
 
     def __init__(self, busyness: Busyness | None = None) -> None:
         self._busyness = busyness or Busyness()
-        self._left_s = SAVED_S
-        self._share = 0.0
-        self._at = time.monotonic()
-        self._spent_s = 0.0
         self._busy = False
+        self._saved_s = SAVED_S
+        self._earned_s = time.monotonic()
+        self._share = 0.0
+        self._worked_s = 0.0
+        self._begun_s = time.monotonic()
 
     def begin(self) -> None:
-        """A round begins."""
-        now = time.monotonic()
+        """A round begins: how busy the machine is and how much the judge had to do is seen anew."""
+        self._earn()
         self._busy = self._busyness.is_busy()
-        passed_s = now - self._at
-        self._left_s = min(SAVED_S, self._left_s + WITHOUT_DEADLINE[self._busy] * passed_s)
+        now_s = time.monotonic()
+        passed_s = now_s - self._begun_s
         old = math.exp(-passed_s / MEMORY_S)
-        self._share = old * self._share + (1 - old) * min(1.0, self._spent_s / max(passed_s, 0.001))
-        self._at, self._spent_s = now, 0.0
+        self._share = old * self._share + (1 - old) * min(1.0, self._worked_s / max(passed_s, 0.001))
+        self._begun_s, self._worked_s = now_s, 0.0
 
-    def spend(self, seconds: float) -> None:
-        """A set was judged."""
-        self._spent_s += seconds
-        self._left_s = max(-SAVED_S, self._left_s - seconds)
+    @contextlib.contextmanager
+    def spending(self, waiting: bool = False) -> Iterator[None]:
+        """Work, for flows without a deadline where `waiting` says so: these live on what they have."""
+        began_s = time.monotonic()
+        try:
+            yield
+        finally:
+            took_s = time.monotonic() - began_s
+            self._worked_s += took_s
+            if waiting:
+                self._saved_s -= took_s
 
     def has_time(self) -> bool:
-        """For flows without a deadline."""
-        return clock.is_set() or self._left_s > 0
+        """Whether flows without a deadline may be looked at now."""
+        self._earn()
+        return clock.is_set() or self._saved_s > 0
 
     def is_eager(self) -> bool:
+        """Whether flows in order are looked at again when they move, and not only at their deadline."""
         return clock.is_set() or self._share < EAGER[self._busy]
+
+    def _earn(self) -> None:
+        now_s = time.monotonic()
+        earned_s = WITHOUT_DEADLINE[self._busy] * (now_s - self._earned_s)
+        self._saved_s, self._earned_s = min(SAVED_S, self._saved_s + earned_s), now_s

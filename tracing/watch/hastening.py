@@ -5,21 +5,23 @@ and judge hold them. One pass over the flows of the type, whatever the number of
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import LiteralString, NamedTuple
 
 import psycopg
 
 from tracing import arrays
 from tracing.watch.standing import Pace
+from tracing.watch.waking import IDLE
 
 CHUNK = 2_000
 # A threshold that shrank by less moves nobody.
 SHRUNK = 0.8
 
-_SOONER = """
+_SOONER: LiteralString = f"""
 SELECT e.flow_id, greatest(%s, e.since_ns + n.after_ns) FROM expectation e
 JOIN unnest(%b::text[], %b::bigint[]) AS n(step, after_ns) ON n.step = e.step
-WHERE e.type = %s AND e.environment = %s AND e.verdict IN ('moving', 'due') AND e.looks_ns > greatest(%s, e.since_ns + n.after_ns)
+WHERE e.type = %s AND e.environment = %s AND e.verdict IN ('moving', 'due')
+    AND (e.looks_ns > greatest(%s, e.since_ns + n.after_ns) OR {IDLE})
 """
 # Who is called late by what was known before.
 _WRONG = """
@@ -31,11 +33,11 @@ _ENDED = """
 SELECT flow_id, %s::bigint FROM expectation
 WHERE type = %s AND environment = %s AND step = ANY(%b::text[]) AND verdict = 'ended' AND evidence ->> 'end' = 'learned'
 """
-_MOVE = """
-UPDATE expectation e SET looks_ns = held.sooner FROM (
-    SELECT e.flow_id, n.sooner FROM expectation e
+_MOVE: LiteralString = f"""
+UPDATE expectation e SET looks_ns = held.sooner, hurried = true FROM (
+    SELECT e.flow_id, least(e.looks_ns, n.sooner) AS sooner FROM expectation e
     JOIN unnest(%b::bytea[], %b::bigint[]) AS n(flow_id, sooner) ON n.flow_id = e.flow_id
-    WHERE e.looks_ns IS NULL OR e.looks_ns > n.sooner
+    WHERE e.looks_ns IS NULL OR e.looks_ns > n.sooner OR {IDLE}
     ORDER BY e.flow_id FOR NO KEY UPDATE OF e
 ) AS held WHERE e.flow_id = held.flow_id
 """

@@ -122,7 +122,7 @@ def _weighed(course: Course, lore: Lore, step: Step, wait: Expectation, now_ns: 
     """Hold the flow to what is expected, on the sender's clock, with the grace that blindness and maintenance give."""
     delay_ns = lore.delay(wait.system or step.system, course.environment)
     told_ns = now_ns - delay_ns
-    graced, hidden = lore.graced(course, wait)
+    graced, hidden = lore.graced(course, wait, now_ns)
     verdict, since_ns, next_ns = between(graced, told_ns, step.at_ns)
     facts = dict(graced.evidence)
     if hidden:

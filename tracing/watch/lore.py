@@ -91,16 +91,17 @@ class Lore:
         awaited = {way.system for way in pace.ways[:1]} if pace else set()
         return {step.system, *awaited}
 
-    def graced(self, course: Course, wait: Expectation) -> tuple[Expectation, list[Stretch]]:
+    def graced(self, course: Course, wait: Expectation, now_ns: int) -> tuple[Expectation, list[Stretch]]:
         """The expectation with a whole window more after what we could not see of its wait; what that was.
 
         A wait that was over before we were blind stays over, but gets no worse meanwhile: what ended it may have been
-        missed. Maintenance moves it the same way, and hides nothing.
+        missed. While we are blind nobody gets worse, however short that is to the wait. Maintenance moves it the same way,
+        and hides nothing.
         """
         systems = self._systems(course) | {wait.system}
         paused = [(one.from_ns, one.until_ns) for one in self.pauses if one.covers(course, systems)]
         window_ns = wait.late_ns - wait.since_ns
-        blind = [one for one in self.blind if one[1] - one[0] >= NOTICED * window_ns]
+        blind = [one for one in self.blind if one[1] >= now_ns or one[1] - one[0] >= NOTICED * window_ns]
         unseen = sorted({*paused, *blind})
         late_ns = beyond(unseen, wait.since_ns, wait.late_ns, window_ns)
         stuck_ns = beyond(unseen, late_ns, wait.stuck_ns + late_ns - wait.late_ns, window_ns)

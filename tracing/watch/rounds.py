@@ -8,7 +8,6 @@ finds the same flows due.
 import json
 import logging
 import random
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString, NamedTuple
@@ -38,15 +37,23 @@ MOST_ALONE = 200
 SPARING = 100
 SPREAD_NS = 5_000_000_000
 
+# Who has a deadline, or a look that cannot wait.
 _DUE = """
 SELECT flow_id, looks_ns, verdict, faults FROM expectation
-WHERE looks_ns <= %s AND looks_ns IS NOT NULL AND (verdict <> 'moving' OR expected_ns IS NOT NULL)
+WHERE looks_ns <= %s AND looks_ns IS NOT NULL
+    AND (hurried OR verdict NOT IN ('moving', 'ended') OR verdict = 'moving' AND expected_ns IS NOT NULL)
 ORDER BY looks_ns LIMIT %s
 """
-# Nobody has looked at them yet, or nothing is awaited of them.
-_WAITING = """
+# Nobody has looked at them yet.
+_NEW = """
 SELECT flow_id, looks_ns, verdict, faults FROM expectation
-WHERE looks_ns <= %s AND looks_ns IS NOT NULL AND (verdict IS NULL OR verdict = 'moving' AND expected_ns IS NULL)
+WHERE looks_ns <= %s AND looks_ns IS NOT NULL AND NOT hurried AND verdict IS NULL ORDER BY looks_ns LIMIT %s
+"""
+# They are in order, and nothing is awaited of them; or they ended, and something came since.
+_IDLE = """
+SELECT flow_id, looks_ns, verdict, faults FROM expectation
+WHERE looks_ns <= %s AND looks_ns IS NOT NULL AND NOT hurried
+    AND (verdict = 'ended' OR verdict = 'moving' AND expected_ns IS NULL)
 ORDER BY looks_ns LIMIT %s
 """
 _FOLLOWED = "SELECT DISTINCT flow_id FROM tracing_follow"
@@ -58,11 +65,12 @@ _WRITE = """
 UPDATE expectation e SET looks_ns = n.looks_ns, wakes = n.wakes = 1, verdict = n.verdict, verdict_since_ns = n.verdict_since_ns,
     step = n.step, system = n.system, since_ns = n.since_ns, heard_ns = n.heard_ns, awaited_step = n.awaited_step,
     awaited_system = n.awaited_system, expected_ns = n.expected_ns, late_ns = n.late_ns, stuck_ns = n.stuck_ns,
-    source = n.source, reason = n.reason, quiet = n.quiet = 1, evidence = n.evidence::jsonb, judged_ns = %s, faults = 0
+    source = n.source, reason = n.reason, quiet = n.quiet = 1, evidence = n.evidence::jsonb, judged_ns = %s, faults = 0,
+    hurried = n.hurried = 1
 FROM unnest(%b::bytea[], %b::bigint[], %b::bigint[], %b::int[], %b::text[], %b::bigint[], %b::text[], %b::text[], %b::bigint[],
-    %b::bigint[], %b::text[], %b::text[], %b::bigint[], %b::bigint[], %b::bigint[], %b::text[], %b::text[], %b::int[], %b::text[])
-    AS n(flow_id, claimed_ns, looks_ns, wakes, verdict, verdict_since_ns, step, system, since_ns, heard_ns, awaited_step,
-    awaited_system, expected_ns, late_ns, stuck_ns, source, reason, quiet, evidence)
+    %b::bigint[], %b::text[], %b::text[], %b::bigint[], %b::bigint[], %b::bigint[], %b::text[], %b::text[], %b::int[], %b::text[],
+    %b::int[]) AS n(flow_id, claimed_ns, looks_ns, wakes, verdict, verdict_since_ns, step, system, since_ns, heard_ns,
+    awaited_step, awaited_system, expected_ns, late_ns, stuck_ns, source, reason, quiet, evidence, hurried)
 WHERE e.flow_id = n.flow_id AND e.looks_ns + 0 = n.claimed_ns
 RETURNING e.flow_id
 """
@@ -124,29 +132,33 @@ class Rounds:
 
     def _judge(self, connection: psycopg.Connection) -> bool:
         now = now_ns()
-        due, waiting = _due(connection, _DUE, now), _due(connection, _WAITING, now)
+        due = _due(connection, _DUE, now, SET)
+        waiting = self._waiting(connection, now)
         if not due and not waiting:
             return False
         lore = self._library.load(connection, now)
         followed = {bytes(row[0]) for row in connection.execute(_FOLLOWED).fetchall()}
         look = Look(lore, now, followed, self._budget.is_eager())
         while due and self.rows < MOST:
-            self._judge_set(connection, due, look)
-            due = _due(connection, _DUE, now) if len(due) == SET else []
+            with self._budget.spending():
+                judge_set(connection, due, look)
+            self.rows += len(due)
+            due = _due(connection, _DUE, now, SET) if len(due) == SET else []
         # Before those without a deadline goes receiving, while the machine is busy.
-        room = MOST
-        while waiting and room > 0:
-            part = waiting[: room if self._budget.has_time() else SPARING]
-            self._judge_set(connection, part, look)
-            room = room - len(part) if self._budget.has_time() else 0
-            waiting = _due(connection, _WAITING, now) if len(waiting) == SET else []
+        most = self.rows + MOST
+        while waiting and self.rows < most:
+            with self._budget.spending(waiting=True):
+                judge_set(connection, waiting, look)
+            self.rows += len(waiting)
+            if not self._budget.has_time():
+                break
+            waiting = self._waiting(connection, now)
         return bool(due) or (bool(waiting) and self._budget.has_time())
 
-    def _judge_set(self, connection: psycopg.Connection, due: Sequence[Due], look: "Look") -> None:
-        began = time.monotonic()
-        judge_set(connection, due, look)
-        self._budget.spend(time.monotonic() - began)
-        self.rows += len(due)
+    def _waiting(self, connection: psycopg.Connection, now: int) -> list[Due]:
+        """Flows without a deadline: who is new and who was seen before, half of each, so that neither waits for ever."""
+        half = (SET if self._budget.has_time() else SPARING) // 2
+        return _due(connection, _NEW, now, half) + _due(connection, _IDLE, now, half)
 
 
 class Look(NamedTuple):
@@ -158,8 +170,8 @@ class Look(NamedTuple):
     eager: bool  # there is time for flows that are in order
 
 
-def _due(connection: psycopg.Connection, question: LiteralString, now: int) -> list[Due]:
-    return [Due(*row) for row in connection.execute(question, (now, SET)).fetchall()]
+def _due(connection: psycopg.Connection, question: LiteralString, now: int, most: int) -> list[Due]:
+    return [Due(*row) for row in connection.execute(question, (now, most)).fetchall()]
 
 
 def judge_set(connection: psycopg.Connection, due: Sequence[Due], look: Look) -> None:
@@ -236,7 +248,7 @@ def _write(connection: psycopg.Connection, judged: Sequence[Judged], look: Look)
     with connection.cursor() as cursor:
         cursor.execute(_HOLD, ([one.due.flow_id for one in ordered],))
         rows = [_row(one, look) for one in ordered]
-        cursor.execute(_WRITE, [look.now_ns, *arrays.columns("bqqitqttqqttqqqttit", rows)])
+        cursor.execute(_WRITE, [look.now_ns, *arrays.columns("bqqitqttqqttqqqttiti", rows)])
         written = {bytes(row[0]) for row in cursor.fetchall()}
         turned = [flip for one in ordered if one.due.flow_id in written for flip in _flips(one, look)]
         if turned:
@@ -247,7 +259,8 @@ def _write(connection: psycopg.Connection, judged: Sequence[Judged], look: Look)
 def _row(one: Judged, look: Look) -> tuple[Any, ...]:
     standing, step, wait = one.standing, one.standing.step, one.standing.expectation
     in_order = standing.verdict == "moving"
-    wakes = not in_order or look.eager or one.due.flow_id in look.followed
+    followed = one.due.flow_id in look.followed
+    wakes = not in_order or look.eager or followed
     # Spread a little, so that what came together is not due together for ever.
     looks_ns = standing.looks_ns
     if looks_ns is not None and wait is None:
@@ -258,7 +271,7 @@ def _row(one: Judged, look: Look) -> tuple[Any, ...]:
         step.name if step else None, step.system if step else None, step.at_ns if step else None, one.course.last_ns,
         wait.step if wait else None, wait.system if wait else None, wait.expected_ns if wait else None,
         wait.late_ns if wait else None, wait.stuck_ns if wait else None, wait.source if wait else None,
-        wait.reason if wait else None, int(wait.quiet) if wait else 0, json.dumps(dict(standing.evidence)),
+        wait.reason if wait else None, int(wait.quiet) if wait else 0, json.dumps(dict(standing.evidence)), int(followed),
     )
     # fmt: on
 

@@ -17,6 +17,8 @@ CHUNK = 2_000
 MOST = 50_000
 PATIENCE_S = 4.0
 
+# Nothing is awaited of them, so a busy judge would come to them when it has time.
+IDLE = "verdict = 'moving' AND expected_ns IS NULL AND NOT hurried"
 # Who stands where a rule holds. What is wrong already is looked at now: the rule may allow more than what was learned.
 _RULED = (
     "type = %(type)s AND (%(environment)s = '' OR environment = %(environment)s) AND verdict <> 'ended'"
@@ -57,9 +59,13 @@ def wake_steps(type: str, steps: Collection[str] | None, now_ns: int) -> Woken:
 
 
 def bring_forward(whose: str, sooner: str, asked: dict[str, Any]) -> Woken:
-    """Flows for which `whose` holds are looked at by `sooner` (both SQL over `expectation`), those that never are too."""
+    """Flows for which `whose` holds are looked at by `sooner` (both SQL over `expectation`), those that never are too.
+
+    Whose look comes before that anyway keeps it, and is not counted; from now on it cannot wait.
+    """
     patient_until = monotonic() + PATIENCE_S
-    wanted = f"{whose} AND (looks_ns > {sooner} OR looks_ns IS NULL)"
+    moved = f"(looks_ns > {sooner} OR looks_ns IS NULL)"
+    wanted = f"{whose} AND ({moved} OR {IDLE})"
     # A scan locks nothing; what is written goes by the key.
     found = _found(f"SELECT flow_id FROM expectation WHERE {wanted} LIMIT {MOST + 1}", asked)
     if found is None:
@@ -70,9 +76,10 @@ def bring_forward(whose: str, sooner: str, asked: dict[str, Any]) -> Woken:
             return Woken(flows, whole=False)
         # In the order in which ingest and rounds take them. By now a row may have been judged anew.
         flows += _changed(
-            f"UPDATE expectation e SET looks_ns = held.sooner FROM (SELECT flow_id, {sooner} AS sooner FROM expectation"
-            f" WHERE flow_id = ANY(%(chunk)s) AND {wanted} ORDER BY flow_id FOR NO KEY UPDATE SKIP LOCKED) AS held"
-            " WHERE e.flow_id = held.flow_id",
+            f"WITH held AS (SELECT flow_id, least(looks_ns, {sooner}) AS sooner, {moved} AS moved FROM expectation"
+            f" WHERE flow_id = ANY(%(chunk)s) AND {wanted} ORDER BY flow_id FOR NO KEY UPDATE SKIP LOCKED), woken AS ("
+            " UPDATE expectation e SET looks_ns = held.sooner, hurried = true FROM held WHERE e.flow_id = held.flow_id"
+            " RETURNING held.moved) SELECT count(*) FILTER (WHERE moved) FROM woken",
             {**asked, "chunk": wake[begin : begin + CHUNK]},
         )
     return Woken(flows, whole=len(found) <= MOST)
@@ -92,4 +99,4 @@ def _found(sql: str, asked: dict[str, Any]) -> list[bytes] | None:
 def _changed(sql: str, asked: dict[str, Any]) -> int:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(sql, asked)
-        return int(cursor.rowcount)
+        return int(cursor.fetchone()[0])

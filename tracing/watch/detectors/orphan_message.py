@@ -55,7 +55,7 @@ WHERE s.kind = 4 AND s.status <> 2 AND NOT EXISTS (
 GROUP BY s.service, t.environment, s.name, s.trace_id, s.span_id
 """
 # By its index an interval's newest are read and no more. A day that has just begun looks empty to the planner, and it
-# would rather sort all of its traces. For this transaction.
+# would rather sort all of its traces. It holds for the transaction in which a detector looks.
 _BY_INDEX: LiteralString = "SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off"
 # What was learned of an operation before its consumer fell silent for good.
 _LEARNED: LiteralString = """
