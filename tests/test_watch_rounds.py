@@ -395,6 +395,21 @@ def test_a_person_who_follows_hears_that_it_ended(store: Store, worker: psycopg.
     assert worker.execute("SELECT told FROM flip").fetchall() == [(False,)]
 
 
+@pytest.mark.parametrize(
+    ("question", "index"),
+    [
+        (rounds._DUE, "expectation_deadline"),
+        (rounds._NEW, "expectation_unseen"),
+        (rounds._IDLE, "expectation_idle"),
+    ],
+)
+def test_who_is_due_is_found_by_an_index(worker: psycopg.Connection, question: str, index: str) -> None:
+    with worker.transaction():
+        worker.execute("SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_generic_plan")
+        told = worker.execute(f"EXPLAIN {question}".encode(), (BASE_NS, 100)).fetchall()
+    assert any(f"using {index} " in line for (line,) in told), told
+
+
 class Spent(Budget):
     """No time for flows without a deadline, nor for those in order that move."""
 
