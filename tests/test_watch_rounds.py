@@ -294,7 +294,7 @@ def test_rows_are_found_by_flow_where_many_are_due_at_once(worker: psycopg.Conne
     question += rounds._WRITE.rpartition("%b")[2]
     plan = worker.execute(f"EXPLAIN (GENERIC_PLAN) {question}".encode()).fetchall()
     told = "\n".join(row[0] for row in plan)
-    assert "expectation_pkey" in told and "expectation_due" not in told
+    assert "expectation_pkey" in told and "expectation_deadline" not in told
 
 
 def test_a_record_stored_while_a_stuck_flow_is_looked_at_again_counts(
@@ -405,7 +405,7 @@ def test_a_person_who_follows_hears_that_it_ended(store: Store, worker: psycopg.
 )
 def test_who_is_due_is_found_by_an_index(worker: psycopg.Connection, question: str, index: str) -> None:
     with worker.transaction():
-        worker.execute("SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_generic_plan")
+        worker.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
         told = worker.execute(f"EXPLAIN {question}".encode(), (BASE_NS, 100)).fetchall()
     assert any(f"using {index} " in line for (line,) in told), told
 
