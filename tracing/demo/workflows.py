@@ -4,6 +4,8 @@ The attribute names and their gaps (no attempt on Celery's first try, zero-lengt
 those of the real instrumentations. `plan` and `stories` say when they run.
 """
 
+from datetime import UTC, datetime
+
 from opentelemetry.trace import SpanKind
 
 from tracing.demo.cast import Shop
@@ -34,14 +36,15 @@ def mailed(shop: Shop, order: Order, failures: int = 0, gives_in: bool = True) -
     if gives_in:
         shop.scene.spend(20, 300)
         with shop.mailer.span(
-            f"run/{MAIL}", _task(task, failures, "SUCCESS", order), SpanKind.CONSUMER, message
+            f"run/{MAIL}", _task(shop, task, failures, "SUCCESS", order), SpanKind.CONSUMER, message
         ):
             shop.scene.spend(60, 700)
             shop.mailer.log(f"Receipt for order {order.number} sent", {"order.id": order.key})
     return task
 
 
-def _task(task: str, retries: int, state: str, order: Order) -> dict[str, str | int]:
+def _task(shop: Shop, task: str, retries: int, state: str, order: Order) -> dict[str, str | int]:
+    """A run's attributes. From the second on Celery says which it is, and for when it was announced."""
     about: dict[str, str | int] = {
         "celery.action": "run",
         "celery.task_name": MAIL,
@@ -52,19 +55,19 @@ def _task(task: str, retries: int, state: str, order: Order) -> dict[str, str | 
     }
     if retries:
         about["celery.retries"] = retries
+        about["celery.eta"] = datetime.fromtimestamp(shop.scene.now // SECOND, UTC).isoformat()
     return about
 
 
 def _mail_fails(shop: Shop, order: Order, task: str, retries: int, message: Headers) -> Headers:
     """A try that fails; Celery publishes the next one from inside it, and leaves the status unset."""
     delay = 2**retries * 10
-    about = _task(task, retries, "RETRY", order)
+    about = _task(shop, task, retries, "RETRY", order)
     about["celery.retry.reason"] = f"Retry in {delay}s: SMTPRecipientsRefused"
     again = {
         "celery.action": "apply_async",
         "celery.task_name": MAIL,
         "messaging.message.id": task,
-        "celery.eta": str((shop.scene.now + delay * SECOND) // SECOND),
     }
     with shop.mailer.span(f"run/{MAIL}", about, SpanKind.CONSUMER, message):
         shop.scene.spend(60, 400)
