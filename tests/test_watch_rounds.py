@@ -451,11 +451,13 @@ def test_while_the_machine_is_busy_who_waits_for_nothing_is_looked_at_in_turn(
     put(store, at, *(said(f"idle{number}", "packed", 0) for number in range(4)))
     judge(worker, at, 4)
     at(BASE_NS + 600 * S)
+    put(store, at, said("idle3", "delivered", 600))  # who moved comes after those that were due before
     before = [verdict(worker, f"idle{number}", "judged_ns")[0] for number in range(4)]
     for looked_at in (1, 2, 3, 4):
         busy.work(worker)
         after = [verdict(worker, f"idle{number}", "judged_ns")[0] for number in range(4)]
         assert sum(one != other for one, other in zip(before, after, strict=True)) == looked_at
+        assert (verdict(worker, "idle3") == "ended") is (looked_at == 4)
 
 
 @pytest.fixture

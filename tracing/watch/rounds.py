@@ -258,7 +258,8 @@ def _write(connection: psycopg.Connection, judged: Sequence[Judged], look: Look)
 
 def _row(one: Judged, look: Look) -> tuple[Any, ...]:
     standing, step, wait = one.standing, one.standing.step, one.standing.expectation
-    in_order = standing.verdict == "moving"
+    # Woken flows of which nothing is awaited are looked at while there is time; those with a deadline at once.
+    in_order = standing.verdict == "moving" and wait is not None
     followed = one.due.flow_id in look.followed
     wakes = not in_order or look.eager or followed
     # Spread a little, so that what came together is not due together for ever.
