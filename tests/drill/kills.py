@@ -29,12 +29,13 @@ SELECT NOT EXISTS (SELECT 1 FROM flip WHERE NOT told)
         OR NOT EXISTS (SELECT 1 FROM message WHERE state = 'waiting' AND not_before_ns <= %(now)s))
 """
 _THERE = "SELECT count(*) > 2 FROM pg_stat_activity WHERE application_name = 'threadline watch'"
-# A turn that was written twice: nothing of the flow or problem lies between the two.
+# A turn that was written twice: nothing of the flow or problem lies between the two. A problem that gets worse, better
+# without a word, and worse again has turned twice.
 _TWICE = """
 SELECT count(*) FROM (
     SELECT before, after, lag(before) OVER same AS before_last, lag(after) OVER same AS last FROM flip
     WINDOW same AS (PARTITION BY coalesce(flow_id, problem_id) ORDER BY judged_ns, at_ns)
-) AS f WHERE before IS NOT DISTINCT FROM before_last AND after = last AND before <> 'ended'
+) AS f WHERE before IS NOT DISTINCT FROM before_last AND after = last AND before <> 'ended' AND after <> 'worse'
 """
 # Turns that do not follow on the one before; what is in order turns without a word.
 _BROKEN = """
@@ -44,9 +45,11 @@ SELECT count(*) FROM (
 ) AS f WHERE last IS NOT NULL AND before IS DISTINCT FROM last
     AND NOT (last IN ('moving', 'due', 'ended') AND before IN ('moving', 'due', 'ended'))
 """
+# What got worse is as it was, what is reopened is open.
 _PROBLEMS_BROKEN = """
 SELECT count(*) FROM (
-    SELECT before, after, lag(after) OVER (PARTITION BY problem_id ORDER BY judged_ns, at_ns) AS last
+    SELECT before, after, lag(CASE after WHEN 'worse' THEN before WHEN 'reopened' THEN 'open' ELSE after END)
+        OVER (PARTITION BY problem_id ORDER BY judged_ns, at_ns) AS last
     FROM flip WHERE problem_id IS NOT NULL
 ) AS f WHERE last IS NOT NULL AND before IS DISTINCT FROM last
 """
