@@ -128,10 +128,19 @@ def test_one_promise_of_two_flows_is_shown_once(worker: psycopg.Connection) -> N
     for at in range(3):
         expectation(worker, str(at), "late", late_ns=ago(300 + at), **promised)
         expectation(worker, f"mail {at}", "late", late_ns=ago(300 + at), type="mail", kind=2, **promised)
+        # Another flow that happens to be due at the same moment, by a word of its own.
+        expectation(worker, f"job {at}", "late", late_ns=ago(300 + at), type="job", **promised)
     expectation(worker, "mail", "late", late_ns=ago(1), type="sms", **promised)
+    for name in ("order", "mail", "job", "sms"):
+        worker.execute(
+            "INSERT INTO stated (flow_id, said_ns, digest, what, by_ns, step, system, operation, trace_id, record_id, day,"
+            " rule_id, received_ns, xid) SELECT flow_id, 1, '', 'retry', late_ns, '', '', 'send',"
+            " int8send(late_ns) || %s::bytea, '', 1, 1, 1, '1' FROM expectation WHERE type = %s",
+            (b"other" if name == "job" else b"one", name),
+        )
     found = {one.type: one for one in waits.find(worker, NOW)}
-    assert [one.follows for one in found.values()].count(b"") == 2
-    assert found["sms"].follows == b""
+    assert [one.follows for one in found.values()].count(b"") == 3
+    assert found["sms"].follows == found["job"].follows == b""
     assert found["mail"].follows == found["order"].identity
     # What is learned of two types coincides by chance at most.
     worker.execute("UPDATE expectation SET source = 'learned'")

@@ -102,18 +102,22 @@ def counted(places: bytes) -> list[int]:
 def delay_p99(connection: psycopg.Connection) -> dict[tuple[str, str], int]:
     """By service and environment: within how many ns after their end 99 % of its records came, over the last day.
 
-    Without what took more than half an hour; a service of fewer than 100 records is absent.
+    Without what took more than half an hour, and without the minutes of replays; a service of fewer than 100 records is
+    absent.
     """
     now = now_ns() // MINUTE_NS
     longest = buckets.bucket_of(LONGEST_DELAY_NS)
     counts: dict[tuple[str, str], list[list[int]]] = {}
     for service, environment, delays in connection.execute(_DELAYS, (now - DAY_MINUTES, now)):
-        counts.setdefault((service, environment), []).append(delays[: longest + 1])
+        usual = delays[: longest + 1]
+        # In a minute in which most came later still, the rest is the end of the same outage or replay.
+        if 2 * sum(usual) >= sum(delays):
+            counts.setdefault((service, environment), []).append(usual)
     totals = {key: buckets.added(many) for key, many in counts.items()}
     return {
-        key: usual
+        key: p99_ns
         for key, total in totals.items()
-        if sum(total) >= FEWEST_DELAYS and (usual := buckets.quantile_ns(total, 0.99)) is not None
+        if sum(total) >= FEWEST_DELAYS and (p99_ns := buckets.quantile_ns(total, 0.99)) is not None
     }
 
 

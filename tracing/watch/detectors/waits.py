@@ -4,6 +4,7 @@ The judge has said which are late or stuck (`expectation`); here they become one
 retry that never came is a kind of its own.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, LiteralString, NamedTuple
 
@@ -54,6 +55,7 @@ FROM (
 ) AS named
 ORDER BY number DESC, type, step, environment, system
 """
+_SAID: LiteralString = "SELECT DISTINCT flow_id, trace_id FROM stated WHERE flow_id = ANY(%s)"
 # The numbers behind each group's oldest.
 _EVIDENCE: LiteralString = "SELECT flow_id, evidence FROM expectation WHERE flow_id = ANY(%s)"
 
@@ -87,13 +89,26 @@ def find(connection: psycopg.Connection, now_ns: int) -> list[Finding]:
         connection.execute(_EVIDENCE, (list(oldest),)).fetchall()
     )
     found = [_finding(Wait(*row), evidence.get(row[11][0]) or {}) for row in rows[:MOST_FINDINGS]]
-    # One promise made for an order and its mail is one moment: the entity is what people know.
-    stated = [finding for finding in found if finding.evidence["stated"]]
-    stated.sort(key=lambda finding: (-finding.count, finding.flows[0].kind))
-    fold([(finding, {one.since_ns for one in finding.flows}) for finding in stated])
+    _fold_promises(connection, [finding for finding in found if finding.evidence["stated"]])
     if len(rows) > MOST_FINDINGS:
         found[-1].evidence = {**found[-1].evidence, "cut": True}
     return found
+
+
+def _fold_promises(connection: psycopg.Connection, stated: list[Finding]) -> None:
+    """One promise made for an order and its mail is of one moment and one trace: the entity is what people know."""
+    flow_ids = [one.flow_id for finding in stated for one in finding.flows]
+    said = connection.execute(_SAID, (flow_ids,)).fetchall() if len(stated) > 1 else []
+    traces: dict[bytes, set[bytes]] = defaultdict(set)
+    for flow_id, trace_id in said:
+        traces[flow_id].add(trace_id)
+    stated.sort(key=lambda finding: (-finding.count, finding.flows[0].kind))
+    fold(
+        [
+            (finding, {(one.since_ns, trace) for one in finding.flows for trace in traces[one.flow_id]})
+            for finding in stated
+        ]
+    )
 
 
 def _finding(wait: Wait, oldest: Mapping[str, Any]) -> Finding:
