@@ -94,12 +94,13 @@ def judge(flow_id: bytes | None = None, **changed: Any) -> bytes:
 
 
 def flip(
-    flow_id: bytes, after_ms: int, before: str | None, after: str, sentence: str = "It waits too long."
-) -> None:
+    flow_id: bytes, after_ms: int, before: str | None, after: str, sentence: str = "It waits too long.",
+    noticed_ms: int = 1,
+) -> None:  # fmt: skip
     at_ns = BASE_NS + after_ms * MS
     insert(
         "flip", flip_id=f"{after_ms}{after}".encode().ljust(16, b"."), flow_id=flow_id, at_ns=at_ns,
-        judged_ns=at_ns + MS, before=before, after=after, sentence=sentence,
+        judged_ns=at_ns + noticed_ms * MS, before=before, after=after, sentence=sentence,
     )  # fmt: skip
 
 

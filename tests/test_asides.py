@@ -53,6 +53,13 @@ def asides(rows: list[dict[str, Any]]) -> list[tuple[str, str, str | None]]:
     return [(row["row"], row["name"], row["text"]) for row in rows if row["row"] in kinds]
 
 
+def test_a_turn_that_was_noticed_much_later_says_so(client: Client) -> None:
+    judged.flip(judged.order_id(), 14 * MINUTE, "moving", "late", noticed_ms=90_000)
+    judged.flip(judged.order_id(), 21 * MINUTE, "late", "stuck", noticed_ms=30 * MINUTE)
+    marks = [row["marks"] for row in get(client, ORDER)["rows"] if row["row"] == "flip"]
+    assert marks == [[], ["noticed 30 min later"]]
+
+
 def test_they_stand_in_order_of_time_at_the_top(client: Client) -> None:
     tell_everything()
     rows = get(client, ORDER)["rows"]

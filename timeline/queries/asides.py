@@ -14,6 +14,7 @@ from django.db import connection
 from timeline.layout.forest import Aside
 from timeline.queries.standing import Standing
 from timeline.summaries import FlowSummary
+from tracing.lengths import MINUTE_NS, spoken
 from tracing.watch.evidence import clock
 
 MOST = 500  # rows of a sort, up to twice as many; a verdict that turned more often is a problem of its own
@@ -33,7 +34,7 @@ SELECT {columns} FROM (
 
 _FLIPS = _latest(
     "SELECT * FROM flip WHERE flow_id = %(flow)s",
-    "flip_id, at_ns, before, after, sentence",
+    "flip_id, at_ns, before, after, sentence, judged_ns",
     "judged_ns, at_ns, flip_id",
 )
 # What is only planned may be dropped, and is no row yet; what may have arrived remains one. Of a problem's messages those
@@ -73,6 +74,9 @@ EXPECTED = {
 
 # What is awaited where no step is named, by the reason.
 NAMELESS = {"heartbeat": "the next beat", "deadline": "its end"}
+
+# A judge that is there tells within that, and for the usual delay of its records.
+PROMPT_NS = 2 * MINUTE_NS
 
 
 class Promise(NamedTuple):
@@ -163,9 +167,12 @@ def _is_past(by_ns: int | None, now_ns: int) -> bool:
 
 
 def _flip(row: Sequence[Any]) -> Aside:
-    flip_id, at_ns, before, after, sentence = row
+    """At its true moment; where the judge could only tell much later, it says so."""
+    flip_id, at_ns, before, after, sentence, judged_ns = row
     name = f"{before} → {after}" if before else str(after)
-    return Aside("flip", f"f-{bytes(flip_id).hex()}", at_ns, at_ns, name, sentence)
+    behind_ns = judged_ns - at_ns
+    marks = (f"noticed {spoken(behind_ns)} later",) if behind_ns > PROMPT_NS else ()
+    return Aside("flip", f"f-{bytes(flip_id).hex()}", at_ns, at_ns, name, sentence, marks=marks)
 
 
 def _message(row: Sequence[Any]) -> Aside:
