@@ -234,10 +234,10 @@ def ingest(house: House, minutes: int, judged: int) -> dict[str, Any]:
 
 def due(house: House) -> object:
     """How many flows have a deadline and were not looked at when it came."""
+    from tracing.watch.looks import DEADLINE
+
     return house.asked(
-        "SELECT count(*) FROM expectation WHERE looks_ns <= %s AND (hurried OR verdict NOT IN ('moving', 'ended')"
-        " OR verdict = 'moving' AND expected_ns IS NOT NULL)",
-        time.time_ns(),
+        f"SELECT count(*) FROM expectation WHERE looks_ns <= %s AND {DEADLINE}", time.time_ns()
     )
 
 

@@ -5,10 +5,10 @@ DUE = """
 -- The next look is as urgent as a deadline: a record stated one, a person said something, or a rule or what was learned now
 -- holds for who stood there with nothing awaited.
 ALTER TABLE expectation ADD COLUMN hurried boolean NOT NULL DEFAULT false;
--- `rounds._DUE`: who has a deadline.
+-- `looks.DEADLINE`: who has a deadline.
 CREATE INDEX expectation_deadline ON expectation (looks_ns) WHERE looks_ns IS NOT NULL
     AND (hurried OR verdict NOT IN ('moving', 'ended') OR verdict = 'moving' AND expected_ns IS NOT NULL);
--- `rounds._NEW`: nobody has looked yet. `rounds._IDLE`: in order with nothing awaited, or ended. Looked at while there is time.
+-- `looks.NEW`: nobody has looked yet. `looks.IDLE`: in order with nothing awaited, or ended. Looked at while there is time.
 CREATE INDEX expectation_unseen ON expectation (looks_ns) WHERE looks_ns IS NOT NULL AND NOT hurried AND verdict IS NULL;
 CREATE INDEX expectation_idle ON expectation (looks_ns) WHERE looks_ns IS NOT NULL AND NOT hurried
     AND (verdict = 'ended' OR verdict = 'moving' AND expected_ns IS NULL);

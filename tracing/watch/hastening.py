@@ -10,8 +10,8 @@ from typing import LiteralString, NamedTuple
 import psycopg
 
 from tracing import arrays
+from tracing.watch.looks import IDLE
 from tracing.watch.standing import Pace
-from tracing.watch.waking import IDLE
 
 CHUNK = 2_000
 # A threshold that shrank by less moves nobody.

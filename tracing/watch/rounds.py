@@ -21,6 +21,7 @@ from tracing.watch import courses, loading, memberships
 from tracing.watch.busyness import Budget
 from tracing.watch.flips import Flip, flips
 from tracing.watch.judging import judge
+from tracing.watch.looks import DEADLINE, IDLE, NEW
 from tracing.watch.lore import Lore
 from tracing.watch.standing import WRONG, Course, Standing
 
@@ -37,25 +38,10 @@ MOST_ALONE = 200
 SPARING = 100
 SPREAD_NS = 5_000_000_000
 
-# Who has a deadline, or a look that cannot wait.
-_DUE = """
-SELECT flow_id, looks_ns, verdict, faults FROM expectation
-WHERE looks_ns <= %s AND looks_ns IS NOT NULL
-    AND (hurried OR verdict NOT IN ('moving', 'ended') OR verdict = 'moving' AND expected_ns IS NOT NULL)
-ORDER BY looks_ns LIMIT %s
-"""
-# Nobody has looked at them yet.
-_NEW = """
-SELECT flow_id, looks_ns, verdict, faults FROM expectation
-WHERE looks_ns <= %s AND looks_ns IS NOT NULL AND NOT hurried AND verdict IS NULL ORDER BY looks_ns LIMIT %s
-"""
-# They are in order, and nothing is awaited of them; or they ended, and something came since.
-_IDLE = """
-SELECT flow_id, looks_ns, verdict, faults FROM expectation
-WHERE looks_ns <= %s AND looks_ns IS NOT NULL AND NOT hurried
-    AND (verdict = 'ended' OR verdict = 'moving' AND expected_ns IS NULL)
-ORDER BY looks_ns LIMIT %s
-"""
+_DUE, _NEW, _IDLE = (
+    f"SELECT flow_id, looks_ns, verdict, faults FROM expectation WHERE looks_ns <= %s AND {which} ORDER BY looks_ns LIMIT %s"
+    for which in (DEADLINE, NEW, IDLE)
+)
 _FOLLOWED = "SELECT DISTINCT flow_id FROM tracing_follow"
 # In one order, as ingest takes them.
 _HOLD = "SELECT 1 FROM expectation WHERE flow_id = ANY(%s) ORDER BY flow_id FOR NO KEY UPDATE"

@@ -11,14 +11,13 @@ from typing import Any, NamedTuple
 
 from django.db import OperationalError, connection, transaction
 
+from tracing.watch.looks import IDLE
 from tracing.watch.rulings import Ruling
 
 CHUNK = 2_000
 MOST = 50_000
 PATIENCE_S = 4.0
 
-# Nothing is awaited of them, so a busy judge would come to them when it has time.
-IDLE = "verdict = 'moving' AND expected_ns IS NULL AND NOT hurried"
 # Who stands where a rule holds. What is wrong already is looked at now: the rule may allow more than what was learned.
 _RULED = (
     "type = %(type)s AND (%(environment)s = '' OR environment = %(environment)s) AND verdict <> 'ended'"
