@@ -145,13 +145,13 @@ def empty_tables() -> None:
     kept = [*KEPT, *(f"test_{table}" for table in SEEDED)]
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-            " WHERE n.nspname = 'public' AND c.relkind = 'r' AND c.relname <> ALL (%s)"
+            "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE n.nspname IN ('public', 'stage') AND c.relkind = 'r' AND c.relname <> ALL (%s)"
             " AND pg_relation_size(c.oid) > 0",
             [kept],
         )
         # Only what holds rows: to truncate every partition there is takes a second a test.
-        filled = [f'"{row[0]}"' for row in cursor.fetchall()]
+        filled = [f'"{schema}"."{table}"' for schema, table in cursor.fetchall()]
         if filled:
             # With those that refer to them: PostgreSQL asks for these even where they are empty.
             cursor.execute(f"TRUNCATE {', '.join(filled)} CASCADE")

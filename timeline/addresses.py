@@ -33,6 +33,12 @@ def with_query(path: str, query: dict[str, str]) -> str:
     return f"{path}?{urlencode(said, quote_via=quote)}" if said else path
 
 
+def with_more(path: str, query: dict[str, str]) -> str:
+    """The same of a path that may have a query already."""
+    said = {name: value for name, value in query.items() if value != ""}
+    return f"{path}{'&' if '?' in path else '?'}{urlencode(said, quote_via=quote)}" if said else path
+
+
 def absolute(path: str) -> str:
     """A path as a link that may leave the product: under the public base address."""
     return f"{settings.URL}{path}"

@@ -23,8 +23,10 @@ from timeline.reader import name_of
 from timeline.reading import Reading
 from timeline.rowhtml import rows_html
 from timeline.sayforms import FORMS, form_of
+from timeline.sharing import label, of_flow
 from timeline.sheet import origin, shared_axis, sheet
 from timeline.slow import mark_slow
+from timeline.staged import is_staged
 from timeline.summaries import FlowSummary
 from timeline.templatetags.threadline import reader_zone
 from timeline.views.record import opened_in, record_context
@@ -46,7 +48,8 @@ def context(request: HttpRequest, reading: Reading, others: Sequence[FlowSummary
     return {
         "total": reading.total,
         # A page reached by a cursor stays as of its snapshot, and does not ask what is new.
-        "pulse": "" if reading.asked.cursor else reading.pulse,
+        # One that is frozen does not move at all.
+        "pulse": "" if reading.asked.cursor else _pulse(request, reading),
         "pulse_href": path + "?" + urlencode({**_environment(reading), **_beside(reading), "pulse": "1"}),
         "critical": reading.asked.critical,
         "limit": reading.asked.limit,
@@ -64,6 +67,12 @@ def context(request: HttpRequest, reading: Reading, others: Sequence[FlowSummary
         "record": record_context(request, record) if record else None,
         **opened_in(request),
     }
+
+
+def _pulse(request: HttpRequest, reading: Reading) -> str:
+    """What the page compares with when it asks; empty where it does not move."""
+    shown = label(request)
+    return reading.pulse if shown is None else shown.moment
 
 
 def _drawn(reading: Reading, painter: Painter, path: str, zone: tzinfo) -> dict[str, Any]:
@@ -128,6 +137,9 @@ def _ways(reading: Reading, path: str) -> dict[str, Any]:
         **_windows(reading, path),
         "next_error_href": _later_error(reading, path),
         "compare_href": "/compare?" + urlencode({"a": reading.flow.path}),
+        "share_href": "/share?" + urlencode({"of": asked.address(path, ("cursor", "frozen"))}),
+        "pin_href": "/pin?" + urlencode({"of": asked.address(path, ("cursor", "frozen", "record"))}),
+        "copies": [] if is_staged() else of_flow(reading.flow.identity),
         "is_table": asked.table,
         "table_href": asked.address(path, ("cursor", "sort"), view="" if asked.table else "table"),
         "csv_href": asked.address(path, ("record", "cursor", "at"), format="csv"),

@@ -22,6 +22,7 @@ from timeline.queries.pulse import Pulse
 from timeline.queries.skeleton import current_snapshot
 from timeline.queries.story import Story, read_story
 from timeline.quiet import collector_held
+from timeline.staged import is_staged
 from timeline.summaries import FlowSummary
 
 KEPT_FROM = 5_000  # rows; less is read faster than it is worth keeping
@@ -84,6 +85,10 @@ class Shelf:
         self, flow: FlowSummary, fold: Fold, cursor: Cursor | None, pulse: Pulse, *, latest: bool = True
     ) -> Kept:
         """The story, kept or read now. Unless the latest is asked for, a large flow may be as before its latest records."""
+        if is_staged():
+            # What is kept is of the real tables, and a copy is small.
+            snapshot = cursor.snapshot if cursor else current_snapshot()
+            return _kept(read_story(flow, snapshot, fold), snapshot, pulse)
         found = self._find(flow, fold, cursor)
         stale_will_do = not latest and pulse.records >= BESIDE_FROM
         if found is not None and (cursor or found.pulse == pulse.text or stale_will_do):
@@ -105,7 +110,7 @@ class Shelf:
         patience_s: float = PATIENCE_S,
     ) -> Progress | None:
         """None where a story can be had now; else how far it is. Reading begins with the first who asks."""
-        if pulse.records < BESIDE_FROM or cursor:
+        if pulse.records < BESIDE_FROM or cursor or is_staged():
             return None
         found = self._find(flow, fold, cursor)
         if found is not None and (found.pulse == pulse.text or time.monotonic() - found.read_at < AGAIN_S):

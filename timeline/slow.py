@@ -6,13 +6,15 @@
 from timeline.layout.forest import SPAN
 from timeline.queries.usual import USUALS, Usual
 from timeline.reading import Reading
+from timeline.staged import is_staged
 
 LEAST_NS = 10_000_000  # nobody waits for less
 
 
 def mark_slow(reading: Reading) -> None:
     """Each slow span's row gets its usual time."""
-    usual = USUALS.get()
+    # What is usual is read from the real tables.
+    usual = {} if is_staged() else USUALS.get()
     if not usual:
         return
     forest = reading.story.forest

@@ -2,13 +2,14 @@
 
 The large tables (records, flows, chapters, members, states) are partitioned, written by COPY and read by SQL;
 they live in `migrations/0001_schema.sql`, with the reason of each index beside it. What people tell the watcher is
-`tracing.people`.
+`tracing.people`, what outlives retention is `tracing.kept`.
 """
 
 from typing import ClassVar
 
 from django.db import models
 
+from tracing.kept import Share, Snapshot, SnapshotMark, SnapshotPart
 from tracing.people import (
     Calendar,
     Channel,
@@ -33,6 +34,10 @@ __all__ = [
     "Rule",
     "RuleJob",
     "Sender",
+    "Share",
+    "Snapshot",
+    "SnapshotMark",
+    "SnapshotPart",
     "TypeSettings",
 ]
 

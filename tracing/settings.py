@@ -80,6 +80,8 @@ ENVIRONMENT = text("THREADLINE_ENVIRONMENT", "production")
 RETENTION_DAYS = number("THREADLINE_RETENTION_DAYS", 14, 1, 36_500)
 # How long an entity or a workflow keeps its summary after its last record was taken.
 FLOW_RETENTION_DAYS = number("THREADLINE_FLOW_RETENTION_DAYS", 400, 1, 36_500)
+# Room for frozen copies of what was shared or pinned, compressed, outside retention.
+SNAPSHOT_BYTES = number("THREADLINE_SNAPSHOT_MB", 1_024, 1, 10_000_000) * 2**20
 # How many different days may be stored at once; records of a further day are turned away.
 MAX_DAYS = number("THREADLINE_MAX_DAYS", 400, 3, 3_000)
 # Processes that receive over HTTP: decoding one span after the other keeps a core busy.
@@ -141,7 +143,9 @@ TEMPLATES = [
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
-        "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
+        "OPTIONS": {
+            "context_processors": ["django.template.context_processors.request", "timeline.sharing.shared"]
+        },
     }
 ]
 

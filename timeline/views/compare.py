@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.views.decorators.http import require_safe
 
 from timeline import moments
+from timeline.addresses import with_query
 from timeline.answers import BadFilter, NotFound, asked_format, json_answer, page_answer
 from timeline.asked import read_asked
 from timeline.clues import MAX_TEXT, clues
@@ -73,6 +74,7 @@ def compare(request: HttpRequest) -> HttpResponse:
         "differing": sum(pair.differs for pair in pairs),
         "longer": _words((second.flow.duration_ns or 0) - (first.flow.duration_ns or 0)),
         "sort": sort,
+        "share_href": with_query("/share", {"of": _href(texts["a"], texts["b"], sort)}),
         "swap_href": _href(texts["b"], texts["a"], sort),
         "sort_href": _href(texts["a"], texts["b"], "" if sort else "difference"),
     }

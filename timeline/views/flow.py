@@ -19,14 +19,16 @@ from django.http import (
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods
 
-from timeline import page, table, text
-from timeline.addresses import absolute, flow_asked, flow_url
+from timeline import page, sharing, table, text
+from timeline.addresses import absolute, flow_asked, flow_url, with_more
 from timeline.answers import NotFound, asked_format, encoded, json_answer, page_answer, text_answer
 from timeline.asked import read_asked
+from timeline.frozen import asked_copy, drawn
 from timeline.prepared import Progress
 from timeline.queries.pulse import AGAIN_MS, read_pulse
 from timeline.queries.story import traces_beside
 from timeline.reading import Reading
+from timeline.staged import is_staged
 from timeline.summaries import FlowSummary, find_flows
 from timeline.templatetags.threadline import reader_zone
 from timeline.views import words
@@ -39,20 +41,22 @@ TRACE = re.compile(r"[0-9a-f]{32}|[0-9a-f]{16}")
 @require_http_methods(["GET", "HEAD", "POST"])
 def flow(request: HttpRequest, kind: str, type: str = "", key: str = "") -> HttpResponseBase:
     """The page, or the part of it that htmx asks for; hence one address has several answers. Posted is what a person says."""
-    response = _answer(request, kind, type, key)
+    kind, type, key = flow_asked(request, kind, type, key)
+    copy = asked_copy(request, flow_url(kind, type, key, request.GET.get("env")))
+    response = drawn(request, copy, answer, kind, type, key) if copy else answer(request, kind, type, key)
     patch_vary_headers(response, ("HX-Target", "Cookie"))
     return response
 
 
-def _answer(request: HttpRequest, kind: str, type: str, key: str) -> HttpResponseBase:
+def answer(request: HttpRequest, kind: str, type: str, key: str) -> HttpResponseBase:
+    """The same of a flow that was named, by whatever address; drawn from a copy where the request stands on a stage."""
     form = "csv" if request.GET.get("format") == "csv" else asked_format(request)
-    kind, type, key = flow_asked(request, kind, type, key)
     asked = read_asked(request.GET, reader_zone(request))
     if request.headers.get("HX-Target") == "record":
         return record_part(request, asked.record)
     flows = find_flows(kind, type, key, request.GET.get("env") or None)
     if not flows:
-        raise NotFound(*_unknown(request, kind, type, key))
+        return _gone(request, kind, type, key)
     if request.method == "POST":
         return words.say(request, flows[0])
     # Before the records are read: what comes in between is asked for once too often rather than missed.
@@ -67,6 +71,15 @@ def _answer(request: HttpRequest, kind: str, type: str, key: str) -> HttpRespons
     if form == "csv":
         return _csv(reading)
     return text_answer(text.write(reading, flows[1:], form, reader_zone(request)), form)
+
+
+def _gone(request: HttpRequest, kind: str, type: str, key: str) -> HttpResponse:
+    """Not a word of it is left: the latest copy that is kept, else 404."""
+    copies = [] if is_staged() else sharing.of_path(flow_url(kind, type, key, request.GET.get("env")))
+    if not copies:
+        raise NotFound(*_unknown(request, kind, type, key))
+    asked = {"frozen": str(copies[0].pk), "format": request.GET.get("format", "")}
+    return HttpResponseRedirect(with_more(copies[0].path, asked))
 
 
 def _page(request: HttpRequest, flows: Sequence[FlowSummary], reading: Reading | Progress) -> HttpResponse:

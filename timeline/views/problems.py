@@ -9,18 +9,20 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_safe
 
-from timeline import problemtext
+from timeline import problemtext, sharing
 from timeline.addresses import with_query
 from timeline.answers import NotFound, asked_format, json_answer, page_answer, text_answer, wants_part
 from timeline.evidence import facts, stringed
+from timeline.frozen import asked_copy, drawn
 from timeline.problem import STATES, Problem
 from timeline.problemforms import MuteForm, NoteForm, WordForm, read_flows, read_problems
 from timeline.queries import affected, history, problems
 from timeline.queries.problems import ProblemQuestion
 from timeline.reader import name_of
+from timeline.staged import is_staged
 from timeline.strip import strip
 from timeline.templatetags.threadline import reader_zone
 from timeline.typeaddresses import type_url
@@ -61,7 +63,13 @@ def listed(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def problem(request: HttpRequest, problem_id: str) -> HttpResponse:
+def problem(request: HttpRequest, problem_id: str) -> HttpResponseBase:
+    copy = asked_copy(request, f"/problems/{problem_id}")
+    return drawn(request, copy, answer, problem_id) if copy else answer(request, problem_id)
+
+
+def answer(request: HttpRequest, problem_id: str) -> HttpResponse:
+    """The same from wherever it was asked; drawn from a copy where the request stands on a stage."""
     found = asked_problem(problem_id)
     asked = asked_format(request)
     which, after, limit = read_flows(request.GET, 12 if asked == "html" else 50)
@@ -93,6 +101,8 @@ def problem(request: HttpRequest, problem_id: str) -> HttpResponse:
         "ends_ns": found.resolved_ns or at_ns,
         "facts": facts(found.evidence),
         "type_href": type_url(found.type, environment=found.environment) if found.type else "",
+        "share_href": with_query("/share", {"of": found.path}),
+        "copies": [] if is_staged() else sharing.of_problem(found.identity),
     } | forms(request, found)
     return page_answer(request, "problems/problem.html", context)
 

@@ -63,6 +63,7 @@ def duties() -> dict[str, list[Duty]]:
     from django.conf import settings
 
     from tracing import indexing, partitions, reapply, retention
+    from tracing.snapshots import keeping, staging
     from tracing.watch import deadman, problems, sending, sensing, telling, volumes
     from tracing.watch.backlogs import Backlogs
     from tracing.watch.learning import Learner
@@ -89,6 +90,8 @@ def duties() -> dict[str, list[Duty]]:
             Duty(
                 "retention", 600.0, lambda connection: bool(retention.drop_old(connection, days, flow_days))
             ),
+            Duty("copies", 30.0, lambda connection: bool(keeping.drop_over(connection))),
+            Duty("stages", 30.0, lambda connection: bool(staging.evict(connection))),
             Duty("indexes", 300.0, indexing.build_next),
             Duty("rules", 1.0, lambda connection: reapply.work(connection, settings.ENVIRONMENT)),
         ],

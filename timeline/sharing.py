@@ -1,0 +1,176 @@
+"""Links for others: made, found by their token, revoked. Whoever has the token has the link.
+
+What a link shows is a copy: taken when it was made where it is frozen, taken at each look where it is live, so that
+nothing but the shared view can be reached through it. `timeline.views.shared` draws it, `timeline.views.shares` lists.
+"""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+
+import psycopg
+from django.conf import settings
+from django.db.models import F, Q
+from django.http import HttpRequest
+
+from timeline.subjects import View
+from tracing.clock import now_ns
+from tracing.database import conninfo
+from tracing.kept import Share, Snapshot
+from tracing.lengths import MINUTE_NS
+from tracing.snapshots import copying, keeping, staging
+
+TOKEN_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Who may open a link, until when, and what it shows."""
+
+    audience: str
+    frozen: bool
+    with_values: bool
+    expires_ns: int | None = None
+    reason: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a page that is drawn from a copy says of it; templates know it as `shared`."""
+
+    path: str  # of the live page
+    taken_ns: int | None = None  # None: live
+    by: str = ""
+    reason: str = ""
+    expires_ns: int | None = None
+    with_values: bool = True
+    moment: str = ""  # of a live view: the same while nothing of it moved
+    share: Share | None = None  # None for a copy that one who is signed in looks at
+
+    @property
+    def frozen(self) -> bool:
+        return self.taken_ns is not None
+
+
+def connect() -> psycopg.Connection:
+    """A session of its own: a copy is taken in a transaction of its own."""
+    return psycopg.connect(conninfo(settings.DATABASES["default"]), autocommit=True, connect_timeout=3)
+
+
+def make(view: View, terms: Terms) -> Share:
+    """A new link. Raises `keeping.QuotaFull` and `belonging.TooLarge` where it is to be frozen."""
+    snapshot_id = keep(view, terms, pinned=False) if terms.frozen else None
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    return Share.objects.create(
+        token=token,
+        digest=_digest(token),
+        subject=view.subject,
+        title=view.title[:300],
+        path=view.path,
+        query=view.query,
+        audience=terms.audience,
+        snapshot_id=snapshot_id,
+        frozen=terms.frozen,
+        with_values=terms.with_values,
+        created_ns=now_ns(),
+        expires_ns=terms.expires_ns,
+        reason=terms.reason,
+        name=terms.name,
+    )
+
+
+def keep(view: View, terms: Terms, *, pinned: bool) -> int:
+    """Freeze a view; the copy's id. Raises as `make` does."""
+    about = keeping.About(
+        subject=view.subject,
+        title=view.title,
+        path=view.path,
+        flow_id=view.flow.identity if view.flow else None,
+        problem_id=view.problem.identity if view.problem else None,
+        expires_ns=terms.expires_ns,
+        pinned=pinned,
+        with_values=terms.with_values,
+        reason=terms.reason,
+        name=terms.name,
+    )
+    with connect() as connection:
+        return keeping.freeze(connection, view.copied, about, settings.SNAPSHOT_BYTES)
+
+
+def find(token: str) -> Share | None:
+    """The link of a token; None for one that was never given, is over or was revoked: all the same way."""
+    found = Share.objects.select_related("snapshot").filter(digest=_digest(token)).first()
+    return found if found is not None and is_open(found) else None
+
+
+def is_open(share: Share) -> bool:
+    over = share.expires_ns is not None and share.expires_ns < now_ns()
+    return not (share.revoked_ns is not None or over or (share.frozen and share.snapshot is None))
+
+
+def revoke(share_id: int) -> Share | None:
+    """From here on nobody opens it; the copy behind it goes with it. None where there is no such link."""
+    found = Share.objects.filter(pk=share_id).first()
+    if found is not None and found.revoked_ns is None:
+        found.revoked_ns = now_ns()
+        found.save(update_fields=["revoked_ns"])
+    return found
+
+
+def note_opened(share: Share) -> None:
+    """Counted once a minute at most: a page that is looked at asks many times."""
+    now = now_ns()
+    recently = Q(opened_ns__isnull=True) | Q(opened_ns__lt=now - MINUTE_NS)
+    Share.objects.filter(recently, pk=share.pk).update(opened_ns=now, openings=F("openings") + 1)
+
+
+def of_flow(flow_id: bytes) -> list[Snapshot]:
+    """The copies of a flow that people may look at, the latest first."""
+    return list(Snapshot.objects.filter(flow_id=flow_id, with_values=True).exclude(pinned=False, role="")[:8])
+
+
+def of_problem(problem_id: bytes) -> list[Snapshot]:
+    """The flows that a problem keeps by itself, and copies of its page."""
+    return list(
+        Snapshot.objects.filter(problem_id=problem_id, with_values=True).exclude(pinned=False, role="")[:8]
+    )
+
+
+def of_path(path: str) -> list[Snapshot]:
+    """The copies of a page's view whose subject may be gone, the latest first."""
+    return list(Snapshot.objects.filter(path=path, with_values=True).exclude(pinned=False, role="")[:1])
+
+
+def frozen_stage(snapshot_id: int) -> int:
+    """Where a frozen copy is laid out."""
+    with connect() as connection:
+        name = keeping.stage_name(snapshot_id)
+        return staging.staged(connection, name, lambda: keeping.parts(connection, snapshot_id))
+
+
+def live_stage(share: Share, view: View, moment: str) -> int:
+    """Where a live view is laid out; `moment` is the same while nothing of it moved."""
+    with connect() as connection:
+        name = f"{staging.LIVE}{share.pk} {moment}"
+        take = copying.take
+        return staging.staged(
+            connection,
+            name,
+            lambda: take(connection, view.copied, now_ns(), values=share.with_values).parts,
+        )
+
+
+def label(request: HttpRequest) -> Shown | None:
+    """Of a page drawn from a copy; None for any other."""
+    found: Shown | None = getattr(request, "shown", None)
+    return found
+
+
+def shared(request: HttpRequest) -> dict[str, Shown | None]:
+    """For templates: what a page that is drawn from a copy says of it."""
+    return {"shared": label(request)}
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,159 @@
+"""Making, listing and revoking links, and keeping copies: `/share`, `/pin`, `/settings/shares`.
+
+A page's Share and Pin lead here with the address of the view. `timeline.sharing` does it, `timeline.views.shared` shows.
+"""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from timeline import sharing
+from timeline.addresses import absolute, with_more
+from timeline.answers import NotFound, asked_format, json_answer, page_answer
+from timeline.reader import name_of, remember
+from timeline.shareforms import KeepForm, ShareForm, filled
+from timeline.subjects import View, read_view
+from tracing.kept import Share, Snapshot
+from tracing.snapshots import keeping
+from tracing.snapshots.belonging import TooLarge
+
+MOST = 200
+LAST_ID = 2**63 - 1
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def share(request: HttpRequest) -> HttpResponse:
+    return _ask(request, ShareForm, "share")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def pin(request: HttpRequest) -> HttpResponse:
+    return _ask(request, KeepForm, "pin")
+
+
+def _ask(request: HttpRequest, kind: type[KeepForm], what: str) -> HttpResponse:
+    posted = request.POST if request.method == "POST" else None
+    view = read_view((posted or request.GET).get("of", ""))
+    form = filled(kind, posted, view.address, name_of(request))
+    if posted is None or not form.is_valid():
+        return _form(request, form, view, what, 200 if posted is None else 400)
+    terms = form.terms()
+    try:
+        if isinstance(form, ShareForm):
+            made = sharing.make(view, terms)
+            return remember(HttpResponseRedirect(reverse("share-made", args=[made.pk])), terms.name)
+        snapshot_id = sharing.keep(view, terms, pinned=True)
+    except (keeping.QuotaFull, TooLarge) as full:
+        form.add_error(None, getattr(full, "sentence", f"{full} Share it live instead."))
+        return _form(request, form, view, what, 409)
+    return remember(HttpResponseRedirect(with_more(view.path, {"frozen": str(snapshot_id)})), terms.name)
+
+
+def _form(request: HttpRequest, form: KeepForm, view: View, what: str, status: int) -> HttpResponse:
+    context = {"form": form, "view": view, "what": what, "usage": _usage()}
+    return page_answer(request, "share/make.html", context, status=status)
+
+
+@require_safe
+def made(request: HttpRequest, share_id: int) -> HttpResponse:
+    found = _share(share_id)
+    return page_answer(request, "share/made.html", {"share": found, "address": _address(found)})
+
+
+@require_safe
+def shares(request: HttpRequest) -> HttpResponse:
+    """The links that are open, those that are not, and the copies that are kept."""
+    links = list(Share.objects.select_related("snapshot").order_by("-created_ns")[:MOST])
+    copies = list(Snapshot.objects.order_by("-taken_ns")[:MOST])
+    if asked_format(request) == "json":
+        told = {"shares": [_link_json(one) for one in links], "copies": [_copy_json(one) for one in copies]}
+        return json_answer({**told, "usage": _usage()})
+    context = {
+        "open": [(one, _address(one)) for one in links if sharing.is_open(one)],
+        "closed": [one for one in links if not sharing.is_open(one)],
+        "kept": [one for one in copies if one.pinned and not one.role],
+        "automatic": [one for one in copies if one.role],
+        "usage": _usage(),
+    }
+    return page_answer(request, "settings/shares.html", context)
+
+
+@require_POST
+def revoke(request: HttpRequest, share_id: int) -> HttpResponse:
+    if share_id > LAST_ID or sharing.revoke(share_id) is None:
+        raise NotFound("There is no such link.")
+    return HttpResponseRedirect(reverse("shares"))
+
+
+@require_POST
+def unpin(request: HttpRequest, snapshot_id: int) -> HttpResponse:
+    """Let a copy go that people kept; one that links stand on stays until they are over."""
+    found = Snapshot.objects.filter(pk=snapshot_id).first() if snapshot_id <= LAST_ID else None
+    if found is None:
+        raise NotFound("There is no such copy.")
+    with sharing.connect() as session:
+        keeping.drop(session, [found.pk])
+    return HttpResponseRedirect(reverse("shares"))
+
+
+def _share(share_id: int) -> Share:
+    found = (
+        Share.objects.select_related("snapshot").filter(pk=share_id).first() if share_id <= LAST_ID else None
+    )
+    if found is None:
+        raise NotFound("There is no such link.")
+    return found
+
+
+def _address(share: Share) -> str:
+    return absolute(f"/s/{share.token}")
+
+
+def _usage() -> dict[str, int]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT coalesce(sum(size), 0)::bigint, count(*) FROM tracing_snapshot")
+        used, count = cursor.fetchone()
+    return {"used": used, "count": count, "quota": settings.SNAPSHOT_BYTES}
+
+
+def _link_json(one: Share) -> dict[str, Any]:
+    return {
+        "id": one.pk,
+        "title": one.title,
+        "live_url": absolute(one.path),
+        "audience": one.audience,
+        "frozen": one.frozen,
+        "with_values": one.with_values,
+        "by": one.name,
+        "reason": one.reason,
+        "created": str(one.created_ns),
+        "expires": _text(one.expires_ns),
+        "revoked": _text(one.revoked_ns),
+        "opened": _text(one.opened_ns),
+        "openings": one.openings,
+        "open": sharing.is_open(one),
+    }
+
+
+def _copy_json(one: Snapshot) -> dict[str, Any]:
+    return {
+        "id": one.pk,
+        "title": one.title,
+        "url": absolute(with_more(one.path, {"frozen": str(one.pk)})),
+        "taken": str(one.taken_ns),
+        "expires": _text(one.expires_ns),
+        "pinned": one.pinned,
+        "role": one.role or None,
+        "records": one.records,
+        "size": one.size,
+        "by": one.name,
+        "reason": one.reason,
+    }
+
+
+def _text(time_ns: int | None) -> str | None:
+    return None if time_ns is None else str(time_ns)
