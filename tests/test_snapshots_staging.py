@@ -10,8 +10,7 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 
 from tests.builders import T1, T2, Service, batch, trace_id
-from tests.judged import at as held_at
-from tests.judged import flip, judge, order_id, problem, promise, shop
+from tests.judged import flip, judge, order_id, problem, promise
 from tests.test_flow_page import order_4711
 from timeline.answers import NotFound
 from timeline.staged import is_staged, on_stage
@@ -34,7 +33,7 @@ def order(store: Store) -> bytes:
     beside = Service("wms").span("reserve", 500, 5, id="nine", trace=T2, attributes={"order.id": "9"})
     store.put(batch(*order_4711(), second, beside))
     judge()
-    flip("one", 60_000, "moving", "stuck")
+    flip(order_id(), 60_000, "moving", "stuck")
     problem([order_id()])
     promise(60_000)
     Note.objects.create(flow_id=order_id(), at_ns=now_ns(), text="asked the carrier", name="Ann")
@@ -180,4 +179,3 @@ def test_the_stage_has_the_columns_of_the_tables(worker: psycopg.Connection, tab
 
 def test_every_table_that_is_copied_is_on_the_stage() -> None:
     assert set(copying.ROWS) | {"tracing_follow"} == set(_stage.TABLES)
-    assert held_at and shop

@@ -23,7 +23,7 @@ from tracing.lengths import SECOND_NS
 
 GONE = "There is nothing at this address: the link was revoked, its time is over, or it was not copied whole."
 # A page that was left by closing what was open in it has an address of its own.
-LEFT = "view"
+LEFT = "part"
 PROBLEM_MOVES_NS = 10 * SECOND_NS
 
 

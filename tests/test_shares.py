@@ -1,0 +1,257 @@
+"""Links and copies as pages: made, opened, revoked, over; and a copy that outlives the records it was taken of."""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import psycopg
+import pytest
+from django.test import Client
+
+from tests.builders import T1, batch
+from tests.judged import judge, order_id, problem
+from tests.test_flow_page import order_4711
+from tracing import retention
+from tracing.clock import now_ns
+from tracing.kept import Share, Snapshot
+from tracing.lengths import DAY_NS
+from tracing.snapshots import keeping, staging
+from tracing.storing import Store
+
+FLOW = "/flow/entity/order/4711"
+CHARGE = order_4711()[1].span_id.hex()
+GONE = "There is nothing at this address"
+
+
+@pytest.fixture(autouse=True)
+def order(store: Store) -> None:
+    store.put(batch(*order_4711()))
+    judge()
+    problem([order_id()])
+
+
+def share(client: Client, of: str = FLOW, **said: str) -> str:
+    """The path of a new link."""
+    told = {
+        "of": of,
+        "audience": "anyone",
+        "shows": "frozen",
+        "detail": "values",
+        "until": "30",
+        "name": "Ann",
+    }
+    made = client.post("/share", told | said, follow=True)
+    assert made.status_code == 200, made.content[:2000]
+    found = re.search(rb'id="address" value="([^"]+)"', made.content)
+    assert found
+    return urlsplit(found[1].decode()).path
+
+
+def told(client: Client, path: str) -> dict[str, Any]:
+    response = client.get(path, {"format": "json", "expand": "all"})
+    assert response.status_code == 200, response.content
+    answer: dict[str, Any] = json.loads(response.content)
+    return answer
+
+
+def drop_days(worker: psycopg.Connection, at: Callable[[int], None]) -> None:
+    at(now_ns() + 500 * DAY_NS)
+    worker.execute("UPDATE day SET last_received_ns = 0")
+    assert retention.drop_old(worker, 14, 1_000)
+
+
+@pytest.mark.parametrize("shows", ["frozen", "live"])
+def test_a_link_shows_the_view_that_was_shared(client: Client, shows: str) -> None:
+    path = share(client, f"{FLOW}?only=errors", shows=shows)
+    page = client.get(path).content.decode()
+    assert "order 4711" in page and "Ann" in page and ("Frozen" in page) == (shows == "frozen")
+    assert "charge card" in page and "validate" not in page
+    rows = told(client, f"{path}?part=1")["rows"]
+    assert rows == told(client, FLOW)["rows"]
+
+
+def test_a_shared_record_opens_on_that_record(client: Client) -> None:
+    path = share(client, f"/record/{T1.hex()}/{CHARGE}")
+    page = client.get(path).content.decode()
+    assert 'class="rec"' in page and "CardDeclined" in page
+    # Closed, it stays closed.
+    [close] = re.findall(r'class="shut" href="([^"]+)"', page)
+    assert 'class="rec"' not in client.get(close.replace("&amp;", "&")).content.decode()
+
+
+def test_a_frozen_link_opens_with_every_row_when_its_days_are_gone(
+    client: Client, worker: psycopg.Connection, at: Callable[[int], None]
+) -> None:
+    path = share(client, until="")
+    rows = told(client, path)["rows"]
+    assert len(rows) > 15
+    drop_days(worker, at)
+    for stage_id in [row[0] for row in worker.execute("SELECT stage_id FROM stage.staged").fetchall()]:
+        staging.clear(worker, stage_id)
+    assert told(client, path)["rows"] == rows
+    # Of the live one its summary is left, and it names what was kept.
+    assert told(client, FLOW)["flow"]["retained"] == "summary"
+
+
+def test_a_pin_is_a_copy_that_the_page_offers(client: Client) -> None:
+    pinned = client.post("/pin", {"of": FLOW, "until": "90", "name": "Ann", "reason": "incident 7"})
+    assert pinned.status_code == 302
+    assert pinned["location"].startswith(f"{FLOW}?frozen=")
+    frozen = client.get(pinned["location"]).content.decode()
+    assert "Frozen" in frozen and "incident 7" in frozen and 'name="do"' not in frozen
+    page = client.get(FLOW).content.decode()
+    assert pinned["location"] in page
+    assert client.post(pinned["location"], {"do": "note", "text": "x", "name": "Ann"}).status_code == 400
+
+
+def test_a_copy_stands_in_for_a_flow_that_is_gone_altogether(
+    client: Client, worker: psycopg.Connection
+) -> None:
+    where = client.post("/pin", {"of": FLOW, "name": "Ann"})["location"]
+    worker.execute("DELETE FROM flow")
+    response = client.get(FLOW)
+    assert (response.status_code, response["location"]) == (302, where)
+    assert "charge card" in client.get(where).content.decode()
+
+
+@pytest.mark.parametrize("shows", ["frozen", "live"])
+def test_without_values(client: Client, shows: str) -> None:
+    path = share(client, shows=shows, detail="names")
+    for query in (
+        "",
+        "?format=json&expand=all",
+        "?format=txt",
+        f"?record=s-{T1.hex()}-{CHARGE}",
+    ):
+        text = client.get(path + query).content.decode()
+        assert "charge card" in text
+        assert "issuer said no" not in text and "p-9" not in text and "card declined" not in text
+
+
+@pytest.mark.parametrize("shows", ["frozen", "live"])
+def test_a_problem_and_a_comparison_are_shared_too(client: Client, shows: str) -> None:
+    wait = b"problem 1234".hex()
+    page = client.get(share(client, f"/problems/{wait}", shows=shows)).content.decode()
+    assert "22 orders wait for shipment.created from wms" in page and "order 4711" in page
+    assert "Acknowledge" not in page
+    both = urlencode({"a": FLOW, "b": f"/flow/request/trace/{T1.hex()}"})
+    path = share(client, f"/compare?{both}", shows=shows)
+    assert (
+        "side by side" in client.get(path).content.decode()
+        or "steps differ" in client.get(path).content.decode()
+    )
+    # Whatever else is asked for, it stays the comparison that was shared.
+    assert client.get(f"{path}?a=/flow/entity/order/9&b={FLOW}").content == client.get(path).content
+
+
+def test_a_live_link_follows_and_says_when_to_look_again(client: Client, store: Store) -> None:
+    path = share(client, shows="live")
+    first = json.loads(client.get(f"{path}?pulse=1").content)["pulse"]
+    assert f'data-pulse="{first}"' in client.get(path).content.decode()
+    more = order_4711()[0]
+    store.put(batch(type(more)(**{**_fields(more), "span_id": b"laterone", "digest": b"l" * 16})))
+    assert json.loads(client.get(f"{path}?pulse=1").content)["pulse"] != first
+    assert told(client, path)["flow"]["spans"] == told(client, FLOW)["flow"]["spans"]
+
+
+def _fields(record: Any) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in record.__slots__}
+
+
+def test_revoked_expired_forged_and_truncated_are_one_answer(
+    client: Client, at: Callable[[int], None]
+) -> None:
+    revoked, expired = share(client), share(client, until="1")
+    client.post(f"/settings/shares/{Share.objects.get(token=revoked[3:]).pk}/revoke")
+    begins = now_ns()
+    at(begins)
+    assert client.get(expired).status_code == 200
+    at(begins + 2 * DAY_NS)
+    answers = [
+        client.get(path) for path in (revoked, expired, "/s/" + "x" * 43, expired[:-3], "/s/%00", "/s/ü")
+    ]
+    assert {answer.status_code for answer in answers} == {404}
+    assert GONE in answers[0].content.decode()
+    assert len({answer.content for answer in answers}) == 1
+
+
+def test_a_link_is_counted_and_not_to_be_indexed(client: Client) -> None:
+    path = share(client)
+    response = client.get(path)
+    assert response["X-Robots-Tag"] == "noindex, nofollow"
+    assert response["Referrer-Policy"] == "no-referrer"
+    client.get(path)
+    [one] = json.loads(client.get("/settings/shares?format=json").content)["shares"]
+    assert (one["openings"], one["open"], one["by"]) == (1, True, "Ann")
+    assert one["opened"] is not None
+
+
+def test_where_there_is_no_room_the_page_says_so_and_offers_live(client: Client, settings: Any) -> None:
+    settings.SNAPSHOT_BYTES = 100
+    said = {
+        "of": FLOW,
+        "audience": "anyone",
+        "shows": "frozen",
+        "detail": "values",
+        "until": "1",
+        "name": "Ann",
+    }
+    response = client.post("/share", said)
+    assert response.status_code == 409
+    assert "no room" in response.content.decode() and "live" in response.content.decode()
+    assert client.post("/share", said | {"shows": "live"}).status_code == 302
+    assert Share.objects.count() == 1
+
+
+def test_what_people_keep_pushes_out_what_problems_pinned(
+    client: Client, worker: psycopg.Connection, settings: Any
+) -> None:
+    client.post("/pin", {"of": FLOW, "name": "Ann"})
+    size = Snapshot.objects.get().size
+    Snapshot.objects.update(role="first", pinned=False)
+    settings.SNAPSHOT_BYTES = size + size // 2
+    client.post("/pin", {"of": FLOW, "name": "Ann"})
+    assert [(one.role, one.pinned) for one in Snapshot.objects.all()] == [("", True)]
+    assert keeping.usage(worker)[1] == 0
+
+
+def test_a_copy_goes_with_the_last_link_it_was_behind(
+    client: Client, worker: psycopg.Connection, at: Callable[[int], None]
+) -> None:
+    begins = now_ns()
+    at(begins)
+    path = share(client, until="7")
+    client.post("/pin", {"of": FLOW, "name": "Ann", "until": "1"})
+    assert keeping.drop_over(worker) == 0
+    at(begins + 2 * DAY_NS)
+    assert keeping.drop_over(worker) == 1  # the pin
+    assert client.get(path).status_code == 200
+    client.post(f"/settings/shares/{Share.objects.get().pk}/revoke")
+    assert keeping.drop_over(worker) == 1
+    assert worker.execute("SELECT count(*) FROM tracing_snapshotpart").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        "",
+        "/",
+        "//evil.example/flow/entity/order/4711",
+        "https://evil.example/",
+        "/flows",
+        "/settings/",
+        "/compare",
+        "x" * 5_000,
+    ],
+)
+def test_only_views_can_be_shared(client: Client, of: str) -> None:
+    assert client.get("/share", {"of": of}).status_code == 400
+
+
+def test_what_is_not_known_cannot_be_shared(client: Client) -> None:
+    assert client.get("/share", {"of": "/flow/entity/order/nope"}).status_code == 404
+    assert client.get("/share", {"of": f"/problems/{'0' * 24}"}).status_code == 404
+    assert client.get(f"{FLOW}?frozen=77").status_code == 404
+    assert client.get(f"{FLOW}?frozen=x").status_code == 400
