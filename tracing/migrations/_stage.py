@@ -4,6 +4,8 @@ A page that shows a frozen copy, a share or a file that was not stored runs the 
 schema they meet first is another (`tracing.snapshots.staging`). Unlogged: what is staged can be staged again.
 """
 
+from typing import Any
+
 TABLES = (
     "span", "log", "link", "request", "resource", "scope", "day",
     "flow", "chapter", "member", "assertion", "current_state", "expectation", "stated", "flip",
@@ -46,7 +48,7 @@ $$;
 """
 
 
-def columns_of(cursor, table):
+def columns_of(cursor: Any, table: str) -> list[str]:
     cursor.execute(
         "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped"
         " ORDER BY attnum",
@@ -55,7 +57,7 @@ def columns_of(cursor, table):
     return [row[0] for row in cursor.fetchall()]
 
 
-def build(cursor, table):
+def build(cursor: Any, table: str) -> None:
     """The rows of one table and its view; a later migration that changes the table drops both and calls this again."""
     cursor.execute(
         f"CREATE UNLOGGED TABLE stage.{table}_rows"
@@ -71,7 +73,7 @@ def build(cursor, table):
     )
 
 
-def rebuild(cursor, table):
+def rebuild(cursor: Any, table: str) -> None:
     cursor.execute(f"DROP VIEW stage.{table}")
     cursor.execute(f"DROP TABLE stage.{table}_rows")
     # Every stage lacks this table's rows now: all are staged again.
@@ -82,13 +84,13 @@ def rebuild(cursor, table):
     build(cursor, table)
 
 
-def build_all(apps, schema_editor):
+def build_all(apps: Any, schema_editor: Any) -> None:
     with schema_editor.connection.cursor() as cursor:
         cursor.execute(FUNCTIONS)
         for table in TABLES:
             build(cursor, table)
 
 
-def drop_all(apps, schema_editor):
+def drop_all(apps: Any, schema_editor: Any) -> None:
     with schema_editor.connection.cursor() as cursor:
         cursor.execute("DROP SCHEMA stage CASCADE")

@@ -141,12 +141,17 @@ def take(connection: psycopg.Connection, subject: Subject, now_ns: int, *, value
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         found = belonging.read(connection, subject.flows, subject.requests)
         asked = _asked(connection, subject, found, now_ns)
-        columns: dict[str, list[str]] = dict(connection.execute(_COLUMNS, (list(ROWS),)).fetchall())
+        columns = columns_of(connection)
         copy = Copy(records=len(found.spans) + len(found.logs))
-        copy.marks = {*found.marks, *subject.flows, *subject.requests, *subject.problems}
+        copy.marks = {*found.marks, *subject.flows, *subject.requests, *subject.problems, *asked["struck"]}
         for table, rows in ROWS.items():
             copy.parts += _table(connection, table, columns[table], rows, asked, values)
         return copy
+
+
+def columns_of(connection: psycopg.Connection) -> dict[str, list[str]]:
+    """The columns of each table on the stage."""
+    return dict(connection.execute(_COLUMNS, (list(ROWS),)).fetchall())
 
 
 def _asked(
@@ -202,6 +207,17 @@ def _table(
     statement = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT binary)").format(
         sql.SQL(", ").join(told), sql.SQL(rows)
     )
+    return compressed(connection, table, columns, statement, asked)
+
+
+def compressed(
+    connection: psycopg.Connection,
+    table: str,
+    columns: Sequence[str],
+    statement: sql.Composed,
+    asked: dict[str, Any] | None = None,
+) -> Iterator[Part]:
+    """What a COPY … TO STDOUT answers, as parts of this table."""
     with connection.cursor() as cursor, cursor.copy(statement, asked) as stream:
         for chunk in _chunks(bytes(block) for block in stream):
             yield Part(table, tuple(columns), zlib.compress(chunk, 6))

@@ -110,6 +110,15 @@ def insert_parts(connection: psycopg.Connection, snapshot_id: int, parts: Sequen
     connection.cursor().executemany(_PART, rows)
 
 
+def replace_parts(connection: psycopg.Connection, snapshot_id: int, parts: Sequence[Part]) -> None:
+    """Other rows for a copy, in the caller's transaction; what is laid out of it is laid out anew."""
+    connection.execute("DELETE FROM tracing_snapshotpart WHERE snapshot_id = %s", (snapshot_id,))
+    insert_parts(connection, snapshot_id, parts)
+    size = sum(len(part.data) for part in parts)
+    connection.execute("UPDATE tracing_snapshot SET size = %s WHERE id = %s", (size, snapshot_id))
+    _unstage(connection, [snapshot_id])
+
+
 def _make_room(connection: psycopg.Connection, size: int, quota: int, *, automatic: bool) -> None:
     used, of_problems = usage(connection)
     over = used + size - quota
@@ -154,12 +163,15 @@ def drop(connection: psycopg.Connection, ids: Sequence[int]) -> None:
             "DELETE FROM tracing_snapshot WHERE id = ANY(%s)",
         ):
             connection.execute(statement, (list(ids),))
-        # The rows themselves are cleared by who evicts: nobody finds them from here on.
-        names = [stage_name(one) for one in ids]
-        connection.execute(
-            "UPDATE stage.staged SET used_ns = 0, name = name || ' gone ' || stage_id WHERE name = ANY(%s)",
-            (names,),
-        )
+        _unstage(connection, ids)
+
+
+def _unstage(connection: psycopg.Connection, ids: Sequence[int]) -> None:
+    """Nobody finds from here on what was laid out of these; the rows are cleared by who evicts."""
+    connection.execute(
+        "UPDATE stage.staged SET used_ns = 0, name = name || ' gone ' || stage_id WHERE name = ANY(%s)",
+        ([stage_name(one) for one in ids],),
+    )
 
 
 def drop_over(connection: psycopg.Connection) -> int:

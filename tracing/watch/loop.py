@@ -67,11 +67,14 @@ def duties() -> dict[str, list[Duty]]:
     from tracing.watch import deadman, problems, sending, sensing, telling, volumes
     from tracing.watch.backlogs import Backlogs
     from tracing.watch.learning import Learner
+    from tracing.watch.pinning import Pinning
     from tracing.watch.rounds import Rounds
 
     post = sending.Sending()
     days, flow_days = settings.RETENTION_DAYS, settings.FLOW_RETENTION_DAYS
     rounds = Rounds()
+    # As long as the summary of a flow.
+    pinning = Pinning(settings.ENVIRONMENT, settings.SNAPSHOT_BYTES, flow_days)
     return {
         "judging": [
             Duty("judge", 1.0, rounds.work, noted=True, rows=lambda: rounds.rows, did=lambda: rounds.judged),
@@ -91,6 +94,7 @@ def duties() -> dict[str, list[Duty]]:
                 "retention", 600.0, lambda connection: bool(retention.drop_old(connection, days, flow_days))
             ),
             Duty("copies", 30.0, lambda connection: bool(keeping.drop_over(connection))),
+            Duty("pins", 60.0, pinning.work),
             Duty("stages", 30.0, lambda connection: bool(staging.evict(connection))),
             Duty("indexes", 300.0, indexing.build_next),
             Duty("rules", 1.0, lambda connection: reapply.work(connection, settings.ENVIRONMENT)),

@@ -1,0 +1,86 @@
+"""Problems keep frozen copies of their first, worst and latest flow, once each and anew when it is another."""
+
+from collections.abc import Callable
+
+import psycopg
+import pytest
+from django.test import Client
+
+from tests import wrongs
+from tests.builders import batch
+from tracing.clock import now_ns
+from tracing.kept import Snapshot
+from tracing.lengths import HOUR_NS, MINUTE_NS
+from tracing.storing import Store
+from tracing.watch.pinning import AT_ONCE, Pinning
+
+pytestmark = pytest.mark.usefixtures("clean_store")
+QUOTA = 10**8
+
+
+def pinning(quota: int = QUOTA) -> Pinning:
+    return Pinning("production", quota, 400)
+
+
+@pytest.fixture
+def wait(store: Store, at: Callable[[int], None]) -> bytes:
+    """Three orders wait, one after the other for a shorter time."""
+    now = now_ns()
+    at(now)
+    store.put(batch(*(wrongs.order(key, "paid") for key in ("1", "2", "3"))))
+    problem = wrongs.problem("wait", opened_ns=now - 3 * HOUR_NS, first_ns=now - 3 * HOUR_NS)
+    for place, key in enumerate(("1", "2", "3")):
+        wrongs.affected(problem, wrongs.flow_of(key), now - (3 - place) * HOUR_NS)
+    return problem
+
+
+def roles() -> dict[str, str]:
+    return {one.role: one.title for one in Snapshot.objects.all()}
+
+
+def test_first_worst_and_latest(wait: bytes, worker: psycopg.Connection, client: Client) -> None:
+    pinning().work(worker)
+    assert roles() == {"first": "order 1", "worst": "order 1", "latest": "order 3"}
+    assert not pinning().work(worker)
+    assert Snapshot.objects.count() == 3
+    one = Snapshot.objects.get(role="latest")
+    page = client.get(f"{one.path}?frozen={one.pk}").content.decode()
+    assert "Frozen" in page and "order 3" in page
+    assert f"{one.path}?frozen={one.pk}" in client.get(f"/problems/{wait.hex()}").content.decode()
+
+
+def test_another_latest_takes_its_place_after_a_while(
+    wait: bytes, worker: psycopg.Connection, store: Store, at: Callable[[int], None]
+) -> None:
+    pins = pinning()
+    pins.work(worker)
+    now = now_ns()
+    store.put(batch(wrongs.order("4", "paid")))
+    wrongs.affected(wait, wrongs.flow_of("4"), now)
+    pins.work(worker)
+    assert roles()["latest"] == "order 3"
+    at(now + 31 * MINUTE_NS)
+    pins.work(worker)
+    assert roles() == {"first": "order 1", "worst": "order 1", "latest": "order 4"}
+
+
+def test_a_young_problem_and_a_grey_one_keep_nothing(wait: bytes, worker: psycopg.Connection) -> None:
+    worker.execute("UPDATE problem SET opened_ns = %s", (now_ns() - MINUTE_NS,))
+    pinning().work(worker)
+    worker.execute("UPDATE problem SET opened_ns = %s, severity = 1", (now_ns() - HOUR_NS,))
+    pinning().work(worker)
+    assert roles() == {}
+
+
+def test_where_there_is_no_room_it_goes_on_without(wait: bytes, worker: psycopg.Connection) -> None:
+    assert not pinning(quota=50).work(worker)
+    assert roles() == {}
+
+
+def test_it_takes_few_at_a_time(wait: bytes, worker: psycopg.Connection, store: Store) -> None:
+    for place in range(AT_ONCE):
+        other = wrongs.problem(f"other {place}", opened_ns=now_ns() - HOUR_NS)
+        wrongs.affected(other, wrongs.flow_of("2"), now_ns() - HOUR_NS)
+    pins = pinning()
+    assert pins.work(worker)
+    assert Snapshot.objects.count() == AT_ONCE

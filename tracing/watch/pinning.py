@@ -1,0 +1,116 @@
+"""Problems keep what they were about: frozen copies of their first, their worst and their latest flow.
+
+Taken a while after the problem opened, so that the flow has told its story, and again when another is the worst or the
+latest; once it is resolved, a last time. `tracing.snapshots.keeping` keeps them within a share of the room.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import psycopg
+
+from tracing.clock import now_ns
+from tracing.lengths import DAY_NS, MINUTE_NS
+from tracing.snapshots import keeping
+from tracing.snapshots.belonging import TooLarge
+from tracing.snapshots.copying import Subject
+from tracing.watch.wording import flow_path
+
+logger = logging.getLogger(__name__)
+
+SETTLES_NS = 5 * MINUTE_NS
+# The latest changes with each flow that joins: it is copied anew no more often.
+AGAIN_NS = 30 * MINUTE_NS
+AT_ONCE = 5
+
+# Of problems that are told, whose copies are older than what they should show. The worst is wrong for the longest,
+# those that are wrong now before those that were.
+_WANTED = """
+WITH told AS (
+    SELECT problem_id, title, opened_ns, resolved_ns FROM problem
+    WHERE severity >= 2 AND state <> 'forming' AND opened_ns < %(settled)s AND coalesce(resolved_ns, %(now)s) > %(recent)s
+), ranked AS (
+    SELECT told.*, f.flow_id, f.kind,
+        row_number() OVER (PARTITION BY f.problem_id ORDER BY f.since_ns, f.flow_id) AS first,
+        row_number() OVER (PARTITION BY f.problem_id ORDER BY f.since_ns DESC, f.flow_id) AS latest,
+        row_number() OVER (PARTITION BY f.problem_id
+            ORDER BY coalesce(f.until_ns, %(now)s) - f.since_ns DESC, f.until_ns IS NOT NULL, f.flow_id) AS worst
+    FROM told JOIN problem_flow f USING (problem_id)
+), wanted AS (
+    SELECT problem_id, title, resolved_ns, flow_id, kind, role FROM ranked, LATERAL (
+        VALUES ('first', first), ('worst', worst), ('latest', latest)) AS roles(role, place) WHERE place = 1
+)
+SELECT w.problem_id, w.title, w.flow_id, w.kind, w.role FROM wanted w
+WHERE NOT EXISTS (SELECT FROM tracing_snapshot s WHERE s.problem_id = w.problem_id AND s.role = w.role
+    AND (s.flow_id = w.flow_id AND (w.resolved_ns IS NULL OR s.taken_ns >= w.resolved_ns) OR s.taken_ns > %(again)s))
+ORDER BY w.problem_id, w.role LIMIT %(most)s
+"""
+_NAMES = "SELECT kind, type, key, environment FROM flow WHERE flow_id = %s"
+_REQUEST = "SELECT min(root_name) FROM request WHERE trace_id = %s"
+_BEFORE = "SELECT id FROM tracing_snapshot WHERE problem_id = %s AND role = %s AND id <> %s"
+
+
+class Wanted(NamedTuple):
+    problem_id: bytes
+    title: str
+    flow_id: bytes
+    kind: int
+    role: str
+
+
+class Pinning:
+    """The duty; it remembers what could not be copied, so that it is not tried each time."""
+
+    def __init__(self, environment: str, quota_bytes: int, days: int) -> None:
+        self._environment = environment
+        self._quota_bytes = quota_bytes
+        self._days = days
+        self._failed: dict[tuple[bytes, str, bytes], int] = {}
+
+    def work(self, connection: psycopg.Connection) -> bool:
+        """Copy a few; true where more are waiting."""
+        now = now_ns()
+        asked: Mapping[str, int] = {
+            "now": now, "settled": now - SETTLES_NS, "recent": now - DAY_NS, "again": now - AGAIN_NS,
+            "most": AT_ONCE + 1 + len(self._failed),
+        }  # fmt: skip
+        self._failed = {key: at_ns for key, at_ns in self._failed.items() if at_ns > now - AGAIN_NS}
+        rows = [Wanted(*row) for row in connection.execute(_WANTED, asked).fetchall()]
+        wanted = [one for one in rows if (one.problem_id, one.role, one.flow_id) not in self._failed]
+        for one in wanted[:AT_ONCE]:
+            try:
+                self._pin(connection, one)
+            except (keeping.QuotaFull, TooLarge, Gone) as why:
+                self._failed[one.problem_id, one.role, one.flow_id] = now
+                logger.info("The %s flow of a problem was not copied: %s", one.role, why)
+        return len(wanted) > AT_ONCE
+
+    def _pin(self, connection: psycopg.Connection, one: Wanted) -> None:
+        path, title = self._named(connection, one)
+        subject = Subject(requests=(one.flow_id,)) if one.kind == 0 else Subject(flows=(one.flow_id,))
+        about = keeping.About(
+            subject="flow", title=title, path=path, flow_id=one.flow_id, problem_id=one.problem_id, role=one.role,
+            expires_ns=now_ns() + self._days * DAY_NS, reason=one.title,
+        )  # fmt: skip
+        kept = keeping.freeze(connection, subject, about, self._quota_bytes)
+        before = connection.execute(_BEFORE, (one.problem_id, one.role, kept)).fetchall()
+        keeping.drop(connection, [row[0] for row in before])
+
+    def _named(self, connection: psycopg.Connection, one: Wanted) -> tuple[str, str]:
+        """The path of the flow's page, and its title. Raises `Gone` where nothing of it is left."""
+        if one.kind == 0:
+            row = connection.execute(_REQUEST, (one.flow_id,)).fetchone()
+            key = one.flow_id.hex()
+            return f"/flow/request/trace/{key}", row[0] if row and row[0] else f"trace {key}"
+        row = connection.execute(_NAMES, (one.flow_id,)).fetchone()
+        if row is None:
+            raise Gone("nothing of it is left")
+        kind, type, key, environment = row
+        return flow_path(
+            kind, type, key, "" if environment == self._environment else environment
+        ), f"{type} {key}"
+
+
+class Gone(Exception):
+    """The flow is not stored any more."""
