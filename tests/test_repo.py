@@ -108,14 +108,15 @@ def is_tested(path: Path) -> bool:
     grouped = rf"from {re.escape(parent)} import \([^)]*\b{name}\b"
     own = any(
         (ROOT / f"tests/test_{prefix}{name}.py").exists()
-        for prefix in ("", "otlp_", "layout_", "watch_", "detect_")
+        for prefix in ("", "otlp_", "layout_", "watch_", "detect_", "snapshots_")
     )
     return own or bool(re.search(f"{imported}|{grouped}", TESTS))
 
 
 def test_every_module_of_the_domain_has_its_test() -> None:
     """Of `timeline` the layout only: its pages are tested as pages, in a browser and out of one."""
-    folders = (ROOT / "tracing", ROOT / "tracing/otlp", ROOT / "tracing/watch", ROOT / "timeline/layout")
+    parts = ("tracing", "tracing/otlp", "tracing/watch", "tracing/snapshots", "timeline/layout")
+    folders = [ROOT / part for part in parts]
     wanted = [path for path in MODULES if path.parent in folders and path.name != "__init__.py"]
     untested = {relative(path) for path in wanted if not is_tested(path)}
     assert sorted(untested - THROUGH.keys()) == []
