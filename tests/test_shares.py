@@ -17,7 +17,7 @@ from tracing import retention
 from tracing.clock import now_ns
 from tracing.kept import Share, Snapshot
 from tracing.lengths import DAY_NS
-from tracing.snapshots import keeping, staging
+from tracing.snapshots import belonging, keeping, staging
 from tracing.storing import Store
 
 FLOW = "/flow/entity/order/4711"
@@ -255,3 +255,16 @@ def test_what_is_not_known_cannot_be_shared(client: Client) -> None:
     assert client.get("/share", {"of": f"/problems/{'0' * 24}"}).status_code == 404
     assert client.get(f"{FLOW}?frozen=77").status_code == 404
     assert client.get(f"{FLOW}?frozen=x").status_code == 400
+
+
+@pytest.mark.parametrize("shows", ["frozen", "live"])
+def test_what_is_too_large_to_copy_is_not_shared(
+    client: Client, monkeypatch: pytest.MonkeyPatch, shows: str
+) -> None:
+    path = share(client, shows="live")
+    monkeypatch.setattr(belonging, "MOST_RECORDS", 3)
+    said = {"of": FLOW, "audience": "anyone", "shows": shows, "detail": "values", "until": "1", "name": "Ann"}
+    response = client.post("/share", said)
+    assert response.status_code == 409
+    assert "records are more than the 3" in response.content.decode()
+    assert client.get(path).status_code == 404  # it grew since

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import psycopg
 from django.conf import settings
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest
 
 from timeline.subjects import View
@@ -18,9 +18,11 @@ from tracing.clock import now_ns
 from tracing.database import conninfo
 from tracing.kept import Share, Snapshot
 from tracing.lengths import MINUTE_NS
-from tracing.snapshots import copying, keeping, staging
+from tracing.snapshots import belonging, copying, keeping, staging
 
 TOKEN_BYTES = 32
+MOST_OFFERED = 12
+ROLES = ("first", "worst", "latest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +55,31 @@ class Shown:
         return self.taken_ns is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A copy that a page leads to; `roles` says what it is to a problem, empty where people keep it."""
+
+    copy: Snapshot
+    roles: list[str]
+
+    @property
+    def words(self) -> str:
+        return " and ".join(role for role in ROLES if role in self.roles)
+
+
 def connect() -> psycopg.Connection:
     """A session of its own: a copy is taken in a transaction of its own."""
     return psycopg.connect(conninfo(settings.DATABASES["default"]), autocommit=True, connect_timeout=3)
 
 
 def make(view: View, terms: Terms) -> Share:
-    """A new link. Raises `keeping.QuotaFull` and `belonging.TooLarge` where it is to be frozen."""
-    snapshot_id = keep(view, terms, pinned=False) if terms.frozen else None
+    """A new link. Raises `belonging.TooLarge`, and `keeping.QuotaFull` where it is to be frozen."""
+    if terms.frozen:
+        snapshot_id = keep(view, terms, pinned=False)
+    else:
+        snapshot_id = None
+        with connect() as connection:
+            belonging.demand_room(connection, view.copied.flows, view.copied.requests)
     token = secrets.token_urlsafe(TOKEN_BYTES)
     return Share.objects.create(
         token=token,
@@ -125,16 +144,25 @@ def note_opened(share: Share) -> None:
     Share.objects.filter(recently, pk=share.pk).update(opened_ns=now, openings=F("openings") + 1)
 
 
-def of_flow(flow_id: bytes) -> list[Snapshot]:
+def of_flow(flow_id: bytes) -> list[Offer]:
     """The copies of a flow that people may look at, the latest first."""
-    return list(Snapshot.objects.filter(flow_id=flow_id, with_values=True).exclude(pinned=False, role="")[:8])
+    return _offers(Snapshot.objects.filter(flow_id=flow_id, with_values=True))
 
 
-def of_problem(problem_id: bytes) -> list[Snapshot]:
+def of_problem(problem_id: bytes) -> list[Offer]:
     """The flows that a problem keeps by itself, and copies of its page."""
-    return list(
-        Snapshot.objects.filter(problem_id=problem_id, with_values=True).exclude(pinned=False, role="")[:8]
-    )
+    return _offers(Snapshot.objects.filter(problem_id=problem_id, with_values=True))
+
+
+def _offers(copies: QuerySet[Snapshot]) -> list[Offer]:
+    """Of the same flow for the same problem one is enough."""
+    found: dict[tuple[object, ...], Offer] = {}
+    for one in copies.exclude(pinned=False, role="")[:MOST_OFFERED]:
+        of = (bytes(one.flow_id or b""), bytes(one.problem_id or b"")) if one.role else (one.pk,)
+        offer = found.setdefault(of, Offer(one, []))
+        if one.role:
+            offer.roles.append(one.role)
+    return list(found.values())
 
 
 def of_path(path: str) -> list[Snapshot]:

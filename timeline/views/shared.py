@@ -20,6 +20,7 @@ from timeline.views import compare, flow, problems
 from tracing.clock import now_ns
 from tracing.kept import Share
 from tracing.lengths import SECOND_NS
+from tracing.snapshots.belonging import TooLarge
 
 GONE = "There is nothing at this address: the link was revoked, its time is over, or it was not copied whole."
 # A page that was left by closing what was open in it has an address of its own.
@@ -81,7 +82,11 @@ def _live(request: HttpRequest, share: Share) -> HttpResponseBase:
     request.shown = _shown(share, None, moment)  # type: ignore[attr-defined]
     if "pulse" in request.GET:
         return json_answer({"pulse": moment, "again_ms": AGAIN_MS})
-    stage_id = sharing.live_stage(share, view, moment)
+    try:
+        stage_id = sharing.live_stage(share, view, moment)
+    except TooLarge as large:
+        # It grew since it was shared.
+        raise NotFound(f"{large} A link cannot show that many any more.") from None
     return on_its_stage(stage_id, None, lambda: _page(share.path)(request))
 
 

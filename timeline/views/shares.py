@@ -48,7 +48,7 @@ def _ask(request: HttpRequest, kind: type[KeepForm], what: str) -> HttpResponse:
             return remember(HttpResponseRedirect(reverse("share-made", args=[made.pk])), terms.name)
         snapshot_id = sharing.keep(view, terms, pinned=True)
     except (keeping.QuotaFull, TooLarge) as full:
-        form.add_error(None, getattr(full, "sentence", f"{full} Share it live instead."))
+        form.add_error(None, getattr(full, "sentence", str(full)))
         return _form(request, form, view, what, 409)
     return remember(HttpResponseRedirect(with_more(view.path, {"frozen": str(snapshot_id)})), terms.name)
 

@@ -79,9 +79,7 @@ def read(connection: psycopg.Connection, flows: Sequence[bytes], requests: Seque
     for trace_id, day, span_ids, log_ids in connection.execute(_MEMBERS, (list(flows),)).fetchall():
         named.add(trace_id, day, split(span_ids, 8), split(log_ids, 16))
     found = Belonging(traces=named.whole | named.spans.keys(), loose=named.loose, days=named.loose_days)
-    sizes = connection.execute(_SIZES, (list(found.traces),)).fetchall()
-    if (records := sum(size for _, _, size in sizes)) > MOST_RECORDS:
-        raise TooLarge(records)
+    sizes = _sizes(connection, found.traces)
     for traces, days in _sets(sizes):
         found.days |= days
         _add_traces(connection, found, named, traces, list(days))
@@ -89,6 +87,21 @@ def read(connection: psycopg.Connection, flows: Sequence[bytes], requests: Seque
     for log_id, resource_id, scope_id in rows:
         found.add_log(log_id, resource_id, scope_id)
     return found
+
+
+def demand_room(connection: psycopg.Connection, flows: Sequence[bytes], requests: Sequence[bytes]) -> None:
+    """Raises `TooLarge` where `read` would, without reading."""
+    rows = connection.execute(
+        "SELECT DISTINCT trace_id FROM chapter WHERE flow_id = ANY(%s)", (list(flows),)
+    ).fetchall()
+    _sizes(connection, {row[0] for row in rows} | set(requests))
+
+
+def _sizes(connection: psycopg.Connection, traces: Iterable[bytes]) -> list[tuple[bytes, list[int], int]]:
+    sizes = connection.execute(_SIZES, (list(traces),)).fetchall()
+    if (records := sum(size for _, _, size in sizes)) > MOST_RECORDS:
+        raise TooLarge(records)
+    return sizes
 
 
 class _Named:
