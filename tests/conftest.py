@@ -125,7 +125,7 @@ def drop_broken_days() -> None:
         cursor.execute(
             "SELECT substring(relname FROM '[0-9]+$')::int, array_agg(relname), count(*) FILTER (WHERE relispartition)"
             " FROM pg_class WHERE relkind = 'r' AND relname ~ %s GROUP BY 1",
-            [f"^({names})_d[0-9]+$"],
+            [f"^({names})_[dk][0-9]+$"],
         )
         found = cursor.fetchall()
         for _, tables, attached in found:
@@ -134,7 +134,8 @@ def drop_broken_days() -> None:
         whole = [day for day, _, attached in found if attached == len(TABLES)]
         cursor.execute("DELETE FROM day WHERE day <> ALL (%s)", [whole])
         cursor.execute(
-            "INSERT INTO day (day) SELECT unnest(%s::int[]) ON CONFLICT (day) DO UPDATE SET dropped_ns = NULL",
+            "INSERT INTO day (day) SELECT unnest(%s::int[]) ON CONFLICT (day) DO UPDATE"
+            " SET dropped_ns = NULL, thinned_ns = NULL, exchanging = false",
             [whole],
         )
 

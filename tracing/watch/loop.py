@@ -69,7 +69,7 @@ def duties() -> dict[str, list[Duty]]:
     from tracing.watch.rounds import Rounds
 
     post = sending.Sending()
-    days, flow_days = settings.RETENTION_DAYS, settings.FLOW_RETENTION_DAYS
+    days = settings.RETENTION_DAYS, settings.FLOW_RETENTION_DAYS, settings.PROBLEM_RETENTION_DAYS
     rounds = Rounds()
     return {
         "judging": [
@@ -87,7 +87,9 @@ def duties() -> dict[str, list[Duty]]:
                 "partitions", 600.0, lambda connection: partitions.keep_ahead(connection, settings.MAX_DAYS)
             ),
             Duty(
-                "retention", 600.0, lambda connection: bool(retention.drop_old(connection, days, flow_days))
+                "retention",
+                600.0,
+                lambda connection: bool(retention.drop_old(connection, *days, settings.RETENTION_GB or None)),
             ),
             Duty("indexes", 300.0, indexing.build_next),
             Duty("rules", 1.0, lambda connection: reapply.work(connection, settings.ENVIRONMENT)),
