@@ -123,8 +123,10 @@ def drop_broken_days() -> None:
     names = "|".join(TABLES)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT substring(relname FROM '[0-9]+$')::int, array_agg(relname), count(*) FILTER (WHERE relispartition)"
-            " FROM pg_class WHERE relkind = 'r' AND relname ~ %s GROUP BY 1",
+            "SELECT substring(relname FROM '[0-9]+$')::int, array_agg(relname),"
+            " count(inhrelid) FILTER (WHERE NOT inhdetachpending)"
+            " FROM pg_class LEFT JOIN pg_inherits ON inhrelid = pg_class.oid"
+            " WHERE relkind = 'r' AND relname ~ %s GROUP BY 1",
             [f"^({names})_[dk][0-9]+$"],
         )
         found = cursor.fetchall()

@@ -128,7 +128,8 @@ def finish_interrupted(connection: psycopg.Connection) -> None:
         for (day,) in connection.execute(_LEFT, (list(TABLES),)).fetchall():
             for table in TABLES:
                 parts.drop(connection, table, day)
-    with thinning.alone(connection) as alone:
+    # What is kept of a day in the middle of it is partly out of sight: whoever is at work there is waited for.
+    with thinning.alone(connection, wait=thinning.is_cut_short(connection)) as alone:
         if alone:
             with shaping(connection, PATIENCE_MS):
                 thinning.finish(connection)

@@ -34,14 +34,15 @@ UPDATE day SET exchanging = true, thinned_ns = %(now)s, early = %(early)s,
     kept_records = %(kept)s
 WHERE day = %(day)s AND last_received_ns < %(before)s AND dropped_ns IS NULL AND NOT exchanging RETURNING day
 """
-# Who read or write the records and have for a while; and who look at the database as it was before the copy was made: of
-# a thinned day they would find nothing. Moments are the database's.
+# Who was there before the copy was made and reads the records, or looks at the database as it was then and would find nothing
+# in the thinned day; and whoever reads or writes for long. Moments are the database's.
 _READING = """
 SELECT 1 FROM pg_stat_activity a
 WHERE a.datname = current_database() AND a.backend_type = 'client backend' AND a.pid <> pg_backend_pid()
-AND (a.backend_xmin IS NOT NULL AND a.xact_start < %s OR a.xact_start < clock_timestamp() - make_interval(secs => %s)
+AND (a.backend_xmin IS NOT NULL AND a.xact_start < %(copied)s
+    OR a.xact_start < greatest(%(copied)s, clock_timestamp() - make_interval(secs => %(long)s))
     AND EXISTS (SELECT 1 FROM pg_locks l WHERE l.pid = a.pid AND l.granted AND l.locktype = 'relation'
-        AND l.relation = ANY(%s::regclass[]))) LIMIT 1
+        AND l.relation = ANY(%(tables)s::regclass[]))) LIMIT 1
 """
 # What was told of requests that went.
 _TOLD = """
@@ -51,15 +52,21 @@ AND NOT EXISTS (SELECT 1 FROM request WHERE trace_id = t.scope_id)
 
 
 @contextmanager
-def alone(connection: psycopg.Connection) -> Iterator[bool]:
+def alone(connection: psycopg.Connection, wait: bool = False) -> Iterator[bool]:
     """Whether nobody else rewrites what is stored, held until the end. `connection` is in autocommit."""
-    row = connection.execute("SELECT pg_try_advisory_lock(%s)", (REWRITE_LOCK,)).fetchone()
+    ask: LiteralString = "pg_advisory_lock(%s) IS NOT NULL" if wait else "pg_try_advisory_lock(%s)"
+    row = connection.execute(f"SELECT {ask}", (REWRITE_LOCK,)).fetchone()
     held = row is not None and bool(row[0])
     try:
         yield held
     finally:
         if held and not connection.closed:
             connection.execute("SELECT pg_advisory_unlock(%s)", (REWRITE_LOCK,))
+
+
+def is_cut_short(connection: psycopg.Connection) -> bool:
+    """Whether a day waits for its exchange to be finished, or is in the middle of it."""
+    return connection.execute(_EXCHANGING).fetchone() is not None
 
 
 def finish(connection: psycopg.Connection) -> None:
@@ -126,9 +133,9 @@ def _count(connection: psycopg.Connection, question: LiteralString, letter: str,
 
 def _nobody_reads(connection: psycopg.Connection) -> bool:
     row = connection.execute("SELECT clock_timestamp()").fetchone()
-    copied_at = row and row[0]
+    asked = {"copied": row and row[0], "long": LONG_READ_S, "tables": list(TABLES)}
     until = time.monotonic() + PATIENCE_S
-    while connection.execute(_READING, (copied_at, LONG_READ_S, list(TABLES))).fetchone():
+    while connection.execute(_READING, asked).fetchone():
         if time.monotonic() > until:
             return False
         time.sleep(0.02)
