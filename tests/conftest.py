@@ -123,9 +123,11 @@ def drop_broken_days() -> None:
     names = "|".join(TABLES)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT substring(relname FROM '[0-9]+$')::int, array_agg(relname), count(*) FILTER (WHERE relispartition)"
-            " FROM pg_class WHERE relkind = 'r' AND relname ~ %s GROUP BY 1",
-            [f"^({names})_d[0-9]+$"],
+            "SELECT substring(relname FROM '[0-9]+$')::int, array_agg(relname),"
+            " count(inhrelid) FILTER (WHERE NOT inhdetachpending)"
+            " FROM pg_class LEFT JOIN pg_inherits ON inhrelid = pg_class.oid"
+            " WHERE relkind = 'r' AND relname ~ %s GROUP BY 1",
+            [f"^({names})_[dk][0-9]+$"],
         )
         found = cursor.fetchall()
         for _, tables, attached in found:
@@ -134,7 +136,8 @@ def drop_broken_days() -> None:
         whole = [day for day, _, attached in found if attached == len(TABLES)]
         cursor.execute("DELETE FROM day WHERE day <> ALL (%s)", [whole])
         cursor.execute(
-            "INSERT INTO day (day) SELECT unnest(%s::int[]) ON CONFLICT (day) DO UPDATE SET dropped_ns = NULL",
+            "INSERT INTO day (day) SELECT unnest(%s::int[]) ON CONFLICT (day) DO UPDATE"
+            " SET dropped_ns = NULL, thinned_ns = NULL, exchanging = false",
             [whole],
         )
 

@@ -9,8 +9,8 @@ from django.test import Client
 from tests import wrongs
 from tests.builders import batch
 from tracing.clock import now_ns
-from tracing.kept import Snapshot
 from tracing.lengths import HOUR_NS, MINUTE_NS
+from tracing.shares import Snapshot
 from tracing.storing import Store
 from tracing.watch.pinning import AT_ONCE, Pinning
 

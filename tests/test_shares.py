@@ -15,8 +15,8 @@ from tests.judged import judge, order_id, problem
 from tests.test_flow_page import order_4711
 from tracing import retention
 from tracing.clock import now_ns
-from tracing.kept import Share, Snapshot
 from tracing.lengths import DAY_NS
+from tracing.shares import Share, Snapshot
 from tracing.snapshots import belonging, keeping, staging
 from tracing.storing import Store
 

@@ -12,7 +12,7 @@ from timeline import sharing
 from timeline.answers import BadFilter, NotFound
 from timeline.sharing import Shown
 from timeline.staged import on_stage
-from tracing.kept import Snapshot
+from tracing.shares import Snapshot
 
 LONGEST_ID = 18
 Asked = ParamSpec("Asked")

@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 
 from timeline import moments, signs
 from timeline.layout.forest import EVENT, LOG, MOVE, SPAN, Forest
+from timeline.queries.hits import date_of
 from timeline.queries.sampling import Sampling
 from timeline.queries.standing import Standing
 from timeline.queries.story import Story
 from timeline.summaries import FlowSummary
 from tracing import clock
-from tracing.lengths import SECOND_NS
+from tracing.lengths import DAY_NS, SECOND_NS
 from tracing.watch.evidence import paused
 
 # Verdicts of which it matters how long they wait already.
@@ -109,9 +110,16 @@ def doubts(told: Trust, flow: FlowSummary) -> list[Note]:
     if told.truncated:
         notes.insert(0, Note("too large to show whole: the earliest part is shown"))
     if flow.retained != "all":
-        share = "all" if flow.retained == "summary" else "some"
-        notes.insert(0, Note(f"{share} of its records are past retention"))
+        notes.insert(0, Note(_gone(flow)))
     return notes
+
+
+def _gone(flow: FlowSummary) -> str:
+    """What retention left and when the rest went; the day is one of UTC, as retention's days are."""
+    when = f", gone since {date_of(flow.went_ns // DAY_NS)}" if flow.went_ns else ""
+    if flow.retained == "summary":
+        return f"all of its records are past retention{when}: what is left is this summary"
+    return f"some of its records are past retention{when}"
 
 
 def remarks(told: Trust) -> list[Note]:

@@ -11,8 +11,8 @@ from django import forms
 from timeline.reader import LONGEST
 from timeline.sharing import Terms
 from tracing.clock import now_ns
-from tracing.kept import Share
 from tracing.lengths import DAY_NS
+from tracing.shares import Share
 
 DAYS = (
     ("1", "a day"),

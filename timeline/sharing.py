@@ -16,8 +16,8 @@ from django.http import HttpRequest
 from timeline.subjects import View
 from tracing.clock import now_ns
 from tracing.database import conninfo
-from tracing.kept import Share, Snapshot
 from tracing.lengths import MINUTE_NS
+from tracing.shares import Share, Snapshot
 from tracing.snapshots import belonging, copying, keeping, staging
 
 TOKEN_BYTES = 32

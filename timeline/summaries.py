@@ -73,6 +73,7 @@ class FlowSummary:
     has_root: bool = True
     systems: tuple[System, ...] = field(default=())
     retained: str = "all"  # or "partly" or "summary": what retention left of its records
+    went_ns: int | None = None  # when the last of what retention took went, our clock
     judged: Standing | None = None  # None until somebody judged it, and for requests
     troubles: tuple[Trouble, ...] = ()  # problems it is wrong with now
 
@@ -193,6 +194,7 @@ def completed(flows: Sequence[FlowSummary]) -> list[FlowSummary]:
     owners = read_owners(shared) if shared else {}
     found = []
     for flow in flows:
+        left = retained.get(flow.identity)
         told, standing = systems.get(flow.identity, ()), judged.get(flow.identity)
         state, since_ns = _state(flow, told, owners.get(flow.type))
         found.append(
@@ -201,7 +203,8 @@ def completed(flows: Sequence[FlowSummary]) -> list[FlowSummary]:
                 systems=told,
                 state=state,
                 state_since_ns=since_ns,
-                retained=retained.get(flow.identity, "all"),
+                retained=left.share if left else "all",
+                went_ns=left.went_ns if left else None,
                 judged=standing.at(flow.last_ns) if standing else None,
                 troubles=tuple(map(_trouble, troubles.get(flow.identity, ()))),
             )

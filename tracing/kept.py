@@ -1,100 +1,115 @@
-"""The tables of what outlives retention: frozen copies of flows and problems, and the links that show them to others.
+"""Which records of a day outlive the retention of healthy flows: the exceptions, and the traces that tell of them.
 
-`tracing.snapshots` takes and stages the copies; pages under `timeline.views.shares` make, list and revoke the links.
-Times are Unix nanoseconds of our clock; `name` is who did it, as `people` has it.
+`thinning` copies them into partitions of their own. Whatever else makes a flow or a request worth keeping joins
+`FLOWS` or `TRACES`, and nothing else need know.
 """
 
-from typing import ClassVar
+from typing import LiteralString
 
-from django.db import models
+import psycopg
+from psycopg import sql
+
+from tracing.parts import TABLES
+from tracing.parts import kept as kept_name
+
+# A trace of more records than this on a day is kept in part: what carries the keys of the flows kept, all below it, and the
+# path up to the root. A batch of 100,000 spans does not stay whole for the one order that was late.
+WHOLE_RECORDS = 20_000
+
+# Each a SELECT of flow ids. A problem of severity 1 is grey and told to nobody.
+FLOWS: tuple[LiteralString, ...] = (
+    "SELECT flow_id FROM problem_flow JOIN problem USING (problem_id) WHERE problem_flow.kind > 0 AND severity >= 2",
+    "SELECT flow_id FROM expectation WHERE verdict IN ('late', 'stuck')",
+    "SELECT flow_id FROM tracing_note WHERE flow_id IS NOT NULL",
+)
+# Each a SELECT of trace ids: requests that are kept whole, however large.
+TRACES: tuple[LiteralString, ...] = (
+    "SELECT flow_id FROM problem_flow JOIN problem USING (problem_id) WHERE problem_flow.kind = 0 AND severity >= 2",
+)
+
+# The day stands in the text, not in a parameter: the planner sees one partition then.
+_CHOICE: tuple[LiteralString, ...] = (
+    "CREATE TEMP TABLE kept_flow (flow_id bytea PRIMARY KEY) ON COMMIT DROP",
+    "INSERT INTO kept_flow " + " UNION ".join(FLOWS),
+    "ANALYZE kept_flow",
+    # Of the traces that were there on the day; one that mentions the flow on another day is told whole all the same.
+    "CREATE TEMP TABLE kept_trace ON COMMIT DROP AS"
+    " SELECT r.trace_id, r.spans + r.logs <= {whole} OR asked.trace_id IS NOT NULL AS whole FROM request r"
+    " LEFT JOIN (" + " UNION ".join(TRACES) + ") AS asked (trace_id) ON asked.trace_id = r.trace_id"
+    " WHERE r.day = {day} AND (asked.trace_id IS NOT NULL"
+    " OR r.trace_id IN (SELECT c.trace_id FROM chapter c JOIN kept_flow USING (flow_id)))",
+    "ALTER TABLE kept_trace ADD PRIMARY KEY (trace_id)",
+    "ANALYZE kept_trace",
+    # The large ones, over all their days: which spans carry a kept key, what hangs below them, and what leads to them.
+    "CREATE TEMP TABLE large_member ON COMMIT DROP AS SELECT m.trace_id, m.span_ids, m.log_ids FROM member m"
+    " JOIN kept_flow USING (flow_id) JOIN kept_trace t ON t.trace_id = m.trace_id AND NOT t.whole",
+    "CREATE TEMP TABLE large_span ON COMMIT DROP AS SELECT DISTINCT s.trace_id, s.span_id, s.parent_span_id FROM span s"
+    " WHERE s.trace_id IN (SELECT trace_id FROM kept_trace WHERE NOT whole)",
+    "CREATE INDEX ON large_span (trace_id, parent_span_id)",
+    "CREATE INDEX ON large_span (trace_id, span_id)",
+    "ANALYZE large_span",
+    "CREATE TEMP TABLE kept_span ON COMMIT DROP AS WITH RECURSIVE carrying AS ("
+    " SELECT DISTINCT m.trace_id, substring(m.span_ids FROM n * 8 + 1 FOR 8) AS span_id"
+    " FROM large_member m, generate_series(0, length(m.span_ids) / 8 - 1) AS n"
+    "), below AS ("
+    " SELECT trace_id, span_id FROM carrying UNION"
+    " SELECT s.trace_id, s.span_id FROM below b JOIN large_span s"
+    " ON s.trace_id = b.trace_id AND s.parent_span_id = b.span_id"
+    "), told AS ("
+    " SELECT l.trace_id, l.span_id FROM large_member m"
+    " CROSS JOIN LATERAL generate_series(0, length(m.log_ids) / 16 - 1) AS n"
+    " JOIN log l ON l.log_id = substring(m.log_ids FROM n * 16 + 1 FOR 16)"
+    "), above AS ("
+    " SELECT * FROM carrying UNION SELECT * FROM told UNION"
+    " SELECT s.trace_id, s.parent_span_id FROM above a JOIN large_span s"
+    " ON s.trace_id = a.trace_id AND s.span_id = a.span_id WHERE s.parent_span_id <> ''::bytea"
+    ") SELECT * FROM below UNION SELECT * FROM above",
+    "ALTER TABLE kept_span ADD PRIMARY KEY (trace_id, span_id)",
+    "ANALYZE kept_span",
+    "CREATE TEMP TABLE kept_log ON COMMIT DROP AS"
+    " SELECT DISTINCT substring(m.log_ids FROM n * 16 + 1 FOR 16) AS log_id FROM member m JOIN kept_flow USING (flow_id)"
+    " CROSS JOIN LATERAL generate_series(0, length(m.log_ids) / 16 - 1) AS n WHERE m.day = {day}",
+    "ALTER TABLE kept_log ADD PRIMARY KEY (log_id)",
+    "ANALYZE kept_log",
+)
+_OF_A_TRACE: LiteralString = (
+    "INSERT INTO {name} SELECT x.* FROM {table} x JOIN kept_trace t USING (trace_id) WHERE x.day = {day}"
+)
+# A request keeps its row, and its counts, also where the trace is kept in part. Members are kept of every flow in a whole
+# trace; of one kept in part, and of logs without a trace, the kept flows' own.
+_COPY: dict[str, tuple[LiteralString, ...]] = {
+    "span": (
+        _OF_A_TRACE + " AND t.whole",
+        "INSERT INTO {name} SELECT x.* FROM span x JOIN kept_span k USING (trace_id, span_id)"
+        " JOIN kept_trace t USING (trace_id) WHERE x.day = {day} AND NOT t.whole",
+    ),
+    "log": (
+        "INSERT INTO {name} SELECT x.* FROM log x LEFT JOIN kept_trace t USING (trace_id) WHERE x.day = {day}"
+        " AND (t.whole OR x.log_id IN (SELECT log_id FROM kept_log)"
+        " OR (NOT t.whole AND (x.trace_id, x.span_id) IN (SELECT trace_id, span_id FROM kept_span)))",
+    ),
+    "link": (
+        _OF_A_TRACE + " AND t.whole",
+        "INSERT INTO {name} SELECT x.* FROM link x JOIN kept_span k USING (trace_id, span_id)"
+        " JOIN kept_trace t USING (trace_id) WHERE x.day = {day} AND NOT t.whole",
+    ),
+    "request": (_OF_A_TRACE,),
+    "member": (
+        "INSERT INTO {name} SELECT x.* FROM member x LEFT JOIN kept_trace t USING (trace_id) WHERE x.day = {day}"
+        " AND (t.whole OR x.flow_id IN (SELECT flow_id FROM kept_flow))",
+    ),
+}
 
 
-class Snapshot(models.Model):
-    """A frozen copy of everything a view needs. Its rows lie compressed in `SnapshotPart`."""
-
-    class Subject(models.TextChoices):
-        FLOW = "flow"
-        PROBLEM = "problem"
-        COMPARISON = "comparison"
-
-    subject = models.CharField(max_length=12, choices=Subject.choices)
-    title = models.CharField(max_length=300)
-    path = models.CharField(max_length=4_000)  # of the live page
-    flow_id = models.BinaryField(max_length=16, null=True, db_index=True)  # of a flow: its id, or its trace's
-    problem_id = models.BinaryField(max_length=12, null=True, db_index=True)
-    # Of a copy that a problem pins by itself: first, worst or latest. Empty for what people keep.
-    role = models.CharField(max_length=6, blank=True)
-    taken_ns = models.BigIntegerField()
-    expires_ns = models.BigIntegerField(null=True, db_index=True)  # null: kept until a person lets it go
-    pinned = models.BooleanField(default=False)  # else it lives as long as the share that it is behind
-    with_values = models.BooleanField(default=True)  # False: those of attributes, and texts, were left out
-    records = models.IntegerField(default=0)
-    size = models.BigIntegerField(default=0)  # bytes, compressed
-    reason = models.CharField(max_length=300, blank=True)
-    name = models.CharField(max_length=100, blank=True)
-
-    class Meta:
-        ordering: ClassVar[list[str]] = ["-taken_ns"]
-
-    def __str__(self) -> str:
-        return self.title
+def choose(connection: psycopg.Connection, day: int) -> None:
+    """Find what is kept of the day, into temporary tables of the caller's transaction."""
+    for statement in _CHOICE:
+        connection.execute(sql.SQL(statement).format(day=day, whole=WHOLE_RECORDS))
 
 
-class SnapshotPart(models.Model):
-    """Rows of one table, as PostgreSQL's binary COPY writes them, compressed with zlib; parts follow each other."""
-
-    snapshot = models.ForeignKey(Snapshot, on_delete=models.CASCADE)
-    table = models.CharField(max_length=63)
-    place = models.IntegerField()
-    columns = models.JSONField()
-    data = models.BinaryField()
-
-    class Meta:
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["snapshot", "table", "place"], name="snapshot_part_once")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.table} {self.place}"
-
-
-class SnapshotMark(models.Model):
-    """What a copy holds, so that `manage.py forget` finds it: ids of flows, traces and logs without a trace."""
-
-    snapshot = models.ForeignKey(Snapshot, on_delete=models.CASCADE)
-    mark = models.BinaryField(max_length=16, db_index=True)
-
-    def __str__(self) -> str:
-        return bytes(self.mark).hex()
-
-
-class Share(models.Model):
-    """A link to one view. Whoever has the token has the link."""
-
-    class Audience(models.TextChoices):
-        PEOPLE = "people"  # who may sign in
-        ANYONE = "anyone"
-
-    token = models.CharField(max_length=64, unique=True)
-    digest = models.BinaryField(max_length=32, unique=True)  # SHA-256 of the token: what is looked up
-    subject = models.CharField(max_length=12, choices=Snapshot.Subject.choices)
-    title = models.CharField(max_length=300)
-    path = models.CharField(max_length=4_000)
-    query = models.TextField(blank=True)  # the view that was shared
-    audience = models.CharField(max_length=6, choices=Audience.choices)
-    snapshot = models.ForeignKey(Snapshot, null=True, on_delete=models.SET_NULL)  # null: live
-    frozen = models.BooleanField(default=True)
-    with_values = models.BooleanField(default=True)
-    created_ns = models.BigIntegerField(db_index=True)
-    expires_ns = models.BigIntegerField(null=True)
-    revoked_ns = models.BigIntegerField(null=True)
-    opened_ns = models.BigIntegerField(null=True)
-    openings = models.IntegerField(default=0)
-    reason = models.CharField(max_length=300, blank=True)
-    name = models.CharField(max_length=100, blank=True)
-
-    class Meta:
-        ordering: ClassVar[list[str]] = ["-created_ns"]
-
-    def __str__(self) -> str:
-        return self.title
+def copy(connection: psycopg.Connection, day: int) -> None:
+    """Fill the tables made for it. After `choose`, in the same transaction."""
+    for table in TABLES:
+        for statement in _COPY[table]:
+            named = {"table": sql.Identifier(table), "name": kept_name(table, day), "day": sql.Literal(day)}
+            connection.execute(sql.SQL(statement).format(**named))

@@ -2,14 +2,13 @@
 
 The large tables (records, flows, chapters, members, states) are partitioned, written by COPY and read by SQL;
 they live in `migrations/0001_schema.sql`, with the reason of each index beside it. What people tell the watcher is
-`tracing.people`, what outlives retention is `tracing.kept`.
+`tracing.people`, links and frozen copies are `tracing.shares`.
 """
 
 from typing import ClassVar
 
 from django.db import models
 
-from tracing.kept import Share, Snapshot, SnapshotMark, SnapshotPart
 from tracing.people import (
     Calendar,
     Channel,
@@ -21,6 +20,7 @@ from tracing.people import (
     Route,
     TypeSettings,
 )
+from tracing.shares import Share, Snapshot, SnapshotMark, SnapshotPart
 
 __all__ = [
     "Calendar",

@@ -1,19 +1,32 @@
 """Day partitions: created ahead by the watcher, and on demand when a record of another day arrives.
 
 A partition is created standing alone and then attached, in a transaction of its own under an advisory lock:
-`CREATE … PARTITION OF` would take ACCESS EXCLUSIVE on the parent and stop everything. `retention` drops them.
+`CREATE … PARTITION OF` would take ACCESS EXCLUSIVE on the parent and stop everything. `parts` makes and attaches them,
+`retention` thins and drops them.
 """
 
-from collections.abc import Iterable
-from typing import LiteralString
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import psycopg
 from psycopg import sql
 
+from tracing import parts
 from tracing.clock import now_ns
+from tracing.parts import TABLES, partition
 from tracing.records import DAY_NS, FIRST_DAY, LAST_DAY
 
-TABLES: tuple[LiteralString, ...] = ("span", "log", "link", "request", "member")
+__all__ = [
+    "SHAPE_LOCK",
+    "TABLES",
+    "Unready",
+    "ensure",
+    "is_catch_all",
+    "keep_ahead",
+    "partition",
+    "stored_days",
+]
+
 AHEAD_DAYS = 3
 NEAR_DAYS = 7
 # A day takes 30 ms to make; a request of a hundred new ones must not hold up everybody else's.
@@ -36,8 +49,8 @@ def is_catch_all(day: int) -> bool:
 
 
 def stored_days(connection: psycopg.Connection) -> set[int]:
-    """Days that have partitions now."""
-    rows = connection.execute("SELECT day FROM day WHERE dropped_ns IS NULL").fetchall()
+    """Days that have partitions now, and take records."""
+    rows = connection.execute("SELECT day FROM day WHERE dropped_ns IS NULL AND NOT exchanging").fetchall()
     return {row[0] for row in rows}
 
 
@@ -52,11 +65,14 @@ def ensure(connection: psycopg.Connection, days: Iterable[int], max_days: int) -
     there = stored_days(connection)
     if there.issuperset(wanted):
         return there
+    _finish_exchanges(connection, wanted)
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (SHAPE_LOCK,))
         connection.execute(f"SET LOCAL lock_timeout = {CREATE_PATIENCE_MS}".encode())
         there = stored_days(connection)
         new = [day for day in wanted if day not in there]
+        if _exchanging(connection, new):
+            raise Unready("A day of this batch is being thinned; send it again.")
         room = max(0, max_days - len(there))
         new = [day for place, day in enumerate(new) if place < room or _is_near(day)]
         for day in new[:MOST_NEW]:
@@ -78,27 +94,48 @@ def keep_ahead(connection: psycopg.Connection, max_days: int = 400) -> None:
     ensure(connection, range(today - 1, today + AHEAD_DAYS + 1), max_days)
 
 
-def partition(table: LiteralString, day: int) -> sql.Identifier:
-    return sql.Identifier(f"{table}_d{day}")
+@contextmanager
+def shaping(connection: psycopg.Connection, patience_ms: int) -> Iterator[None]:
+    """Under the lock of the tables' shape; what waits longer for a reader raises. `connection` is in autocommit."""
+    connection.execute("SELECT pg_advisory_lock(%s)", (SHAPE_LOCK,))
+    connection.execute(f"SET lock_timeout = {patience_ms}".encode())
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.execute("RESET lock_timeout")
+            connection.execute("SELECT pg_advisory_unlock(%s)", (SHAPE_LOCK,))
+
+
+def finish_exchange(connection: psycopg.Connection, day: int) -> None:
+    """What is kept of the day takes the place of all, then it takes records again. In autocommit, under the lock."""
+    for table in TABLES:
+        parts.exchange(connection, table, day)
+    connection.execute("UPDATE day SET exchanging = false WHERE day = %s", (day,))
+
+
+def _exchanging(connection: psycopg.Connection, days: list[int]) -> list[int]:
+    question = "SELECT day FROM day WHERE exchanging AND day = ANY(%s) ORDER BY day"
+    return [row[0] for row in connection.execute(question, (days,)).fetchall()]
+
+
+def _finish_exchanges(connection: psycopg.Connection, wanted: list[int]) -> None:
+    """A day that is being thinned takes records in a moment; where a crash cut that short, whoever comes first ends it."""
+    if _exchanging(connection, wanted):
+        with shaping(connection, CREATE_PATIENCE_MS):
+            for day in _exchanging(connection, wanted):
+                finish_exchange(connection, day)
 
 
 def _create(connection: psycopg.Connection, day: int) -> None:
     for table in TABLES:
-        name, parent = partition(table, day), sql.Identifier(table)
+        name = partition(table, day)
         # What a drop that a crash cut short left of this day is past retention: it goes before the day begins anew.
         connection.execute(sql.SQL("DROP TABLE IF EXISTS {name}").format(name=name))
-        connection.execute(
-            sql.SQL(
-                "CREATE TABLE {name} (LIKE {parent} INCLUDING ALL, CONSTRAINT day CHECK (day >= {low} AND day < {high}))"
-            ).format(name=name, parent=parent, low=day, high=day + 1)
-        )
-        # The check says what the partition's bound says, so attaching need not scan; then it has served.
-        connection.execute(
-            sql.SQL(
-                "ALTER TABLE {parent} ATTACH PARTITION {name} FOR VALUES FROM ({low}) TO ({high})"
-            ).format(name=name, parent=parent, low=day, high=day + 1)
-        )
-        connection.execute(sql.SQL("ALTER TABLE {name} DROP CONSTRAINT day").format(name=name))
+        parts.make(connection, table, day, name)
+        parts.attach(connection, table, day)
     connection.execute(
-        "INSERT INTO day (day) VALUES (%s) ON CONFLICT (day) DO UPDATE SET dropped_ns = NULL", (day,)
+        "INSERT INTO day (day) VALUES (%s) ON CONFLICT (day) DO UPDATE"
+        " SET dropped_ns = NULL, thinned_ns = NULL, early = false, whole_records = NULL, kept_records = NULL",
+        (day,),
     )

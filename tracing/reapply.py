@@ -13,10 +13,11 @@ from tracing import reading, rulebook, stored, summing, undoing
 from tracing.correlation import Rulebook
 from tracing.flows import Fold
 from tracing.mentions import Reading
+from tracing.parts import REWRITE_LOCK
 from tracing.records import Log, Span
 
-# "TLJB": one job at a time, whichever watcher has it.
-JOB_LOCK = 0x544C4A42
+# One job at a time, whichever watcher has it, and none while a day is thinned.
+JOB_LOCK = REWRITE_LOCK
 
 _NEXT = """
 SELECT j.id, j.action, j.version, j.cursor, j.rule_id FROM tracing_rulejob j

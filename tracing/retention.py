@@ -1,31 +1,47 @@
-"""Days go out whole: a day is dropped when its date and its last receipt are both past retention.
+"""Days go out in two steps, when their date and their last receipt are both past: thinned to the exceptions, then dropped.
 
-Partitions are detached concurrently, so that ingest never waits, then dropped. Requests go with their days;
-entities and workflows keep their summary for a retention of their own. `partitions` is the way in.
+Partitions are detached concurrently, so that ingest never waits, then dropped. Requests go with their records;
+entities and workflows keep their summary for a retention of their own. `thinning` is the first step, `partitions` the
+way in. A limit of size takes the oldest days before their time.
 """
 
-from typing import Any, LiteralString
+from collections.abc import Sequence
+from typing import LiteralString
 
 import psycopg
-from psycopg import sql
 
-from tracing import quarantine
+from tracing import parts, quarantine, thinning
 from tracing.clock import now_ns
 from tracing.forgetting import forget_flows
 from tracing.lengths import MINUTE_NS
-from tracing.partitions import SHAPE_LOCK, TABLES, partition
+from tracing.partitions import shaping
+from tracing.parts import TABLES
 from tracing.records import DAY_NS
 from tracing.watch import ledger
 
 PATIENCE_MS = 5_000
 
+# Whoever stores notes the hour of receipt once an hour: a day heard of longer ago than this is in nobody's transaction.
+QUIET_NS = 2 * 3_600_000_000_000
+GB = 1_000_000_000
+
 _PAST = """
-SELECT day FROM day WHERE dropped_ns IS NULL AND day < %s AND last_received_ns < %s ORDER BY day
+SELECT day FROM day WHERE dropped_ns IS NULL AND NOT exchanging AND day < %s AND last_received_ns < %s ORDER BY day
+"""
+# Whole days, and thinned ones that something came to since.
+_WHOLE = """
+SELECT day FROM day WHERE dropped_ns IS NULL AND NOT exchanging AND day < %s AND last_received_ns < %s
+AND (thinned_ns IS NULL OR last_received_ns > thinned_ns) ORDER BY day
+"""
+_EARLY = "UPDATE day SET early = %s WHERE day = ANY(%s)"
+_SIZE = """
+SELECT coalesce(sum(pg_total_relation_size(i.inhrelid)), 0)::bigint FROM pg_inherits i
+WHERE i.inhparent = ANY(%s::regclass[])
 """
 # Closed days that still have partitions: none, unless a drop was cut short.
 _LEFT = """
 SELECT DISTINCT day FROM day, unnest(%s::text[]) AS name
-WHERE dropped_ns IS NOT NULL AND to_regclass(name || '_d' || day) IS NOT NULL ORDER BY day
+WHERE dropped_ns IS NOT NULL AND NOT exchanging AND to_regclass(name || '_d' || day) IS NOT NULL ORDER BY day
 """
 # Flows whose summary is past its own retention; in chunks, so that no lock is held long.
 _OLD_FLOWS = "SELECT flow_id FROM flow WHERE activity < %s ORDER BY activity LIMIT 1000"
@@ -66,27 +82,29 @@ DELETE FROM backlog_history WHERE type IN (
 
 
 def drop_old(
-    connection: psycopg.Connection, retention_days: int = 14, flow_retention_days: int = 400
+    connection: psycopg.Connection,
+    retention_days: int = 14,
+    flow_retention_days: int = 400,
+    problem_days: int | None = None,
+    limit_gb: int | None = None,
 ) -> list[int]:
-    """Drop what is past retention; returns the days dropped. `connection` is in autocommit."""
+    """Thin and drop what is past retention; returns the days dropped. `connection` is in autocommit.
+
+    Exceptions stay for `problem_days`, as long as all else where it is None. With a limit of size the oldest days go
+    before their time, never today or yesterday.
+    """
     now = now_ns()
-    first_kept = now // DAY_NS - retention_days
-    connection.execute("SELECT pg_advisory_lock(%s)", (SHAPE_LOCK,))
-    # Detaching waits for whoever reads. What is left half done after this is finished by a later run.
-    connection.execute(f"SET lock_timeout = {PATIENCE_MS}".encode())
-    try:
-        _finish_interrupted(connection)
-        rows = connection.execute(_PAST, (first_kept, first_kept * DAY_NS)).fetchall()
-        days = [row[0] for row in rows]
-        days = [day for day in days if _close(connection, day, first_kept * DAY_NS)]
-        for day in days:
-            _drop(connection, day)
-    finally:
-        connection.execute("RESET lock_timeout")
-        connection.execute("SELECT pg_advisory_unlock(%s)", (SHAPE_LOCK,))
+    today = now // DAY_NS
+    first_whole, first_kept = today - retention_days, today - max(retention_days, problem_days or 0)
+    finish_interrupted(connection)
+    past = connection.execute(_PAST, (first_kept, first_kept * DAY_NS)).fetchall()
+    days = _drop_days(connection, [row[0] for row in past], first_kept * DAY_NS)
+    days += _thin_days(connection, first_whole, first_whole * DAY_NS)
+    if limit_gb is not None:
+        days += _make_room(connection, today - 1, now - QUIET_NS, limit_gb * GB)
     quarantine.forget(connection, now - retention_days * DAY_NS)
     for statement in _SENDERS:
-        connection.execute(statement, (first_kept - 1,))
+        connection.execute(statement, (first_whole - 1,))
     for statement in _NOTED:
         connection.execute(statement, (now - retention_days * DAY_NS,))
     # Problems that are over stay as long as the flows they struck.
@@ -98,43 +116,73 @@ def drop_old(
     return days
 
 
+def size(connection: psycopg.Connection) -> int:
+    """Bytes that all days take on disk, indexes included."""
+    row = connection.execute(_SIZE, (list(TABLES),)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def finish_interrupted(connection: psycopg.Connection) -> None:
+    """Complete what a crash cut short: partitions half detached, detached, of a closed day, or half exchanged."""
+    with shaping(connection, PATIENCE_MS):
+        for (day,) in connection.execute(_LEFT, (list(TABLES),)).fetchall():
+            for table in TABLES:
+                parts.drop(connection, table, day)
+    # What is kept of a day in the middle of it is partly out of sight: whoever is at work there is waited for.
+    with thinning.alone(connection, wait=thinning.is_cut_short(connection)) as alone:
+        if alone:
+            with shaping(connection, PATIENCE_MS):
+                thinning.finish(connection)
+
+
+def _thin_days(connection: psycopg.Connection, before_day: int, before_ns: int) -> list[int]:
+    """Thin what is due; the days that held nothing worth keeping, and were dropped."""
+    rows = connection.execute(_WHOLE, (before_day, before_ns)).fetchall()
+    return [day for (day,) in rows if _thin(connection, day, before_ns)]
+
+
+def _make_room(connection: psycopg.Connection, before_day: int, before_ns: int, limit: int) -> list[int]:
+    """While what is stored is larger than the limit: thin whole days, the oldest first, then drop thinned ones."""
+    dropped = []
+    for (day,) in connection.execute(_WHOLE, (before_day, before_ns)).fetchall():
+        if size(connection) > limit and _thin(connection, day, before_ns, early=True):
+            dropped.append(day)
+    for (day,) in connection.execute(_PAST, (before_day, before_ns)).fetchall():
+        if size(connection) > limit:
+            dropped += _drop_days(connection, [day], before_ns, early=True)
+    return dropped
+
+
+def _thin(connection: psycopg.Connection, day: int, before_ns: int, early: bool = False) -> bool:
+    """Thin one day; True where nothing in it was worth keeping and it was dropped."""
+    with thinning.alone(connection) as alone:
+        if not alone or thinning.thin(connection, day, before_ns, early) != 0:
+            return False
+        return bool(_drop_days(connection, [day], before_ns, early))
+
+
+def _drop_days(
+    connection: psycopg.Connection, days: Sequence[int], before_ns: int, early: bool = False
+) -> list[int]:
+    """Drop those of the days that nothing came to just now."""
+    with shaping(connection, PATIENCE_MS):
+        closed = [day for day in days if _close(connection, day, before_ns)]
+        connection.execute(_EARLY, (early, closed))
+        for day in closed:
+            _drop(connection, day)
+    return closed
+
+
 def _close(connection: psycopg.Connection, day: int, before_ns: int) -> bool:
     """Close a day: whoever stores a record of it from now on creates it anew. False where one came just now."""
-    question = "UPDATE day SET dropped_ns = %s WHERE day = %s AND last_received_ns < %s RETURNING day"
+    question = "UPDATE day SET dropped_ns = %s WHERE day = %s AND last_received_ns < %s AND NOT exchanging RETURNING day"
     return connection.execute(question, (now_ns(), day, before_ns)).fetchone() is not None
 
 
 def _drop(connection: psycopg.Connection, day: int) -> None:
     for table in TABLES:
-        _drop_partition(connection, table, day)
+        parts.drop(connection, table, day)
     connection.execute(_TOLD, (day,))
-
-
-def _finish_interrupted(connection: psycopg.Connection) -> None:
-    """Complete a drop that a crash cut short: partitions half detached, detached, or of a closed day."""
-    left = connection.execute(_LEFT, (list(TABLES),)).fetchall()
-    for (day,) in left:
-        for table in TABLES:
-            _drop_partition(connection, table, day)
-
-
-def _drop_partition(connection: psycopg.Connection, table: LiteralString, day: int) -> None:
-    """Detach, then drop; from wherever an earlier try was cut short."""
-    names: dict[str, Any] = {"parent": sql.Identifier(table), "name": partition(table, day)}
-    row = connection.execute(
-        "SELECT i.inhdetachpending FROM pg_class c LEFT JOIN pg_inherits i ON i.inhrelid = c.oid"
-        " WHERE c.oid = to_regclass(%s)",
-        (f"{table}_d{day}",),
-    ).fetchone()
-    if row is None:
-        return
-    if row[0] is True:
-        connection.execute(sql.SQL("ALTER TABLE {parent} DETACH PARTITION {name} FINALIZE").format(**names))
-    elif row[0] is False:
-        connection.execute(
-            sql.SQL("ALTER TABLE {parent} DETACH PARTITION {name} CONCURRENTLY").format(**names)
-        )
-    connection.execute(sql.SQL("DROP TABLE {name}").format(**names))
 
 
 def _forget_flows(connection: psycopg.Connection, before_minute: int) -> None:

@@ -78,6 +78,12 @@ def origins(name: str) -> tuple[str, ...]:
 HOME = folder("THREADLINE_HOME", BASE_DIR / ".threadline")
 ENVIRONMENT = text("THREADLINE_ENVIRONMENT", "production")
 RETENTION_DAYS = number("THREADLINE_RETENTION_DAYS", 14, 1, 36_500)
+# How long records of flows with problems, notes and pins are kept, and of requests that failed in a way that was told.
+PROBLEM_RETENTION_DAYS = number(
+    "THREADLINE_PROBLEM_RETENTION_DAYS", max(90, RETENTION_DAYS), RETENTION_DAYS, 36_500
+)
+# Where the records of all days take more room than this, the oldest days go before their time; 0 is no limit.
+RETENTION_GB = number("THREADLINE_RETENTION_GB", 0, 0, 1_000_000)
 # How long an entity or a workflow keeps its summary after its last record was taken.
 FLOW_RETENTION_DAYS = number("THREADLINE_FLOW_RETENTION_DAYS", 400, 1, 36_500)
 # Room for frozen copies of what was shared or pinned, compressed, outside retention.

@@ -44,7 +44,7 @@ INSERT INTO {table} ({columns}) SELECT {columns} FROM {stage} ORDER BY day, {key
 _DAYS = """
 INSERT INTO day (day, last_received_ns) SELECT n, %s FROM unnest(%s::int[]) AS n ORDER BY n
 ON CONFLICT (day) DO UPDATE SET last_received_ns = greatest(day.last_received_ns, excluded.last_received_ns)
-WHERE day.dropped_ns IS NULL RETURNING day
+WHERE day.dropped_ns IS NULL AND NOT day.exchanging RETURNING day
 """
 
 

@@ -18,8 +18,8 @@ from timeline.sharing import Shown
 from timeline.subjects import View, read_view
 from timeline.views import compare, flow, problems
 from tracing.clock import now_ns
-from tracing.kept import Share
 from tracing.lengths import SECOND_NS
+from tracing.shares import Share
 from tracing.snapshots.belonging import TooLarge
 
 GONE = "There is nothing at this address: the link was revoked, its time is over, or it was not copied whole."

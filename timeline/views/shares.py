@@ -17,7 +17,7 @@ from timeline.answers import NotFound, asked_format, json_answer, page_answer
 from timeline.reader import name_of, remember
 from timeline.shareforms import KeepForm, ShareForm, filled
 from timeline.subjects import View, read_view
-from tracing.kept import Share, Snapshot
+from tracing.shares import Share, Snapshot
 from tracing.snapshots import keeping
 from tracing.snapshots.belonging import TooLarge
 

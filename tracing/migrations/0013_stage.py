@@ -6,5 +6,5 @@ from tracing.migrations import _stage
 
 
 class Migration(migrations.Migration):
-    dependencies = [("tracing", "0012_kept")]
+    dependencies = [("tracing", "0012_shares")]
     operations = [migrations.RunPython(_stage.build_all, _stage.drop_all)]

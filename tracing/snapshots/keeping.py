@@ -1,7 +1,7 @@
 """Frozen copies in the database: taken within a quota, read back, let go when their time is over.
 
 Copies that problems pin by themselves make room for what people keep, the oldest first. `copying` takes them,
-`tracing.kept` has the tables.
+`tracing.shares` has the tables.
 """
 
 from collections.abc import Iterator, Sequence
@@ -50,7 +50,7 @@ class QuotaFull(Exception):
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What is known of a copy beside its rows; see `tracing.kept.Snapshot`."""
+    """What is known of a copy beside its rows; see `tracing.shares.Snapshot`."""
 
     subject: str  # flow, problem or comparison
     title: str

@@ -71,10 +71,10 @@ def duties() -> dict[str, list[Duty]]:
     from tracing.watch.rounds import Rounds
 
     post = sending.Sending()
-    days, flow_days = settings.RETENTION_DAYS, settings.FLOW_RETENTION_DAYS
+    days = settings.RETENTION_DAYS, settings.FLOW_RETENTION_DAYS, settings.PROBLEM_RETENTION_DAYS
     rounds = Rounds()
     # As long as the summary of a flow.
-    pinning = Pinning(settings.ENVIRONMENT, settings.SNAPSHOT_BYTES, flow_days)
+    pinning = Pinning(settings.ENVIRONMENT, settings.SNAPSHOT_BYTES, settings.FLOW_RETENTION_DAYS)
     return {
         "judging": [
             Duty("judge", 1.0, rounds.work, noted=True, rows=lambda: rounds.rows, did=lambda: rounds.judged),
@@ -91,7 +91,9 @@ def duties() -> dict[str, list[Duty]]:
                 "partitions", 600.0, lambda connection: partitions.keep_ahead(connection, settings.MAX_DAYS)
             ),
             Duty(
-                "retention", 600.0, lambda connection: bool(retention.drop_old(connection, days, flow_days))
+                "retention",
+                600.0,
+                lambda connection: bool(retention.drop_old(connection, *days, settings.RETENTION_GB or None)),
             ),
             Duty("copies", 30.0, lambda connection: bool(keeping.drop_over(connection))),
             Duty("pins", 60.0, pinning.work),

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tracing', '0009_waiting'),
+        ('tracing', '0011_retention'),
     ]
 
     operations = [

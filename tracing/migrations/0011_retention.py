@@ -1,0 +1,20 @@
+from django.db import migrations
+
+SCHEMA = """
+-- A day past the retention of healthy flows holds the exceptions only (`tracing.thinning`).
+ALTER TABLE day
+    ADD COLUMN thinned_ns bigint,                          -- when the rest went; NULL while the day is whole
+    ADD COLUMN exchanging boolean NOT NULL DEFAULT false,  -- what is kept takes the place of all: no record comes in meanwhile
+    ADD COLUMN early boolean NOT NULL DEFAULT false,       -- the size limit took it before its time
+    ADD COLUMN whole_records bigint,                       -- what it held before, and what was kept of it
+    ADD COLUMN kept_records bigint;
+"""
+BEFORE = """
+ALTER TABLE day DROP COLUMN thinned_ns, DROP COLUMN exchanging, DROP COLUMN early, DROP COLUMN whole_records,
+    DROP COLUMN kept_records;
+"""
+
+
+class Migration(migrations.Migration):
+    dependencies = [("tracing", "0009_waiting")]
+    operations = [migrations.RunSQL(SCHEMA, BEFORE)]
