@@ -125,5 +125,6 @@ def _described(forest: Forest, node: int) -> FirstError | None:
     if told is None:
         return None
     thrown = (ordinal for ordinal, one in enumerate(told.events) if one.get("name") == "exception")
-    raised = told.event(next(thrown, -1) if event is None else int(event["ordinal"])).text
-    return FirstError(told.service, told.name, (raised or told.message or "")[:200], time, told_id)
+    raised = told.event(next(thrown, -1) if event is None else int(event["ordinal"]))
+    said = (raised.text or told.message or "")[:200]
+    return FirstError(told.service, told.name, said, time, told_id, raised.thrown)

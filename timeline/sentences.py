@@ -31,6 +31,7 @@ class FirstError:
     text: str
     time_ns: int
     row_id: str
+    type: str = ""  # of its exception; empty where none was told
 
 
 class Note(NamedTuple):
@@ -162,6 +163,20 @@ def _counted(*wordings: tuple[int, str, str, str]) -> list[Note]:
 
 def counted(count: int, one: str, many: str) -> str:
     return f"{count:,} {one if count == 1 else many}"
+
+
+def counts(flow: FlowSummary) -> list[str]:
+    """`7 chapters`, `142 spans`, `2 errors`: of what there is any."""
+    told = (
+        (flow.chapters if flow.kind != "request" else 0, "chapter", "chapters"),
+        (len(flow.services), "service", "services"),
+        (flow.spans, "span", "spans"),
+        (flow.events, "event", "events"),
+        (flow.logs, "log", "logs"),
+        (flow.errors, "error", "errors"),
+        (flow.retries, "retry", "retries"),
+    )
+    return [counted(*one) for one in told if one[0]]
 
 
 class Mark(NamedTuple):

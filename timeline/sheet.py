@@ -35,7 +35,7 @@ def sheet(reading: Reading, axis: Axis, path: str, zone: tzinfo, hues: dict[str,
     """The context of everything above the rows."""
     now = now_ns()
     judged = reading.flow.judged
-    now_at = axis.at(now) if _reaches_now(reading, axis, now) else None
+    now_at = axis.at(now) if reaches_now(reading, axis, now) else None
     return {
         "axis": axis,
         "axis_segments": ";".join(
@@ -63,7 +63,7 @@ def sheet(reading: Reading, axis: Axis, path: str, zone: tzinfo, hues: dict[str,
     }
 
 
-def _reaches_now(reading: Reading, axis: Axis, now: int) -> bool:
+def reaches_now(reading: Reading, axis: Axis, now: int) -> bool:
     """Whether now is on the axis because something goes on, or is to come."""
     forest = reading.story.forest
     goes_on = bool(forest.open_nodes) or any(one.row == "ghost" for one in forest.asides)

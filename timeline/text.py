@@ -64,16 +64,7 @@ def _head(reading: Reading, zone: tzinfo) -> Iterator[str]:
     yield from (f"{trouble.kind}: {trouble.title} {absolute(trouble.path)}" for trouble in flow.troubles)
     if flow.first_ns is not None and flow.last_ns is not None:
         yield f"{moments.full(flow.first_ns, zone)} → {moments.full(flow.last_ns, zone)}, {moments.took(flow.duration_ns)}"
-    counts = [
-        (flow.chapters if flow.kind != "request" else 0, "chapter", "chapters"),
-        (len(flow.services), "service", "services"),
-        (flow.spans, "span", "spans"),
-        (flow.events, "event", "events"),
-        (flow.logs, "log", "logs"),
-        (flow.errors, "error", "errors"),
-        (flow.retries, "retry", "retries"),
-    ]
-    yield " · ".join(f"{count:,} {one if count == 1 else many}" for count, one, many in counts if count)
+    yield " · ".join(sentences.counts(flow))
     missing = [note.text for note in sentences.doubts(reading.trust, flow)]
     told = "missing: " + " · ".join(missing) if missing else "complete as far as known"
     more = sentences.remarks(reading.trust) + sentences.sampling(reading.sampling)

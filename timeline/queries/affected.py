@@ -30,6 +30,9 @@ _COUNT = """
 SELECT count(*) FILTER (WHERE until_ns IS NULL), count(*) FILTER (WHERE until_ns IS NOT NULL)
 FROM problem_flow WHERE problem_id = %s
 """
+_STRETCHES = """
+SELECT since_ns, until_ns FROM problem_flow WHERE problem_id = %s ORDER BY since_ns DESC LIMIT %s
+"""
 _STANDING = """
 SELECT flow_id, verdict, verdict_since_ns, step, system, since_ns, awaited_step, awaited_system, expected_ns, late_ns,
        evidence ->> 'end'
@@ -112,6 +115,11 @@ def count(problem: bytes) -> tuple[int, int]:
     """How many flows are wrong in this way now, and how often one no longer is."""
     now, earlier = rows_of(_COUNT, [problem])[0]
     return int(now), int(earlier)
+
+
+def stretches(problem: bytes, most: int = 20_000) -> list[tuple[int, int | None]]:
+    """From when to when each flow was wrong in this way, the latest of them; None while it is."""
+    return [(since, until) for since, until in rows_of(_STRETCHES, [problem, most])]
 
 
 def page(

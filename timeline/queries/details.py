@@ -43,6 +43,7 @@ LOGS = """
 class EventDetail(NamedTuple):
     name: str
     text: str | None
+    thrown: str = ""  # the type of its exception; empty where it tells none
 
 
 class SpanDetail(NamedTuple):
@@ -60,7 +61,8 @@ class SpanDetail(NamedTuple):
             return EventDetail("event", None)
         told = self.events[ordinal]
         name = plain(told.get("name")) or "event"
-        return EventDetail(str(name), event_text(plain(told.get("attributes") or {})))
+        attributes = plain(told.get("attributes") or {})
+        return EventDetail(str(name), event_text(attributes), str(attributes.get("exception.type") or ""))
 
 
 class LogDetail(NamedTuple):
