@@ -268,3 +268,31 @@ def test_what_is_too_large_to_copy_is_not_shared(
     assert response.status_code == 409
     assert "records are more than the 3" in response.content.decode()
     assert client.get(path).status_code == 404  # it grew since
+
+
+def test_a_public_link_unfurls_as_the_answer(client: Client) -> None:
+    path = share(client)
+    page = client.get(path).content.decode()
+    assert 'property="og:title" content="order 4711: ' in page
+    [picture] = re.findall(r'property="og:image" content="([^"]+)"', page)
+    assert picture.endswith(f"{path}/card.png") and picture.startswith("http")
+    card = client.get(urlsplit(picture).path)
+    assert card["Content-Type"] == "image/png" and card.content.startswith(b"\x89PNG")
+    assert client.get(urlsplit(picture).path, headers={"If-None-Match": card["ETag"]}).status_code == 304
+    client.post(f"/settings/shares/{Share.objects.get().pk}/revoke")
+    assert client.get(urlsplit(picture).path).status_code == 404
+
+
+def test_a_link_for_people_unfurls_as_the_product_alone(client: Client) -> None:
+    path = share(client, audience="people")
+    page = client.get(path).content.decode()
+    assert 'property="og:title" content="Threadline"' in page and "og:image" not in page
+    assert client.get(f"{path}/card.png").status_code == 404
+
+
+@pytest.mark.parametrize("shows", ["frozen", "live"])
+def test_problems_and_comparisons_have_a_card(client: Client, shows: str) -> None:
+    both = urlencode({"a": FLOW, "b": f"/flow/request/trace/{T1.hex()}"})
+    for of in (f"/problems/{b'problem 1234'.hex()}", f"/compare?{both}"):
+        card = client.get(share(client, of, shows=shows) + "/card.png")
+        assert card.status_code == 200 and card.content.startswith(b"\x89PNG")

@@ -14,6 +14,7 @@ from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest
 
 from timeline.subjects import View
+from timeline.unfurl import Tags
 from tracing.clock import now_ns
 from tracing.database import conninfo
 from tracing.lengths import MINUTE_NS
@@ -48,6 +49,7 @@ class Shown:
     expires_ns: int | None = None
     with_values: bool = True
     moment: str = ""  # of a live view: the same while nothing of it moved
+    tags: Tags | None = None  # what a channel shows of the link; of a part of a page none
     share: Share | None = None  # None for a copy that one who is signed in looks at
 
     @property

@@ -60,6 +60,7 @@ urlpatterns: list[URLPattern] = [
     path("types/<str:type>/expectations/<int:rule_id>/delete", expectations.delete),
     path("compare", compare.compare, name="compare"),
     path("s/<str:token>", shared.shared, name="shared"),
+    path("s/<str:token>/card.png", shared.card, name="card"),
     path("share", shares.share, name="share"),
     path("share/<int:share_id>", shares.made, name="share-made"),
     path("pin", shares.pin, name="pin"),

@@ -1,17 +1,19 @@
 """`/s/<token>`: a view that somebody shared, drawn by its own page from a copy; nothing else can be reached through it.
 
-An unknown, expired, revoked or mistyped token is answered alike. `timeline.sharing` knows the links, `timeline.staged`
-keeps the page to its copy.
+An unknown, expired, revoked or mistyped token is answered alike. `timeline.sharing` knows the links, `timeline.frozen`
+keeps the page to its copy, `timeline.sharecard` has what a channel shows of it.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
 
 from django.http import HttpRequest, HttpResponseBase, QueryDict
 from django.views.decorators.http import require_safe
 
-from timeline import sharing
+from timeline import cardshelf, sharecard, sharing
 from timeline.addresses import flow_in_address
-from timeline.answers import NotFound, json_answer
+from timeline.answers import NotFound, json_answer, wants_part
 from timeline.frozen import on_its_stage
 from timeline.queries.pulse import AGAIN_MS, read_pulse
 from timeline.sharing import Shown
@@ -19,7 +21,7 @@ from timeline.subjects import View, read_view
 from timeline.views import compare, flow, problems
 from tracing.clock import now_ns
 from tracing.lengths import SECOND_NS
-from tracing.shares import Share
+from tracing.shares import Share, Snapshot
 from tracing.snapshots.belonging import TooLarge
 
 GONE = "There is nothing at this address: the link was revoked, its time is over, or it was not copied whole."
@@ -28,16 +30,53 @@ LEFT = "part"
 PROBLEM_MOVES_NS = 10 * SECOND_NS
 
 
+class Copied(NamedTuple):
+    """Where what a link shows is laid out; `taken_ns` is None and `moment` said where it is live."""
+
+    stage_id: int
+    taken_ns: int | None
+    moment: str = ""
+
+
 @require_safe
 def shared(request: HttpRequest, token: str) -> HttpResponseBase:
+    share = _asked(token)
+    if not share.frozen and "pulse" in request.GET:
+        return _private(json_answer({"pulse": _moment(read_view(share.path)), "again_ms": AGAIN_MS}))
+    sharing.note_opened(share)
+    copied = _copied(share)
+    _ask_for_view(request, share)
+
+    def draw() -> HttpResponseBase:
+        request.shown = _shown(request, share, copied)  # type: ignore[attr-defined]
+        return _page(share.path)(request)
+
+    return _private(on_its_stage(copied.stage_id, copied.taken_ns, draw))
+
+
+@require_safe
+def card(request: HttpRequest, token: str) -> HttpResponseBase:
+    """The picture of a link that anyone may open."""
+    share = _asked(token)
+    if not sharecard.is_public(share):
+        raise NotFound(GONE)
+    copied = _copied(share)
+
+    def draw() -> HttpResponseBase:
+        return cardshelf.answer(request, sharecard.card_of(share, copied.stage_id))
+
+    return on_its_stage(copied.stage_id, copied.taken_ns, draw)
+
+
+def _asked(token: str) -> Share:
     share = sharing.find(token)
     if share is None:
         raise NotFound(GONE)
-    if "pulse" not in request.GET:
-        sharing.note_opened(share)
-    _as_shared(request, share)
-    response = _frozen(request, share) if share.frozen else _live(request, share)
-    # Neither search engines nor whoever a link in it leads to learn of the token.
+    return share
+
+
+def _private(response: HttpResponseBase) -> HttpResponseBase:
+    """Neither search engines nor whoever a link in it leads to learn of the token."""
     response.headers["X-Robots-Tag"] = "noindex, nofollow"
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["Cache-Control"] = "private, no-store"
@@ -54,40 +93,30 @@ def _page(path: str) -> Callable[[HttpRequest], HttpResponseBase]:
     return lambda request: compare.compare(request)
 
 
-def _as_shared(request: HttpRequest, share: Share) -> None:
+def _ask_for_view(request: HttpRequest, share: Share) -> None:
     """The request asks for the view that was shared unless it asks for another part of it."""
     asked = request.GET.copy()
     if not asked.keys() - {"format"}:
         asked.update(QueryDict(share.query))
         if share.query:
             asked[LEFT] = "1"
-    if share.subject == "comparison":
+    if share.subject == Snapshot.Subject.COMPARISON:
         for name, value in QueryDict(share.path.partition("?")[2]).items():
             asked[name] = str(value)
     request.GET = asked  # type: ignore[assignment]
     request.META["QUERY_STRING"] = asked.urlencode()
 
 
-def _frozen(request: HttpRequest, share: Share) -> HttpResponseBase:
-    snapshot = share.snapshot
-    assert snapshot is not None
-    request.shown = _shown(share, snapshot.taken_ns)  # type: ignore[attr-defined]
-    stage_id = sharing.frozen_stage(snapshot.pk)
-    return on_its_stage(stage_id, snapshot.taken_ns, lambda: _page(share.path)(request))
-
-
-def _live(request: HttpRequest, share: Share) -> HttpResponseBase:
+def _copied(share: Share) -> Copied:
+    if share.snapshot is not None:
+        return Copied(sharing.frozen_stage(share.snapshot.pk), share.snapshot.taken_ns)
     view = read_view(share.path)
     moment = _moment(view)
-    request.shown = _shown(share, None, moment)  # type: ignore[attr-defined]
-    if "pulse" in request.GET:
-        return json_answer({"pulse": moment, "again_ms": AGAIN_MS})
     try:
-        stage_id = sharing.live_stage(share, view, moment)
+        return Copied(sharing.live_stage(share, view, moment), None, moment)
     except TooLarge as large:
         # It grew since it was shared.
         raise NotFound(f"{large} A link cannot show that many any more.") from None
-    return on_its_stage(stage_id, None, lambda: _page(share.path)(request))
 
 
 def _moment(view: View) -> str:
@@ -97,7 +126,16 @@ def _moment(view: View) -> str:
     return "-".join(read_pulse(one).whole for one in view.flows)
 
 
-def _shown(share: Share, taken_ns: int | None, moment: str = "") -> Shown:
-    return Shown(
-        share.path, taken_ns, share.name, share.reason, share.expires_ns, share.with_values, moment, share
+def _shown(request: HttpRequest, share: Share, copied: Copied) -> Shown:
+    shown = Shown(
+        share.path,
+        copied.taken_ns,
+        share.name,
+        share.reason,
+        share.expires_ns,
+        share.with_values,
+        copied.moment,
+        share=share,
     )
+    is_page = request.GET.get("format", "html") == "html" and not wants_part(request)
+    return replace(shown, tags=sharecard.tags_of(share, copied.stage_id)) if is_page else shown

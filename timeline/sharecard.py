@@ -1,0 +1,75 @@
+"""The card of a shared view: what its link shows in a channel, and its tags. Made on the stage that the page is drawn from.
+
+`timeline.card` says what may stand on it, `timeline.unfurl` puts it into tags. Only a link that anyone may open has one.
+"""
+
+import threading
+from collections import OrderedDict
+from datetime import UTC
+
+from django.http import QueryDict
+
+from timeline import card, unfurl
+from timeline.addresses import flow_in_address
+from timeline.answers import NotFound
+from timeline.asked import read_asked
+from timeline.layout.card import Card
+from timeline.queries import affected, problems
+from timeline.queries.pulse import read_pulse
+from timeline.reading import Reading
+from timeline.summaries import find_flows
+from timeline.unfurl import Tags
+from timeline.window import read
+from tracing.clock import now_ns
+from tracing.lengths import MINUTE_NS
+from tracing.shares import Share, Snapshot
+
+MOST = 500
+_lock = threading.Lock()
+_made: OrderedDict[tuple[int, int], Card] = OrderedDict()
+
+
+def is_public(share: Share) -> bool:
+    return share.audience == Share.Audience.ANYONE
+
+
+def card_of(share: Share, stage_id: int) -> Card:
+    """The card of what is shared, as of this minute; on its stage. Raises `NotFound` where nothing of it is there."""
+    key = (stage_id, now_ns() // MINUTE_NS)
+    with _lock:
+        if key in _made:
+            return _made[key]
+    made = _of(share)
+    with _lock:
+        _made[key] = made
+        while len(_made) > MOST:
+            _made.popitem(last=False)
+    return made
+
+
+def tags_of(share: Share, stage_id: int) -> Tags:
+    """What is said of a link where it is pasted; of one that is not for everybody the product's name."""
+    if not is_public(share):
+        return unfurl.tags(None)
+    path = f"/s/{share.token}"
+    return unfurl.tags(card_of(share, stage_id), path, f"{path}/card.png")
+
+
+def _of(share: Share) -> Card:
+    if share.subject == Snapshot.Subject.PROBLEM:
+        found = problems.one(bytes.fromhex(share.path.removeprefix("/problems/")))
+        if found is None:
+            raise NotFound("There is no problem at this address.")
+        return card.of_problem(found, affected.stretches(found.identity))
+    if share.subject == Snapshot.Subject.COMPARISON:
+        asked = QueryDict(share.path.partition("?")[2])
+        return card.of_comparison(_reading(str(asked["a"])), _reading(str(asked["b"])))
+    return card.of_flow(_reading(share.path))
+
+
+def _reading(path: str) -> Reading:
+    named = flow_in_address(path)
+    found = find_flows(named[0], named[1], named[2]) if named else []
+    if not found:
+        raise NotFound("Nothing is known of this flow.")
+    return read(found[0], read_asked(QueryDict(""), UTC), read_pulse(found[0]))
