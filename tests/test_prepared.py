@@ -191,19 +191,25 @@ def test_what_was_read_is_shown_while_the_new_is_read(beside: Store) -> None:
 
 @pytest.mark.usefixtures("beside")
 def test_a_failure_beside_reaches_who_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    going_away = threading.Event()
+
     def broken(*_: object) -> None:
+        going_away.wait(10)
         raise LookupError("as a database that went away")
 
     monkeypatch.setattr(prepared, "read_story", broken)
     shelf = Shelf()
+    going_away.set()
     with pytest.raises(LookupError):
         shelf.coming(flow(), Fold(), None, read_pulse(flow()), patience_s=10)
-    # It failed after whoever asked had gone: the next one is told, and the one after that tries anew.
+    # It fails after whoever asked has gone: the next one is told.
+    going_away.clear()
     progress = shelf.coming(flow(), Fold(), None, read_pulse(flow()), patience_s=0)
-    if progress is not None:
-        progress.done.wait(10)
-        with pytest.raises(LookupError):
-            shelf.coming(flow(), Fold(), None, read_pulse(flow()), patience_s=0)
+    assert progress is not None
+    going_away.set()
+    progress.done.wait(10)
+    with pytest.raises(LookupError):
+        shelf.coming(flow(), Fold(), None, read_pulse(flow()), patience_s=0)
 
 
 @pytest.mark.usefixtures("beside")

@@ -255,6 +255,8 @@ def test_what_is_not_known_cannot_be_shared(client: Client) -> None:
     assert client.get("/share", {"of": f"/problems/{'0' * 24}"}).status_code == 404
     assert client.get(f"{FLOW}?frozen=77").status_code == 404
     assert client.get(f"{FLOW}?frozen=x").status_code == 400
+    assert client.get("/flow/%00/x/%00").status_code == 404
+    assert client.get(f"/flow/entity/order/%00{'k' * 9_000}?frozen=1").status_code == 404
 
 
 @pytest.mark.parametrize("shows", ["frozen", "live"])

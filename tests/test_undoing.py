@@ -14,6 +14,7 @@ from tests.oddities import SHOP, numbered, pool
 from tests.ruling import order_numbers, parcels, work_off
 from tracing import reapply, retention, rules, undoing
 from tracing.models import Rule, RuleJob
+from tracing.people import Note
 from tracing.records import DAY_NS, Log, Span
 from tracing.storing import Store
 
@@ -207,3 +208,30 @@ def test_chapters_of_dropped_days_keep_their_sums(
     assert after["chapters"] == 7
     assert after["first_ns"] == day * DAY_NS
     assert after["services"] == ["shop"]
+
+
+def test_chapters_of_a_thinned_day_keep_their_sums(
+    store: Store, conninfo: str, worker: psycopg.Connection
+) -> None:
+    """Healthy flows leave their thinned days as they leave dropped ones: only their sums are left."""
+    rules.publish(order_numbers())
+    day = 19_100
+    old = SHOP.span("old", 0, 1, start_ns=day * DAY_NS, attributes={"order.id": "A", "shop.order_no": "A"})
+    log = SHOP.log("old too", 0, time_ns=day * DAY_NS, attributes={"order.id": "A"})
+    noted = SHOP.span(
+        "kept", 0, 1, trace=trace_id("kept"), start_ns=day * DAY_NS, attributes={"order.id": "B"}
+    )
+    store.put(batch(old, log, noted, *numbered()))
+    row = worker.execute("SELECT flow_id FROM flow WHERE key = 'B'").fetchone()
+    assert row
+    Note.objects.create(flow_id=row[0], at_ns=1, text="kept")
+    before = tables.flow(conninfo, "A")
+    worker.execute("UPDATE day SET last_received_ns = 0 WHERE day = %s", (day,))
+    retention.drop_old(worker, 400, 5_000, 10_000)
+    kept = worker.execute("SELECT name FROM span WHERE day = %s", (day,)).fetchall()
+    assert kept == [("kept",)]
+    rules.undo(Rule.objects.get(pk=5))
+    work_off(worker)
+    after = tables.flow(conninfo, "A")
+    assert (after["spans"], after["logs"]) == (before["spans"] - 2, before["logs"] - 1)
+    assert after["first_ns"] == day * DAY_NS

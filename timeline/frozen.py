@@ -27,7 +27,7 @@ def asked_copy(request: HttpRequest, path: str) -> Snapshot | None:
         raise BadFilter("frozen", "A frozen copy is asked for by its number; leave it out for the live page.")
     if request.method == "POST":
         raise BadFilter("frozen", "Nothing can be said on a frozen page. Say it on the live one.")
-    found = Snapshot.objects.filter(pk=int(asked), path=path).first()
+    found = Snapshot.objects.filter(pk=int(asked)).first()
     if found is None:
         raise NotFound(
             "This frozen copy is not kept any more. Leave `frozen` out of the address for the live page."

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest
 
-from timeline.subjects import View
+from timeline.subjects import LONGEST, View
 from timeline.unfurl import Tags
 from tracing.clock import now_ns
 from tracing.database import conninfo
@@ -169,6 +169,8 @@ def _offers(copies: QuerySet[Snapshot]) -> list[Offer]:
 
 def of_path(path: str) -> list[Snapshot]:
     """The copies of a page's view whose subject may be gone, the latest first."""
+    if "\x00" in path or len(path) > LONGEST:
+        return []
     return list(Snapshot.objects.filter(path=path, with_values=True).exclude(pinned=False, role="")[:1])
 
 

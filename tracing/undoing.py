@@ -23,18 +23,22 @@ FLOWS_A_CHUNK = 100
 _TOUCHED = "SELECT DISTINCT flow_id FROM member WHERE rule_id = %s AND xid < %s::xid8 LIMIT %s"
 _REMOVE = "DELETE FROM member WHERE rule_id = %s AND xid < %s::xid8 AND flow_id = ANY(%s)"
 _LOCK = "SELECT flow_id FROM flow WHERE flow_id = ANY(%s) ORDER BY flow_id FOR UPDATE"
+# Records that can be asked: neither of a dropped day, nor of one that was thinned and kept nothing of the flow. Cleared
+# before the members go, by which it is seen what was kept.
+_ASKABLE: LiteralString = """
+    AND NOT EXISTS (SELECT 1 FROM day d WHERE d.day = told.day AND (d.dropped_ns IS NOT NULL OR d.thinned_ns IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM member m WHERE m.flow_id = told.flow_id AND m.day = told.day)))
+"""
 _CLEAR: tuple[LiteralString, ...] = (
-    "DELETE FROM assertion a WHERE flow_id = ANY(%s)"
-    " AND NOT EXISTS (SELECT 1 FROM day d WHERE d.day = a.day AND d.dropped_ns IS NOT NULL)",
+    "DELETE FROM assertion told WHERE flow_id = ANY(%s)" + _ASKABLE,
     "DELETE FROM current_state WHERE flow_id = ANY(%s)",
-    "DELETE FROM chapter c WHERE flow_id = ANY(%s)"
-    " AND NOT EXISTS (SELECT 1 FROM day d WHERE d.day = c.day AND d.dropped_ns IS NOT NULL)",
+    "DELETE FROM chapter told WHERE flow_id = ANY(%s)" + _ASKABLE,
     "DELETE FROM told_exception WHERE scope_id = ANY(%s)",
     "DELETE FROM stated WHERE flow_id = ANY(%s)",
     "DELETE FROM failure WHERE scope_id = ANY(%s)",
     "UPDATE expectation SET looks_ns = 0 WHERE flow_id = ANY(%s)",
 )
-# What the chapters of dropped days still say; zero where there are none.
+# What the chapters of days that are gone still say; zero where there are none.
 _RESET = """
 UPDATE flow f SET spans = k.spans, events = k.events, logs = k.logs, errors = k.errors, retries = k.retries,
     chapters = k.chapters, first_ns = k.first_ns, last_ns = k.last_ns,
@@ -81,9 +85,9 @@ def undo_some(
     if not flows:
         return 0
     cursor.execute(_LOCK, (flows,))
-    cursor.execute(_REMOVE, (rule_id, before_xid, flows))
     for statement in _CLEAR:
         cursor.execute(statement, (flows,))
+    cursor.execute(_REMOVE, (rule_id, before_xid, flows))
     cursor.execute(_RESET, (flows,))
     _count_anew(connection, cursor, flows, environment)
     gone = cursor.execute(_EMPTY, (flows,)).fetchall()
