@@ -72,8 +72,30 @@ def test_a_link_shows_the_view_that_was_shared(client: Client, shows: str) -> No
     assert rows == told(client, FLOW)["rows"]
 
 
-def test_a_shared_record_opens_on_that_record(client: Client) -> None:
-    path = share(client, f"/record/{T1.hex()}/{CHARGE}")
+@pytest.mark.parametrize("shows", ["frozen", "live"])
+def test_a_shared_record_is_that_record_and_nothing_of_its_trace(client: Client, shows: str) -> None:
+    path = share(client, f"/record/{T1.hex()}/{CHARGE}", shows=shows)
+    page = client.get(path).content.decode()
+    assert "CardDeclined" in page and "issuer said no" in page
+    told = json.loads(client.get(f"{path}?format=json").content)
+    assert (told["span_id"], told["name"]) == (CHARGE, "charge card")
+    [snapshot] = Snapshot.objects.all() if shows == "frozen" else [None]
+    assert snapshot is None or snapshot.records == 1
+    hidden = client.get(share(client, f"/record/{T1.hex()}/{CHARGE}", shows=shows, detail="names")).content
+    assert b"charge card" in hidden and b"issuer said no" not in hidden
+    assert client.get(f"{path}/card.png").status_code == 404
+
+
+@pytest.mark.parametrize("shows", ["frozen", "live"])
+def test_a_log_is_shared_alone_too(client: Client, shows: str) -> None:
+    rows = told(client, FLOW)["rows"]
+    [log] = [row["id"].removeprefix("l-") for row in rows if row["name"] == "still waiting"]
+    page = client.get(share(client, f"/record/log/{log}", shows=shows)).content.decode()
+    assert "still waiting" in page and "charge card" not in page
+
+
+def test_a_record_that_is_open_in_a_flow_is_shared_with_it(client: Client) -> None:
+    path = share(client, f"{FLOW}?record=s-{T1.hex()}-{CHARGE}")
     page = client.get(path).content.decode()
     assert 'class="rec"' in page and "CardDeclined" in page
     # Closed, it stays closed.
@@ -203,6 +225,12 @@ def test_where_there_is_no_room_the_page_says_so_and_offers_live(client: Client,
     assert "no room" in response.content.decode() and "live" in response.content.decode()
     assert client.post("/share", said | {"shows": "live"}).status_code == 302
     assert Share.objects.count() == 1
+
+
+def test_a_copy_behind_a_link_goes_with_the_link_alone(client: Client) -> None:
+    path = share(client)
+    assert client.post(f"/settings/copies/{Snapshot.objects.get().pk}/delete").status_code == 404
+    assert client.get(path).status_code == 200
 
 
 def test_what_people_keep_pushes_out_what_problems_pinned(

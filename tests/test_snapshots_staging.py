@@ -1,5 +1,6 @@
 """A copy laid out on the stage shows the very same pages as the tables it was taken from, and nothing else."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -19,7 +20,7 @@ from tracing import clock
 from tracing.clock import now_ns
 from tracing.lengths import HOUR_NS, MINUTE_NS
 from tracing.migrations import _stage
-from tracing.people import Note
+from tracing.people import Closure, Note
 from tracing.snapshots import copying, staging
 from tracing.storing import Store
 
@@ -37,6 +38,12 @@ def order(store: Store) -> bytes:
     problem([order_id()])
     promise(60_000)
     Note.objects.create(flow_id=order_id(), at_ns=now_ns(), text="asked the carrier", name="Ann")
+    # Of a time before its last record, so that it is open all the same.
+    Closure.objects.create(flow_id=order_id(), at_ns=1, reason="given up on", name="Ann")
+    evidence = {"closed": {"name": "Ann", "reason": "given up on"}}
+    flip(order_id(), 61_000, "stuck", "ended", "Closed by Ann: given up on")
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE flip SET evidence = %s WHERE after = 'ended'", [json.dumps(evidence)])
     return order_id()
 
 
@@ -109,11 +116,27 @@ def test_without_values_only_names_states_and_times_are_left(
         told = page("format=json&expand=all") + page("format=txt")
         rows = b"".join(
             str(row).encode()
-            for table in ("span", "log", "resource", "scope", "problem")
+            for table in (
+                "span",
+                "log",
+                "resource",
+                "scope",
+                "problem",
+                "flip",
+                "tracing_note",
+                "tracing_closure",
+            )
             for row in _rows(table)
         )
     assert b"charge card" in told and b"paid" in told and b"CardDeclined" in told
-    for secret in (b"issuer said no", b"p-9", b"card declined", b"still waiting"):
+    for secret in (
+        b"issuer said no",
+        b"p-9",
+        b"card declined",
+        b"still waiting",
+        b"asked the carrier",
+        b"given up on",
+    ):
         assert secret not in told + rows
 
 

@@ -1,6 +1,7 @@
 """The card of a shared view: what its link shows in a channel, and its tags. Made on the stage that the page is drawn from.
 
-`timeline.card` says what may stand on it, `timeline.unfurl` puts it into tags. Only a link that anyone may open has one.
+`timeline.card` says what may stand on it, `timeline.unfurl` puts it into tags. Only a link that anyone may open has one,
+and no single record.
 """
 
 import threading
@@ -29,8 +30,9 @@ _lock = threading.Lock()
 _made: OrderedDict[tuple[int, int], Card] = OrderedDict()
 
 
-def is_public(share: Share) -> bool:
-    return share.audience == Share.Audience.ANYONE
+def has_card(share: Share) -> bool:
+    """A single record has none: what could stand on it are its values."""
+    return share.audience == Share.Audience.ANYONE and share.subject != Snapshot.Subject.RECORD
 
 
 def card_of(share: Share, stage_id: int) -> Card:
@@ -48,8 +50,8 @@ def card_of(share: Share, stage_id: int) -> Card:
 
 
 def tags_of(share: Share, stage_id: int) -> Tags:
-    """What is said of a link where it is pasted; of one that is not for everybody the product's name."""
-    if not is_public(share):
+    """What is said of a link where it is pasted; of one without a card the product's name."""
+    if not has_card(share):
         return unfurl.tags(None)
     path = f"/s/{share.token}"
     return unfurl.tags(card_of(share, stage_id), path, f"{path}/card.png")

@@ -38,6 +38,7 @@ class KeepForm(forms.Form):
         max_length=300,
         required=False,
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        help_text="Stands beside your name on what is shown.",
     )
     name = forms.CharField(
         label="Your name", max_length=LONGEST, widget=forms.TextInput(attrs={"autocomplete": "name"})

@@ -1,24 +1,27 @@
-"""What an address of ours shows, as something that can be shared or kept: a flow, a problem, or two flows compared.
+"""What an address of ours shows, as something that can be shared or kept: a flow, a record, a problem, or two flows compared.
 
-A record is its request with the record open. `timeline.sharing` makes links of them, `tracing.snapshots` copies them.
+A record on its own page is shared alone; one that is open in a flow, with the flow. `timeline.sharing` makes links of
+them, `tracing.snapshots` copies them.
 """
 
 import re
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from timeline.addresses import flow_in_address
+from timeline.addresses import flow_in_address, record_url
 from timeline.answers import BadFilter, NotFound
 from timeline.clues import clues
 from timeline.problem import Problem
 from timeline.queries import problems
 from timeline.queries.find import look_up
+from timeline.queries.record import read_log, read_versions
 from timeline.summaries import FlowSummary, find_flows
 from tracing.snapshots.copying import Subject
 
 LONGEST = 4_000
 PROBLEM = re.compile(r"/problems/([0-9a-f]{24})")
-RECORD = re.compile(r"/record/([0-9a-fA-F]{32})/([0-9a-fA-F]{16})")
+SPAN = re.compile(r"/record/([0-9a-fA-F]{32})/([0-9a-fA-F]{16})")
+LOG = re.compile(r"/record/log/([0-9a-fA-F]{32})")
 # What is no part of a view: where a page of rows began, the form of the answer, the moment of a look.
 PASSING = ("cursor", "format", "pulse", "frozen", "env")
 NOTHING = (
@@ -30,12 +33,14 @@ NOTHING = (
 class View:
     """One view. `flows` are those whose records it is made of; `query` is without what names the subject."""
 
-    subject: str  # flow, problem or comparison
+    subject: str  # flow, record, problem or comparison
     title: str
     path: str
     query: str
     flows: tuple[FlowSummary, ...] = ()
     problem: Problem | None = None
+    span: tuple[bytes, bytes] | None = None  # trace id, span id of a record
+    log: bytes | None = None
 
     @property
     def flow(self) -> FlowSummary | None:
@@ -52,6 +57,8 @@ class View:
             flows=tuple(flow.identity for flow in self.flows if flow.kind != "request"),
             requests=tuple(flow.identity for flow in self.flows if flow.kind == "request"),
             problems=(self.problem.identity,) if self.problem else (),
+            spans=(self.span,) if self.span else (),
+            logs=(self.log,) if self.log else (),
         )
 
 
@@ -63,8 +70,10 @@ def read_view(address: str) -> View:
     pairs = parse_qsl(parts.query)
     if match := PROBLEM.fullmatch(parts.path):
         return _problem(match[1], _kept(pairs))
-    if match := RECORD.fullmatch(parts.path):
-        return _record(match[1].lower(), match[2].lower())
+    if match := SPAN.fullmatch(parts.path):
+        return _span(match[1].lower(), match[2].lower())
+    if match := LOG.fullmatch(parts.path):
+        return _log(match[1].lower())
     if parts.path == "/compare":
         return _comparison(dict(pairs), _kept(pairs, "a", "b"))
     if named := flow_in_address(address):
@@ -83,9 +92,20 @@ def _flow(kind: str, type: str, key: str, environment: str | None, query: str) -
     return flow_view(found[0], query)
 
 
-def _record(trace_id: str, span_id: str) -> View:
-    told = _flow("request", "trace", trace_id, None, urlencode({"record": f"s-{trace_id}-{span_id}"}))
-    return View("flow", f"a record of {told.title}", told.path, told.query, told.flows)
+def _span(trace_id: str, span_id: str) -> View:
+    ids = (bytes.fromhex(trace_id), bytes.fromhex(span_id))
+    versions = read_versions(*ids)
+    if not versions:
+        raise NotFound("No span of these ids is stored, so there is nothing to share.", trace_id)
+    return View("record", versions[0].name or "a span", record_url(trace_id, span_id), "", span=ids)
+
+
+def _log(log_id: str) -> View:
+    found = read_log(bytes.fromhex(log_id))
+    if found is None:
+        raise NotFound("No log of this id is stored, so there is nothing to share.", log_id)
+    title = f"{found.event_name or 'log'} of {found.service}"
+    return View("record", title, f"/record/log/{log_id}", "", log=bytes.fromhex(log_id))
 
 
 def _problem(hex_id: str, query: str) -> View:

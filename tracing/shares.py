@@ -14,6 +14,7 @@ class Snapshot(models.Model):
 
     class Subject(models.TextChoices):
         FLOW = "flow"
+        RECORD = "record"
         PROBLEM = "problem"
         COMPARISON = "comparison"
 

@@ -6,6 +6,7 @@ keeps the page to its copy, `timeline.sharecard` has what a channel shows of it.
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 from django.http import HttpRequest, HttpResponseBase, QueryDict
@@ -17,8 +18,8 @@ from timeline.answers import NotFound, json_answer, wants_part
 from timeline.frozen import on_its_stage
 from timeline.queries.pulse import AGAIN_MS, read_pulse
 from timeline.sharing import Shown
-from timeline.subjects import View, read_view
-from timeline.views import compare, flow, problems
+from timeline.subjects import LOG, SPAN, View, read_view
+from timeline.views import compare, flow, problems, record
 from tracing.clock import now_ns
 from tracing.lengths import SECOND_NS
 from tracing.shares import Share, Snapshot
@@ -58,7 +59,7 @@ def shared(request: HttpRequest, token: str) -> HttpResponseBase:
 def card(request: HttpRequest, token: str) -> HttpResponseBase:
     """The picture of a link that anyone may open."""
     share = _asked(token)
-    if not sharecard.is_public(share):
+    if not sharecard.has_card(share):
         raise NotFound(GONE)
     copied = _copied(share)
 
@@ -88,6 +89,10 @@ def _page(path: str) -> Callable[[HttpRequest], HttpResponseBase]:
     if named is not None:
         kind, type, key, _ = named
         return lambda request: flow.answer(request, kind, type, key)
+    if log := LOG.fullmatch(path):
+        return partial(record.log, log_id=log[1])
+    if span := SPAN.fullmatch(path):
+        return partial(record.record, trace_id=span[1], span_id=span[2])
     if path.startswith("/problems/"):
         return lambda request: problems.answer(request, path.removeprefix("/problems/"))
     return lambda request: compare.compare(request)

@@ -91,8 +91,8 @@ def revoke(request: HttpRequest, share_id: int) -> HttpResponse:
 
 @require_POST
 def unpin(request: HttpRequest, snapshot_id: int) -> HttpResponse:
-    """Let a copy go that people kept; one that links stand on stays until they are over."""
-    found = Snapshot.objects.filter(pk=snapshot_id).first() if snapshot_id <= LAST_ID else None
+    """Let a copy go that people pinned; one behind a link goes with the link."""
+    found = Snapshot.objects.filter(pk=snapshot_id, pinned=True).first() if snapshot_id <= LAST_ID else None
     if found is None:
         raise NotFound("There is no such copy.")
     with sharing.connect() as session:

@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
             name='Snapshot',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('subject', models.CharField(choices=[('flow', 'Flow'), ('problem', 'Problem'), ('comparison', 'Comparison')], max_length=12)),
+                ('subject', models.CharField(choices=[('flow', 'Flow'), ('record', 'Record'), ('problem', 'Problem'), ('comparison', 'Comparison')], max_length=12)),
                 ('title', models.CharField(max_length=300)),
                 ('path', models.CharField(max_length=4000)),
                 ('flow_id', models.BinaryField(db_index=True, max_length=16, null=True)),
@@ -40,7 +40,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('token', models.CharField(max_length=64, unique=True)),
                 ('digest', models.BinaryField(max_length=32, unique=True)),
-                ('subject', models.CharField(choices=[('flow', 'Flow'), ('problem', 'Problem'), ('comparison', 'Comparison')], max_length=12)),
+                ('subject', models.CharField(choices=[('flow', 'Flow'), ('record', 'Record'), ('problem', 'Problem'), ('comparison', 'Comparison')], max_length=12)),
                 ('title', models.CharField(max_length=300)),
                 ('path', models.CharField(max_length=4000)),
                 ('query', models.TextField(blank=True)),

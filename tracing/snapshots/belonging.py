@@ -31,6 +31,8 @@ SELECT l.* FROM unnest(%s::bytea[]) AS w(wanted_id) CROSS JOIN LATERAL (
     WHERE trace_id = wanted_id AND trace_id <> ''::bytea AND day = ANY(%s) OFFSET 0
 ) AS l
 """
+_SPAN = "SELECT day, resource_id, scope_id FROM span WHERE trace_id = %s AND span_id = %s"
+_LOG = "SELECT day, resource_id, scope_id FROM log WHERE log_id = %s"
 _LOOSE = "SELECT log_id, resource_id, scope_id FROM log WHERE log_id = ANY(%s) AND day = ANY(%s)"
 
 Row = tuple[
@@ -57,10 +59,11 @@ class Belonging:
     days: set[int] = field(default_factory=set)
     resources: set[bytes] = field(default_factory=set)
     scopes: set[bytes] = field(default_factory=set)
+    marks_beside: set[bytes] = field(default_factory=set)  # traces and logs of single records
 
     @property
     def marks(self) -> set[bytes]:
-        return self.traces | self.loose
+        return self.traces | self.loose | self.marks_beside
 
     def add_span(self, trace_id: bytes, span_id: bytes, resource_id: bytes, scope_id: bytes) -> None:
         self.spans.add((trace_id, span_id))
@@ -87,6 +90,25 @@ def read(connection: psycopg.Connection, flows: Sequence[bytes], requests: Seque
     for log_id, resource_id, scope_id in rows:
         found.add_log(log_id, resource_id, scope_id)
     return found
+
+
+def add_single(
+    connection: psycopg.Connection,
+    found: Belonging,
+    spans: Sequence[tuple[bytes, bytes]],
+    logs: Sequence[bytes],
+) -> None:
+    """These records too, and of their traces nothing else."""
+    for trace_id, span_id in spans:
+        for day, resource_id, scope_id in connection.execute(_SPAN, (trace_id, span_id)).fetchall():
+            found.days.add(day)
+            found.marks_beside.add(trace_id)
+            found.add_span(trace_id, span_id, resource_id, scope_id)
+    for log_id in logs:
+        for day, resource_id, scope_id in connection.execute(_LOG, (log_id,)).fetchall():
+            found.days.add(day)
+            found.marks_beside.add(log_id)
+            found.add_log(log_id, resource_id, scope_id)
 
 
 def demand_room(connection: psycopg.Connection, flows: Sequence[bytes], requests: Sequence[bytes]) -> None:

@@ -81,7 +81,13 @@ HIDDEN: dict[tuple[str, str], LiteralString] = {
         THEN kind || ': ' || coalesce(nullif(step, ''), type) ELSE title END""",
     ("problem", "why"): "''",
     ("problem", "evidence"): "'{}'::jsonb",
-    ("flip", "sentence"): "CASE WHEN problem_id IS NULL THEN sentence ELSE '' END",
+    ("flip", "sentence"): "CASE WHEN problem_id IS NULL AND evidence -> 'closed' IS NULL THEN sentence ELSE '' END",
+    # What people wrote may name what nobody else is to read: that and when they did stays.
+    ("tracing_note", "text"): "'(hidden)'",
+    ("tracing_closure", "reason"): "'(hidden)'",
+    ("problem", "quieted"): "quieted - 'reason'",
+    ("expectation", "evidence"): "evidence #- '{closed,reason}'",
+    ("flip", "evidence"): "evidence #- '{closed,reason}'",
     ("message", "subject"): "'message about ' || CASE WHEN flow_id IS NULL THEN 'a problem' ELSE 'this flow' END",
     ("message", "error"): "''",
 }  # fmt: skip
@@ -108,11 +114,13 @@ WHERE table_schema = 'stage' AND table_name = ANY(%s) GROUP BY table_name
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a view shows: flows by id, requests by trace id, problems by id. All of the records of each flow and request."""
+    """What a view shows: flows by id, requests by trace id, with all records of each; problems by id; or single records."""
 
     flows: tuple[bytes, ...] = ()
     requests: tuple[bytes, ...] = ()
     problems: tuple[bytes, ...] = ()
+    spans: tuple[tuple[bytes, bytes], ...] = ()  # trace id, span id; all versions of it
+    logs: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +148,7 @@ def take(connection: psycopg.Connection, subject: Subject, now_ns: int, *, value
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         found = belonging.read(connection, subject.flows, subject.requests)
+        belonging.add_single(connection, found, subject.spans, subject.logs)
         asked = _asked(connection, subject, found, now_ns)
         columns = columns_of(connection)
         copy = Copy(records=len(found.spans) + len(found.logs))
