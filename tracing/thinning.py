@@ -15,6 +15,7 @@ from psycopg import sql
 
 from tracing import kept, parts
 from tracing.clock import now_ns
+from tracing.indexing import INDEX_LOCK
 from tracing.partitions import finish_exchange, shaping
 from tracing.parts import REWRITE_LOCK, TABLES
 
@@ -54,14 +55,20 @@ AND NOT EXISTS (SELECT 1 FROM request WHERE trace_id = t.scope_id)
 @contextmanager
 def alone(connection: psycopg.Connection, wait: bool = False) -> Iterator[bool]:
     """Whether nobody else rewrites what is stored, held until the end. `connection` is in autocommit."""
+    with _holding(connection, REWRITE_LOCK, wait) as held:
+        yield held
+
+
+@contextmanager
+def _holding(connection: psycopg.Connection, lock: int, wait: bool = False) -> Iterator[bool]:
     ask: LiteralString = "pg_advisory_lock(%s) IS NOT NULL" if wait else "pg_try_advisory_lock(%s)"
-    row = connection.execute(f"SELECT {ask}", (REWRITE_LOCK,)).fetchone()
+    row = connection.execute(f"SELECT {ask}", (lock,)).fetchone()
     held = row is not None and bool(row[0])
     try:
         yield held
     finally:
         if held and not connection.closed:
-            connection.execute("SELECT pg_advisory_unlock(%s)", (REWRITE_LOCK,))
+            connection.execute("SELECT pg_advisory_unlock(%s)", (lock,))
 
 
 def is_cut_short(connection: psycopg.Connection) -> bool:
@@ -84,14 +91,16 @@ def thin(connection: psycopg.Connection, day: int, before_ns: int, early: bool =
     None where a record came or somebody reads for too long: it stays whole. 0 where nothing is worth keeping: it stays
     whole too, for the caller to drop.
     """
-    whole, left = _copy(connection, day)
-    if left and not _nobody_reads(connection):
-        return None
-    if left and not _exchange(connection, day, before_ns, early, whole, left):
-        return None
-    if not left:
-        for table in TABLES:
-            connection.execute(sql.SQL("DROP TABLE {}").format(parts.kept(table, day)))
+    # A detach and an index that is built beside it would wait for each other.
+    with _holding(connection, INDEX_LOCK) as unindexed:
+        if not unindexed:
+            return None
+        whole, left = _copy(connection, day)
+        if not left:
+            for table in TABLES:
+                connection.execute(sql.SQL("DROP TABLE {}").format(parts.kept(table, day)))
+        elif not _nobody_reads(connection) or not _exchange(connection, day, before_ns, early, whole, left):
+            return None
     return left
 
 
