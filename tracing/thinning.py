@@ -25,6 +25,11 @@ PATIENCE_MS = 5_000
 LONG_READ_S = 0.25
 
 _EXCHANGING = "SELECT day FROM day WHERE exchanging ORDER BY day"
+# Another watcher may have thinned or dropped it since the caller looked.
+_STANDS = """
+SELECT 1 FROM day WHERE day = %s AND dropped_ns IS NULL AND NOT exchanging
+AND (thinned_ns IS NULL OR last_received_ns > thinned_ns)
+"""
 _ORPHANS = """
 SELECT relname FROM pg_class WHERE relkind = 'r' AND relname ~ %s
 AND substring(relname FROM '[0-9]+$')::int NOT IN (SELECT day FROM day WHERE exchanging)
@@ -93,7 +98,7 @@ def thin(connection: psycopg.Connection, day: int, before_ns: int, early: bool =
     """
     # A detach and an index that is built beside it would wait for each other.
     with _holding(connection, INDEX_LOCK) as unindexed:
-        if not unindexed:
+        if not unindexed or not connection.execute(_STANDS, (day,)).fetchone():
             return None
         whole, left = _copy(connection, day)
         if not left:

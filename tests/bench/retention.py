@@ -25,7 +25,7 @@ import psycopg
 
 from tests import product
 from tests.bench.ingest import send
-from tests.bench.traffic import bodies
+from tests.bench.traffic import SPANS_A_BATCH, bodies
 from tracing import partitions, thinning
 from tracing.clock import now_ns
 from tracing.indexing import INDEX_LOCK
@@ -221,9 +221,10 @@ def sending(running: product.Running) -> Iterator[list[int]]:
 def send_for_good(address: str) -> None:
     def work(seed: int) -> None:
         for number in range(10**9):
-            ready = list(bodies(4, seed * 1_000_000 + number, time.time_ns()))
+            ready = list(bodies(1, seed * 1_000_000 + number, time.time_ns()))
             send(address, ready, [])
-            print(4 * 512, flush=True)
+            # In one piece: two threads write.
+            print(f"{SPANS_A_BATCH}\n", end="", flush=True)
 
     threads = [threading.Thread(target=work, args=(n,)) for n in range(SENDERS)]
     for thread in threads:
