@@ -195,11 +195,11 @@ def forget_days(conninfo: str, days: Sequence[int]) -> None:
     """Take test days out again: the tables' shape outlives a test."""
     import psycopg
 
-    from tracing.retention import _finish_interrupted
+    from tracing.retention import finish_interrupted
 
     with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute("UPDATE day SET dropped_ns = 1 WHERE day = ANY(%s)", (list(days),))
-        _finish_interrupted(connection)
+        finish_interrupted(connection)
         connection.execute("DELETE FROM day WHERE day = ANY(%s)", (list(days),))
         assert not stored_days(connection) & set(days)
 
