@@ -43,6 +43,7 @@ PAGES = [
     "/settings/calendars",
     "/settings/calendars/new",
     "/settings/maintenance",
+    "/settings/storage",
     "/types",
     "/types/order",
     "/types/order/settings",

@@ -26,6 +26,7 @@ from timeline.views import (
     settings,
     shared,
     shares,
+    storage,
     types,
     typesettings,
 )
@@ -77,6 +78,7 @@ urlpatterns: list[URLPattern] = [
     path("settings/rules/<int:rule_id>/apply", rules.apply, name="rule-apply"),
     path("settings/rules/<int:rule_id>/undo", rules.undo, name="rule-undo"),
     path("settings/rules/jobs/<int:job_id>", rules.job, name="rule-job"),
+    path("settings/storage", storage.storage, name="storage"),
     path("settings/calendars", calendars.calendars, name="calendars"),
     path("settings/calendars/new", calendars.change, name="calendar-new"),
     path("settings/calendars/<int:calendar_id>", calendars.change, name="calendar"),

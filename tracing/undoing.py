@@ -2,8 +2,8 @@
 
 Members decide who counts, not the rules as they read today: a rule may have changed since it grouped.
 
-`tracing.reapply` calls this in chunks once the rule is switched off. Chapters of days that retention took keep
-their sums, because their records can no longer be asked.
+`tracing.reapply` calls this in chunks once the rule is switched off, `tracing.erasing` where records were erased. Chapters
+that retention took keep their sums, because their records can no longer be asked.
 """
 
 from collections.abc import Iterable
@@ -16,29 +16,58 @@ from tracing.correlation import Rulebook
 from tracing.flows import Fold
 from tracing.forgetting import forget_flows
 from tracing.mentions import Flow, Mention, Reading
-from tracing.records import Log, Span
+from tracing.records import FIRST_NS, LAST_NS, Log, Span
 
 FLOWS_A_CHUNK = 100
 
 _TOUCHED = "SELECT DISTINCT flow_id FROM member WHERE rule_id = %s AND xid < %s::xid8 LIMIT %s"
 _REMOVE = "DELETE FROM member WHERE rule_id = %s AND xid < %s::xid8 AND flow_id = ANY(%s)"
 _LOCK = "SELECT flow_id FROM flow WHERE flow_id = ANY(%s) ORDER BY flow_id FOR UPDATE"
-# Records that can be asked: neither of a dropped day, nor of one that was thinned and kept nothing of the flow. Cleared
-# before the members go, by which it is seen what was kept.
-_ASKABLE: LiteralString = """
-    AND NOT EXISTS (SELECT 1 FROM day d WHERE d.day = told.day AND (d.dropped_ns IS NOT NULL OR d.thinned_ns IS NOT NULL
-        AND NOT EXISTS (SELECT 1 FROM member m WHERE m.flow_id = told.flow_id AND m.day = told.day)))
+# Chapters whose records can no longer be asked: of a dropped day, or of a thinned one where the members that are left name
+# less than was counted.
+_LOST = """
+SELECT c.flow_id, c.trace_id, c.service, c.day FROM chapter c JOIN day d USING (day)
+WHERE c.flow_id = ANY(%s) AND (d.dropped_ns IS NOT NULL OR d.thinned_ns IS NOT NULL AND c.spans + c.logs > coalesce((
+    SELECT sum(length(m.span_ids) / 8 + length(m.log_ids) / 16) FROM member m
+    WHERE m.flow_id = c.flow_id AND m.trace_id = c.trace_id AND m.service = c.service AND m.day = c.day), 0))
 """
 _CLEAR: tuple[LiteralString, ...] = (
-    "DELETE FROM assertion told WHERE flow_id = ANY(%s)" + _ASKABLE,
     "DELETE FROM current_state WHERE flow_id = ANY(%s)",
-    "DELETE FROM chapter told WHERE flow_id = ANY(%s)" + _ASKABLE,
     "DELETE FROM told_exception WHERE scope_id = ANY(%s)",
     "DELETE FROM stated WHERE flow_id = ANY(%s)",
     "DELETE FROM failure WHERE scope_id = ANY(%s)",
     "UPDATE expectation SET looks_ns = 0 WHERE flow_id = ANY(%s)",
 )
-# What the chapters of days that are gone still say; zero where there are none.
+# All but what is lost, which keeps its sums and statements.
+_CLEAR_ASKED: tuple[LiteralString, ...] = (
+    "DELETE FROM assertion WHERE flow_id = ANY(%(flows)s) AND (flow_id, trace_id, day) NOT IN"
+    " (SELECT f, t, d FROM unnest(%(lost_flows)s::bytea[], %(lost_traces)s::bytea[], %(lost_days)s::int[]) AS l(f, t, d))",
+    "DELETE FROM chapter WHERE flow_id = ANY(%(flows)s) AND (flow_id, trace_id, service, day) NOT IN"
+    " (SELECT * FROM unnest(%(lost_flows)s::bytea[], %(lost_traces)s::bytea[], %(lost_services)s::text[],"
+    " %(lost_days)s::int[]))",
+)
+# What statements of lost chapters still say, where nothing later is left.
+_STATEMENTS: LiteralString = f"""
+INSERT INTO current_state AS s (flow_id, system, state, since_ns, state_order)
+SELECT DISTINCT ON (flow_id, system) flow_id, system, state, valid_ns, place FROM (
+    SELECT *, int8send(CASE WHEN valid_ns >= {FIRST_NS} AND valid_ns < {LAST_NS} THEN valid_ns ELSE 0 END) || digest
+        || convert_to(state, 'UTF8') AS place FROM assertion WHERE flow_id = ANY(%s)
+) AS said ORDER BY flow_id, system, place DESC
+ON CONFLICT (flow_id, system) DO UPDATE
+SET state = excluded.state, since_ns = excluded.since_ns, state_order = excluded.state_order
+WHERE excluded.state_order > s.state_order
+"""
+_STATE = """
+UPDATE flow f SET state = s.state, state_order = s.state_order, state_since_ns = s.since_ns, state_system = s.system
+FROM (SELECT DISTINCT ON (flow_id) * FROM current_state WHERE flow_id = ANY(%s) ORDER BY flow_id, state_order DESC) AS s
+WHERE f.flow_id = s.flow_id AND (f.state_order IS NULL OR f.state_order < s.state_order)
+"""
+_STEPS = "SELECT step, step_order, step_ns, step_system, flow_id FROM flow WHERE flow_id = ANY(%s) AND step IS NOT NULL"
+_STEP = """
+UPDATE flow SET step = %s, step_order = %s, step_ns = %s, step_system = %s
+WHERE flow_id = %s AND (step_order IS NULL OR step_order < %s)
+"""
+# What the chapters that are lost still say; zero where there are none.
 _RESET = """
 UPDATE flow f SET spans = k.spans, events = k.events, logs = k.logs, errors = k.errors, retries = k.retries,
     chapters = k.chapters, first_ns = k.first_ns, last_ns = k.last_ns,
@@ -57,7 +86,11 @@ FROM (
 ) AS k WHERE f.flow_id = k.flow_id
 """
 _EMPTY = "DELETE FROM flow WHERE flow_id = ANY(%s) AND chapters = 0 RETURNING flow_id"
-_MEMBERS = "SELECT flow_id, rule_id, day, trace_id, span_ids, span_marks, log_ids FROM member WHERE flow_id = ANY(%s)"
+_MEMBERS = """
+SELECT flow_id, rule_id, day, trace_id, span_ids, span_marks, log_ids FROM member WHERE flow_id = ANY(%(flows)s)
+AND (flow_id, trace_id, service, day) NOT IN (SELECT * FROM unnest(%(lost_flows)s::bytea[], %(lost_traces)s::bytea[],
+    %(lost_services)s::text[], %(lost_days)s::int[]))
+"""
 _FLOWS = "SELECT flow_id, kind, type, key, environment FROM flow WHERE flow_id = ANY(%s)"
 _SPANS: LiteralString = f"""
 SELECT {stored.SPAN_COLUMNS} FROM span
@@ -85,21 +118,50 @@ def undo_some(
     if not flows:
         return 0
     cursor.execute(_LOCK, (flows,))
-    for statement in _CLEAR:
-        cursor.execute(statement, (flows,))
+    lost = cursor.execute(_LOST, (flows,)).fetchall()
     cursor.execute(_REMOVE, (rule_id, before_xid, flows))
-    cursor.execute(_RESET, (flows,))
-    _count_anew(connection, cursor, flows, environment)
-    gone = cursor.execute(_EMPTY, (flows,)).fetchall()
-    forget_flows(cursor, [row[0] for row in gone])
+    _recount(connection, cursor, flows, lost, environment)
     return len(flows)
 
 
-def _count_anew(connection: psycopg.Connection, cursor: Any, flows: list[bytes], environment: str) -> None:
+def recount(connection: psycopg.Connection, cursor: Any, flows: list[bytes], environment: str) -> None:
+    """Count flows, sorted by id, anew from the records that are left. In the caller's transaction."""
+    cursor.execute(_LOCK, (flows,))
+    _recount(connection, cursor, flows, cursor.execute(_LOST, (flows,)).fetchall(), environment)
+
+
+def _recount(
+    connection: psycopg.Connection,
+    cursor: Any,
+    flows: list[bytes],
+    lost: list[tuple[Any, ...]],
+    environment: str,
+) -> None:
+    asked: dict[str, Any] = {"flows": flows}
+    for place, name in enumerate(("flows", "traces", "services", "days")):
+        asked[f"lost_{name}"] = [row[place] for row in lost]
+    for statement in _CLEAR:
+        cursor.execute(statement, (flows,))
+    for statement in _CLEAR_ASKED:
+        cursor.execute(statement, asked)
+    losers = sorted(set(asked["lost_flows"]))
+    steps = cursor.execute(_STEPS, (losers,)).fetchall()
+    cursor.execute(_RESET, (flows,))
+    _count_anew(connection, cursor, asked, environment)
+    cursor.execute(_STATEMENTS, (losers,))
+    cursor.execute(_STATE, (losers,))
+    for step in steps:
+        cursor.execute(_STEP, (*step, step[1]))
+    gone = cursor.execute(_EMPTY, (flows,)).fetchall()
+    forget_flows(cursor, [row[0] for row in gone])
+
+
+def _count_anew(connection: psycopg.Connection, cursor: Any, asked: dict[str, Any], environment: str) -> None:
+    flows: list[bytes] = asked["flows"]
     rules = [rulebook.as_rule(*row) for row in cursor.execute(_RULES, (flows,)).fetchall()]
     book = Rulebook(rules, environment)
     row = cursor.execute("SELECT pg_current_xact_id()::text::bigint").fetchone()
-    members = cursor.execute(_MEMBERS, (flows,)).fetchall()
+    members = cursor.execute(_MEMBERS, asked).fetchall()
     mentions = _mentions(members, _flows(cursor, flows))
     fold = Fold(environment, 0)
     for record, received in _records(connection, cursor, members):

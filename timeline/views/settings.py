@@ -1,8 +1,9 @@
 """`/settings/`: where the settings' pages are, each with its one number.
 
-The pages themselves are `timeline.views.senders`, `rules`, `calendars`, `maintenance` and `notifications`.
+The pages themselves are `timeline.views.senders`, `rules`, `calendars`, `maintenance`, `notifications` and `storage`.
 """
 
+from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
@@ -21,5 +22,12 @@ def overview(request: HttpRequest) -> HttpResponse:
         "pauses": Maintenance.objects.filter(until_ns__gt=now_ns()).count(),
         "channels": Channel.objects.filter(enabled=True).count(),
         "routes": Route.objects.filter(enabled=True).count(),
+        "days": _stored_days(),
     }
     return page_answer(request, "settings/overview.html", context)
+
+
+def _stored_days() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM day WHERE dropped_ns IS NULL")
+        return int(cursor.fetchone()[0])

@@ -8,8 +8,17 @@ ALTER TABLE day
     ADD COLUMN early boolean NOT NULL DEFAULT false,       -- the size limit took it before its time
     ADD COLUMN whole_records bigint,                       -- what it held before, and what was kept of it
     ADD COLUMN kept_records bigint;
+
+-- Requests (kind 0) and flows (1) that lost records to `manage.py forget` and are counted anew before it ends, or when it is
+-- run again after a crash.
+CREATE TABLE recount (
+    kind smallint NOT NULL,
+    id bytea NOT NULL,
+    PRIMARY KEY (kind, id)
+);
 """
 BEFORE = """
+DROP TABLE recount;
 ALTER TABLE day DROP COLUMN thinned_ns, DROP COLUMN exchanging, DROP COLUMN early, DROP COLUMN whole_records,
     DROP COLUMN kept_records;
 """

@@ -1,0 +1,271 @@
+"""`manage.py forget`: a flow goes from everywhere, and whoever shared its records is as if they had never come."""
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from django.core.management import call_command
+from django.test import Client
+
+from tests import tables
+from tests.builders import BASE_NS, Service, batch, event, trace_id
+from tests.conftest import empty_tables
+from tests.test_snapshots_erasing import spans_of
+from tests.test_thinning import flow_id, wrong
+from tests.watching import insert
+from tracing import erasing
+from tracing.management.commands import forget
+from tracing.models import Note
+from tracing.records import DAY_NS, Log, Span
+from tracing.sentence import Sentence
+from tracing.snapshots import copying, keeping
+from tracing.storing import Store
+
+SHOP, BILLING = Service("shop"), Service("billing", **{"customer.id": "c1"})
+OWN = "4711"
+
+
+def traffic() -> tuple[list[Span | Log], list[Span | Log]]:
+    """A nightly batch in which orders share records, traces and logs of their own; and those of them that name 4711."""
+    about = {"order.id": OWN}
+    batched = trace_id("batch")
+    root = SHOP.span(
+        "nightly", 0, 90, trace=batched, attributes={"workflow.id": "n1", "workflow.type": "nightly"}
+    )
+    others: list[Span | Log] = [root]
+    own: list[Span | Log] = []
+    for number, key in enumerate((OWN, "4712", "4713")):
+        told = SHOP.span(
+            f"handle {key}", number, 5, trace=batched, parent=root, status=2,
+            attributes={"order.id": key, "order.state": f"s{number}", "workflow.id": "n1", "workflow.type": "nightly"},
+            events=[event("exception", number, exception__type="E", exception__message="no")],
+        )  # fmt: skip
+        below = BILLING.span(f"charge {key}", number, 3, trace=batched, parent=told)
+        mail = SHOP.log(f"mailed {key}", number, attributes={"order.id": key, "customer.id": "c2"})
+        (own if key == OWN else others).extend([told, mail])
+        others.append(below)
+    alone = SHOP.span("first", -5, 1, trace=trace_id("alone"), attributes=about | {"order.state": "new"})
+    late = SHOP.span("last", 9e7, 1, trace=trace_id("alone"), parent=alone, attributes=about, links=[root])
+    own += [alone, late, SHOP.log("x", 9e7, span=late, attributes=about, severity=17)]
+    own.append(
+        SHOP.span(
+            "ancient", 0, 1, trace=trace_id("old"), start_ns=7, attributes=about | {"customer.id": "c2"}
+        )
+    )
+    return others, own
+
+
+def run(*arguments: str) -> str:
+    out = io.StringIO()
+    call_command("forget", *arguments, "--wait", stdout=out)
+    return out.getvalue()
+
+
+@pytest.fixture
+def both(store: Store, conninfo: str) -> Iterator[dict[str, tables.Rows]]:
+    """Everything is stored; what would be without 4711."""
+    others, own = traffic()
+    store.put(batch(*others))
+    without = tables.everything(conninfo)
+    empty_tables()
+    store.put(batch(*others[:3], *own[:2]))
+    store.put(batch(*others[3:], *own[2:]))
+    yield without
+
+
+def members_without_rows(conninfo: str) -> list[tuple[Any, ...]]:
+    return tables.ask(conninfo, "SELECT 1 FROM member WHERE span_ids = '' AND log_ids = ''")
+
+
+def test_whoever_shared_its_records_is_as_if_they_had_never_come(
+    both: dict[str, tables.Rows], conninfo: str
+) -> None:
+    said = run("order", OWN, "--yes")
+    assert tables.everything(conninfo) == both
+    assert members_without_rows(conninfo) == []
+    assert forget.AGAIN in said
+    assert "4 spans and 2 logs" in said.split("Erased")[0] and "Erased: " in said
+    assert "1 flows" in said and "4 spans" in said.split("Erased")[1] and "counts again" in said
+    assert tables.ask(conninfo, "SELECT 1 FROM recount") == []
+
+
+def test_the_pages_of_the_others_are_as_if_they_had_never_come(
+    both: dict[str, tables.Rows], store: Store, client: Client
+) -> None:
+    addresses = [
+        "/flow/entity/order/4712", "/flow/entity/order/4713", "/flow/entity/customer/c2", "/flow/entity/customer/c1",
+        "/flow/workflow/nightly/n1", f"/flow/request/trace/{trace_id('batch').hex()}",
+    ]  # fmt: skip
+    run("order", OWN, "--yes")
+    assert client.get(f"/flow/entity/order/{OWN}").status_code == 404
+    assert client.get(f"/flow/request/trace/{trace_id('alone').hex()}").status_code == 404
+    after = [client.get(f"{path}?format=json&expand=all").json() for path in addresses]
+    empty_tables()
+    store.put(batch(*traffic()[0]))
+    never = [client.get(f"{path}?format=json&expand=all").json() for path in addresses]
+    of_time = ("verdict", "waiting_for", "problems", "retained")
+    for one in (*after, *never):
+        one["trust"].pop("late")
+        one["trust"].pop("resent")
+        for name in of_time:
+            one["flow"].pop(name)
+    assert after == never
+
+
+class Died(Exception):
+    """Where a crash is played."""
+
+
+def test_it_goes_on_where_a_crash_cut_it_short(
+    both: dict[str, tables.Rows], conninfo: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A member row a transaction; each run dies after one of them, the last before anybody is counted anew."""
+    monkeypatch.setattr(erasing, "CHUNK", 0)
+    erase_some = erasing._erase_some
+
+    def once(*values: Any) -> bool:
+        erase_some(*values)
+        raise Died
+
+    def never(*values: Any) -> int:
+        raise Died
+
+    monkeypatch.setattr(erasing, "_erase_some", once)
+    monkeypatch.setattr(erasing, "finish", never)
+    runs = 0
+    while tables.ask(conninfo, "SELECT 1 FROM flow WHERE key = %s", OWN):
+        with pytest.raises(Died):
+            run("order", OWN, "--yes")
+        runs += 1
+        assert runs < 20
+    assert runs > 3
+    monkeypatch.undo()
+    with pytest.raises(Sentence, match="Nothing is known"):
+        run("order", OWN, "--yes")
+    assert tables.everything(conninfo) == both
+
+
+def test_of_a_thinned_trace_kept_in_part_the_counts_are_less_by_what_went(
+    both: dict[str, tables.Rows], conninfo: str, worker: psycopg.Connection
+) -> None:
+    day = BASE_NS // DAY_NS
+    worker.execute("DELETE FROM span WHERE name = 'charge 4713'")
+    worker.execute("UPDATE day SET thinned_ns = 1 WHERE day = %s", (day,))
+    run("order", OWN, "--yes")
+    trace = trace_id("batch")
+    counts = tables.ask(conninfo, "SELECT spans, logs FROM request WHERE trace_id = %s", trace)
+    assert counts == [(6, 0)]
+    assert tables.flow(conninfo, "4712")["spans"] == 1
+
+
+def test_every_flow_with_a_key(store: Store, conninfo: str) -> None:
+    for environment in ("production", "staging"):
+        shop = Service("shop", environment)
+        store.put(
+            batch(
+                shop.span(
+                    "a", 0, 1, trace=trace_id(environment), attributes={"order.id": OWN, "payment.id": OWN}
+                ),
+                shop.span("b", 0, 1, trace=trace_id(environment), attributes={"order.id": "else"}),
+            )
+        )
+    with pytest.raises(Sentence, match="several flows"):
+        run("order", OWN, "--yes")
+    run("order", OWN, "--env", "staging", "--yes")
+    left = "SELECT type, key, environment FROM flow ORDER BY 1, 2, 3"
+    assert ("order", OWN, "production") in tables.ask(conninfo, left)
+    run("--key", OWN, "--yes")
+    assert {row[1] for row in tables.ask(conninfo, left)} == {"else"}
+    assert tables.ask(conninfo, "SELECT name FROM span") == [("b",), ("b",)]
+
+
+@pytest.mark.parametrize("arguments", [(), ("order",), ("order", "1", "2"), ("order", "1", "--key", "1")])
+def test_what_it_does_not_understand_is_one_sentence(conninfo: str, arguments: tuple[str, ...]) -> None:
+    with pytest.raises(Sentence, match="Say which flow"):
+        run(*arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments", [("order", "none"), ("--key", "none"), ("order", "1", "--env", "nowhere")]
+)
+def test_who_is_unknown_is_one_sentence(both: object, arguments: tuple[str, ...]) -> None:
+    with pytest.raises(Sentence, match="Nothing is known of"):
+        run(*arguments, "--yes")
+
+
+def test_without_a_yes_nothing_goes(both: object, conninfo: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = tables.everything(conninfo)
+    monkeypatch.setattr("builtins.input", lambda prompt: "no")
+    with pytest.raises(Sentence, match="Nothing was erased"):
+        run("order", OWN)
+    assert tables.everything(conninfo) == before
+    monkeypatch.setattr("builtins.input", lambda prompt: "Yes")
+    assert "Erased" in run("order", OWN)
+
+
+def test_what_was_written_about_it_names_it_no_more(
+    both: object, conninfo: str, worker: psycopg.Connection
+) -> None:
+    identity = flow_id(conninfo, OWN)
+    wrong(worker, identity)
+    worker.execute(
+        "UPDATE problem SET title = 'Order 4711 is late', why = 'stuck since 4711 came, not 47110',"
+        ' evidence = \'{"worst": "4711", "n": 4711}\''
+    )
+    problem = identity[:12]
+    insert(
+        worker, "message", message_id="m", channel_id=1, problem_id=problem, phase="opened", subject="4711", body="x",
+        url="", at_ns=1, not_before_ns=1, state="sent",
+    )  # fmt: skip
+    insert(
+        worker,
+        "flip",
+        flip_id=b"1",
+        problem_id=problem,
+        at_ns=1,
+        judged_ns=1,
+        after="open",
+        sentence="4711 waits",
+    )
+    Note.objects.create(flow_id=flow_id(conninfo, "4712"), at_ns=1, text="like order 4711; room 4711")
+    Note.objects.create(flow_id=identity, at_ns=1, text="mine")
+    worker.execute(
+        "INSERT INTO learned (type, environment, step, source, passed, waiting, is_end, facts, learned_ns)"
+        " VALUES ('order', '', '', 'state', 1, 1, false, %s, 1)",
+        (f'{{"examples": [{{"flow": "{identity.hex()}", "key": "4711"}}, {{"flow": "00", "key": "1"}}]}}',),
+    )
+    run("order", OWN, "--yes")
+    assert tables.ask(conninfo, "SELECT title, why, evidence, all_flows FROM problem") == [
+        (
+            "Order [forgotten] is late",
+            "stuck since [forgotten] came, not 47110",
+            {"worst": "[forgotten]", "n": 4711},
+            0,
+        )
+    ]
+    assert tables.ask(conninfo, "SELECT subject FROM message") == [("[forgotten]",)]
+    assert tables.ask(conninfo, "SELECT sentence FROM flip") == [("[forgotten] waits",)]
+    assert [note.text for note in Note.objects.all()] == ["like order [forgotten]; room 4711"]
+    assert tables.ask(conninfo, "SELECT facts FROM learned") == [
+        ({"examples": [{"flow": "00", "key": "1"}]},)
+    ]
+
+
+def test_frozen_copies_lose_it_too(both: object, conninfo: str, worker: psycopg.Connection) -> None:
+    own, other = (
+        keeping.freeze(
+            worker,
+            copying.Subject(flows=(flow_id(conninfo, key, kind),)),
+            keeping.About("flow", "x", "/x", flow_id=flow_id(conninfo, key, kind), pinned=True),
+            10**9,
+        )
+        for kind, key in (("order", OWN), ("nightly", "n1"))
+    )
+    assert "handle 4711" in spans_of(worker, other)
+    assert "1 frozen copies" in run("order", OWN, "--yes")
+    assert list(keeping.parts(worker, own)) == []
+    left = spans_of(worker, other)
+    assert "handle 4711" not in left
+    assert {"nightly", "handle 4712"} <= left
