@@ -24,6 +24,7 @@ from timeline.views import (
     rules,
     senders,
     settings,
+    signing,
     types,
     typesettings,
 )
@@ -98,6 +99,8 @@ urlpatterns: list[URLPattern] = [
     path(
         "settings/notifications/routes/<int:route_id>/delete", notifications.route_delete, name="route-delete"
     ),
+    path("login", signing.sign_in, name="login"),
+    path("logout", signing.sign_out, name="logout"),
     path("flow/<str:kind>", flow.flow),
     path("flow/<str:kind>/<str:type>/<key:key>", flow.flow),
     path("trace/<str:trace_id>", flow.trace),

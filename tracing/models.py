@@ -2,13 +2,14 @@
 
 The large tables (records, flows, chapters, members, states) are partitioned, written by COPY and read by SQL;
 they live in `migrations/0001_schema.sql`, with the reason of each index beside it. What people tell the watcher is
-`tracing.people`.
+`tracing.people`; who they are, what they send with and what they did is in `tracing.users`, `tokens`, `senderkeys`, `auditing`.
 """
 
 from typing import ClassVar
 
 from django.db import models
 
+from tracing.auditing import Audit
 from tracing.people import (
     Calendar,
     Channel,
@@ -20,8 +21,12 @@ from tracing.people import (
     Route,
     TypeSettings,
 )
+from tracing.senderkeys import SenderKey
+from tracing.tokens import Token
+from tracing.users import User
 
 __all__ = [
+    "Audit",
     "Calendar",
     "Channel",
     "Closure",
@@ -33,7 +38,10 @@ __all__ = [
     "Rule",
     "RuleJob",
     "Sender",
+    "SenderKey",
+    "Token",
     "TypeSettings",
+    "User",
 ]
 
 
