@@ -111,8 +111,9 @@ def clean_store(seeded: None, django_db_blocker: "DjangoDbBlocker") -> Iterator[
         end_other_sessions(busy_only=True)
         drop_broken_days()
         empty_tables()
-        from tracing import users
+        from tracing import keyring, users
 
+        keyring.look_again()
         # Nobody, and asked again only where a test makes somebody: a page has the same queries at any moment.
         users.FRESH_S = 3_600.0
         users.remember(False)

@@ -16,7 +16,7 @@ from django.utils.cache import patch_vary_headers
 
 from timeline import refusing
 from timeline.person import STRANGER, Person
-from tracing import guarding, tokens, users
+from tracing import guarding, tokens
 from tracing.roles import Role
 from tracing.unavailable import AWAY, answer_to
 
@@ -77,7 +77,12 @@ class Access:
     def _refused(self, request: HttpRequest, person: Person) -> HttpResponseBase | None:
         name, needed = _asked(request)
         role = needed.of(request.method)
-        if person.user is not None and person.user.must_change and not person.token and name not in BEFORE_CHANGING:
+        if (
+            person.user is not None
+            and person.user.must_change
+            and not person.token
+            and name not in BEFORE_CHANGING
+        ):
             # What anybody may read is theirs too.
             return refusing.change_first(request) if role > Role.NOBODY else None
         if person.role >= role:
@@ -92,7 +97,9 @@ def _asked(request: HttpRequest) -> tuple[str, Needs]:
     except Resolver404:
         return "", Needs()
     found = getattr(match.func, "needs", None)
-    return match.url_name or "", found if isinstance(found, Needs) else _of_others(match.app_names, match.func)
+    return match.url_name or "", found if isinstance(found, Needs) else _of_others(
+        match.app_names, match.func
+    )
 
 
 def _of_others(apps: list[str], view: Callable[..., Any]) -> Needs:
@@ -107,8 +114,7 @@ def _who(request: HttpRequest) -> Person:
     if scheme.lower() == "bearer" and secret.strip().startswith(tokens.PREFIX):
         return _by_token(request, secret.strip())
     if settings.SESSION_COOKIE_NAME in request.COOKIES and request.user.is_authenticated:
-        user = cast(users.User, request.user)
-        return Person(user.given, user)
+        return Person(request.user.given, request.user)
     return Person(Role.ADMINISTRATOR) if guarding.is_open() else STRANGER
 
 
@@ -137,7 +143,12 @@ def own_path(text: str) -> str:
 
     Browsers take `\\` for `/` and leave out tabs and line ends, so `/\\evil` and `/<tab>/evil` are other hosts to them.
     """
-    if not text.startswith("/") or text.startswith("//") or "\\" in text or any(ord(one) < 33 or ord(one) == 127 for one in text):
+    if (
+        not text.startswith("/")
+        or text.startswith("//")
+        or "\\" in text
+        or any(ord(one) < 33 or ord(one) == 127 for one in text)
+    ):
         return "/"
     parts = urlsplit(text)
     return "/" if parts.scheme or parts.netloc else text

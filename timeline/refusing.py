@@ -12,9 +12,15 @@ from timeline.answers import json_answer, page_answer, text_answer
 from timeline.person import Person
 from tracing.roles import Role
 
-SIGN_IN = "Sign in first: this Threadline shows its pages to people it knows. Scripts send an API token as Authorization: Bearer tlt_…"
-BAD_TOKEN = "This API token is not known here, or was revoked, or is over. Make a new one on your account's page."
+SIGN_IN = (
+    "Sign in first: this Threadline shows its pages to people it knows. Scripts send an API token as"
+    " Authorization: Bearer tlt_…"
+)
+BAD_TOKEN = (
+    "This API token is not known here, or was revoked, or is over. Make a new one on your account's page."
+)
 CHANGE_FIRST = "Change your password first: the one you have was made by somebody else."
+BY_HAND = "Only a person who has signed in by hand has a password and tokens to change."
 PROGRAMS = ("json", "txt", "md", "csv")
 
 
@@ -37,10 +43,19 @@ def bad_token(request: HttpRequest) -> HttpResponse:
 
 
 def not_enough(request: HttpRequest, person: Person, needed: Role) -> HttpResponse:
-    sentence = f"This takes {needed.article} {needed.word}, and you are {person.role.article} {person.role.word}."
+    sentence = (
+        f"This takes {needed.article} {needed.word}, and you are {person.role.article} {person.role.word}."
+    )
     if person.token:
-        sentence = f"This takes {needed.article} {needed.word}, and your token {person.token} is {person.role.article} {person.role.word}’s."
+        has = f"{person.role.article} {person.role.word}"
+    whose = f"your token {person.token} is {has}’s" if person.token else f"you are {has}"
+    sentence = f"This takes {needed.article} {needed.word}, and {whose}."
     return _said(request, sentence, 403)
+
+
+def by_hand(request: HttpRequest) -> HttpResponse:
+    """A token makes no further tokens and no passwords, and in local mode there is nobody to have them."""
+    return _said(request, BY_HAND, 403)
 
 
 def change_first(request: HttpRequest) -> HttpResponse:

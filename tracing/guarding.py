@@ -28,7 +28,9 @@ def listening(host: str) -> str:
     found = ports.number_of(host)
     _reachable = not ports.is_loopback(found)
     if _reachable and (lacking := _unset()):
-        raise Sentence(_sentence(host, [*lacking, "an administrator and a key for senders, if there are none yet"]))
+        raise Sentence(
+            _sentence(host, [*lacking, "an administrator and a key for senders, if there are none yet"])
+        )
     return found
 
 

@@ -43,7 +43,9 @@ def security(answer: Answer) -> Answer:
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         if settings.SECURE_HSTS_SECONDS:
             # Django says it to requests that came by https only, and a proxy may not tell us that they did.
-            response.headers.setdefault("Strict-Transport-Security", f"max-age={settings.SECURE_HSTS_SECONDS}")
+            response.headers.setdefault(
+                "Strict-Transport-Security", f"max-age={settings.SECURE_HSTS_SECONDS}"
+            )
         return response
 
     return with_headers

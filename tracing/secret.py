@@ -44,7 +44,7 @@ def _made(path: Path) -> str:
         found = path.read_text("ascii", "replace").strip()
         if len(found) >= LEAST and found.isascii():
             return found
-        os.replace(name, path)  # cut short by something else than us
+        Path(name).replace(path)  # cut short by something else than us
     finally:
         Path(name).unlink(missing_ok=True)
     return made

@@ -45,13 +45,20 @@ class SenderKey(models.Model):
         return self.revoked_ns is None and (self.until_ns is None or self.until_ns > now_ns())
 
 
-def issue(name: str, limit: int | None = None, by: str = "", until_ns: int | None = None) -> tuple[SenderKey, str]:
+def issue(
+    name: str, limit: int | None = None, by: str = "", until_ns: int | None = None
+) -> tuple[SenderKey, str]:
     """A new key and its secret, which nobody can read again. Raises Unfit."""
     name = _fit(name)
     check_limit(limit)
     secret = oneway.made(PREFIX)
     key = SenderKey.objects.create(
-        name=name, digest=oneway.digest(secret), hint=oneway.hint(secret), per_second=limit, created_by=by, until_ns=until_ns
+        name=name,
+        digest=oneway.digest(secret),
+        hint=oneway.hint(secret),
+        per_second=limit,
+        created_by=by,
+        until_ns=until_ns,
     )
     return key, secret
 
@@ -59,9 +66,14 @@ def issue(name: str, limit: int | None = None, by: str = "", until_ns: int | Non
 def _fit(name: str) -> str:
     found = name.strip()
     if not found or len(found) > LONGEST or not found.isprintable():
-        raise Unfit("name", f"A key needs a name of at most {LONGEST} characters, such as the service that sends with it.")
+        raise Unfit(
+            "name",
+            f"A key needs a name of at most {LONGEST} characters, such as the service that sends with it.",
+        )
     if SenderKey.objects.filter(name=found).exists():
-        raise Unfit("name", f"There is a key {found} already; its secret cannot be shown again, so take another name.")
+        raise Unfit(
+            "name", f"There is a key {found} already; its secret cannot be shown again, so take another name."
+        )
     return found
 
 

@@ -73,7 +73,9 @@ def secret(name: str) -> str:
     """Nothing, or something that cannot be guessed. The sentence does not repeat it."""
     value = text(name, "")
     if value and len(value) < LEAST_SECRET:
-        raise Sentence(f"{name} must have at least {LEAST_SECRET} characters, better 50 random ones, not {len(value)}.")
+        raise Sentence(
+            f"{name} must have at least {LEAST_SECRET} characters, better 50 random ones, not {len(value)}."
+        )
     return value
 
 
@@ -162,7 +164,9 @@ IS_HTTPS = PROXY or urlsplit(URL).scheme == "https"
 KEY = text("THREADLINE_KEY", "")
 
 # Sign-in by somebody else's word (`timeline.oidc`); the issuer's address, without /.well-known/….
-OIDC_URL = web_address("THREADLINE_OIDC_URL", "https://unset.invalid") if text("THREADLINE_OIDC_URL", "") else ""
+OIDC_URL = (
+    web_address("THREADLINE_OIDC_URL", "https://unset.invalid") if text("THREADLINE_OIDC_URL", "") else ""
+)
 OIDC_CLIENT_ID = text("THREADLINE_OIDC_CLIENT_ID", "")
 OIDC_CLIENT_SECRET = text("THREADLINE_OIDC_CLIENT_SECRET", "")
 OIDC_ROLE_CLAIM = text("THREADLINE_OIDC_ROLE_CLAIM", "threadline_role")
@@ -177,7 +181,12 @@ DEBUG = False
 # Checked although only loopback is served: another web page must not reach us through a name of its own.
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", urlsplit(URL).hostname or ""]
 # Loaded, with its tables, only where it is used: it is a third of what a start takes.
-ALLAUTH = ["allauth", "allauth.account", "allauth.socialaccount", "allauth.socialaccount.providers.openid_connect"]
+ALLAUTH = [
+    "allauth",
+    "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+]
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.auth",
@@ -236,7 +245,10 @@ PASSWORD_HASHERS = [
 ]
 _VALIDATION = "django.contrib.auth.password_validation."
 AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
-    {"NAME": f"{_VALIDATION}UserAttributeSimilarityValidator", "OPTIONS": {"user_attributes": ("username", "name")}},
+    {
+        "NAME": f"{_VALIDATION}UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("username", "name")},
+    },
     {"NAME": f"{_VALIDATION}MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": f"{_VALIDATION}CommonPasswordValidator"},
     {"NAME": f"{_VALIDATION}NumericPasswordValidator"},

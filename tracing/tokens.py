@@ -58,7 +58,12 @@ def issue(user: User, label: str, role: Role | None = None, until_ns: int | None
     secret = oneway.made(PREFIX)
     capped = None if role is None else int(role)
     token = Token.objects.create(
-        user=user, label=label.strip(), digest=oneway.digest(secret), hint=oneway.hint(secret), role=capped, until_ns=until_ns
+        user=user,
+        label=label.strip(),
+        digest=oneway.digest(secret),
+        hint=oneway.hint(secret),
+        role=capped,
+        until_ns=until_ns,
     )
     return token, secret
 

@@ -34,7 +34,9 @@ class User(AbstractBaseUser):
     # As they are shown; their username where it is empty.
     name = models.CharField(max_length=LONGEST, blank=True)
     email = models.EmailField(blank=True)
-    role = models.SmallIntegerField(choices=[(int(role), role.word) for role in GIVEN], default=int(Role.VIEWER))
+    role = models.SmallIntegerField(
+        choices=[(int(role), role.word) for role in GIVEN], default=int(Role.VIEWER)
+    )
     is_active = models.BooleanField(default=True)
     # The password was made by somebody else: nothing but changing it is possible.
     must_change = models.BooleanField(default=False)
@@ -74,11 +76,15 @@ def check_username(username: str) -> str:
     """The username as it is kept; raises Unfit."""
     found = normal(username)
     if len(found) > LONGEST or not NAME.fullmatch(found):
-        raise Unfit("username", "A username is made of letters, digits and . _ @ + -, such as ann or ann@example.com.")
+        raise Unfit(
+            "username", "A username is made of letters, digits and . _ @ + -, such as ann or ann@example.com."
+        )
     return found
 
 
-def create(username: str, role: Role, password: str | None = None, name: str = "", email: str = "") -> tuple[User, str]:
+def create(
+    username: str, role: Role, password: str | None = None, name: str = "", email: str = ""
+) -> tuple[User, str]:
     """A new person and their password: the one given, else one made for them that they must change. Raises Unfit."""
     found = check_username(username)
     if User.objects.filter(username=found).exists():

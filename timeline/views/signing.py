@@ -3,7 +3,7 @@
 axes counts the failures (`tracing.settings`) and refuses further tries of one username from one address for a while.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from axes.models import AccessAttempt
 from django import forms
@@ -31,10 +31,15 @@ LONGEST_PASSWORD = 1_000
 
 class SignInForm(forms.Form):
     username = forms.CharField(
-        max_length=200, widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"})
+        max_length=200,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}
+        ),
     )
     password = forms.CharField(
-        max_length=LONGEST_PASSWORD, strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
+        max_length=LONGEST_PASSWORD,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
 
 
@@ -46,7 +51,11 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     following = own_path(request.POST.get("next", "") or request.GET.get("next", ""))
     if request.method != "POST":
         # Who is in already, or need not sign in here, goes on.
-        return HttpResponseRedirect(following) if person_of(request).views else _page(request, SignInForm(), following)
+        return (
+            HttpResponseRedirect(following)
+            if person_of(request).views
+            else _page(request, SignInForm(), following)
+        )
     form = SignInForm(request.POST)
     if not form.is_valid():
         return _page(request, form, following, WRONG, status=400)
@@ -74,7 +83,9 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _refused(request: HttpRequest, form: SignInForm, following: str, username: str, where: str) -> HttpResponse:
+def _refused(
+    request: HttpRequest, form: SignInForm, following: str, username: str, where: str
+) -> HttpResponse:
     auditing.note("", "failed to sign in", username, where)
     if getattr(request, "axes_locked_out", False):
         seconds = _left_s(username, address_of(request))
@@ -91,8 +102,8 @@ def _left_s(username: str, address: str) -> int:
     latest = tries.order_by("-attempt_time").values_list("attempt_time", flat=True).first()
     if latest is None:
         return 1
-    left = (latest + settings.AXES_COOLOFF_TIME - datetime.now(UTC)).total_seconds()
-    return max(1, round(left))
+    left: timedelta = latest + settings.AXES_COOLOFF_TIME - datetime.now(UTC)
+    return max(1, round(left.total_seconds()))
 
 
 def _page(
