@@ -110,7 +110,7 @@ class Run:
             f"OTLP/gRPC {self.address('grpc_port')}"
         )
         if self.options["demo"]:
-            self.begin("demo", once=True)
+            self.begin("demo", "--own-key", once=True)
 
     def own_database(self) -> None:
         from tracing import postgres  # takes a moment to load, in which the children load theirs
@@ -167,7 +167,7 @@ class Run:
         if ended.process.returncode:
             self.say(f"The demo ended ({supervisor.how(ended.process.returncode)}); everything else goes on.")
         else:
-            self.begin("demo", "--live")
+            self.begin("demo", "--own-key", "--live")
 
     def address(self, name: str) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
