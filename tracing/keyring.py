@@ -22,7 +22,8 @@ logger = logging.getLogger(__name__)
 
 EVERY_S = 1.0
 # A key made a moment ago is looked for at once, but not at every guess.
-LEAST_S = 0.25
+LEAST_S = 0.05
+MOST_STRANGE = 10_000
 # How long a request waits for a look it needs.
 PATIENCE_S = 1.0
 USED_EVERY_NS = 60 * 1_000_000_000
@@ -118,6 +119,9 @@ class Keyring:
         self._looked = 0.0  # when the last look began that came to an end
         self._connection: psycopg.Connection | None = None
         self._lock = threading.Lock()
+        # Once strange, always strange: a key is in the table before anybody can know it. So one that is wrong is looked
+        # for once, however often its sender tries.
+        self._strange: set[bytes] = set()
         self._news = threading.Condition()
         self._wanted = threading.Event()
         self._stop = False
@@ -153,23 +157,34 @@ class Keyring:
         try:
             return self.admit(secret)
         except Refused as refused:
-            if refused.sentence not in (STRANGE, NOT_YET):
+            if refused.sentence not in (STRANGE, NOT_YET) or digest(secret) in self._strange:
                 raise
-        self._await_look()
-        return self.admit(secret)
+        looked = self._await_look()
+        try:
+            return self.admit(secret)
+        except Refused as refused:
+            if looked and refused.sentence == STRANGE:
+                self._remember(digest(secret))
+            raise
 
-    def _await_look(self) -> None:
-        """Until a look has ended that began from now on, or was young enough; a moment at most."""
-        wanted = time.monotonic() - LEAST_S
+    def _remember(self, strange: bytes) -> None:
+        if len(self._strange) >= MOST_STRANGE:
+            self._strange.clear()
+        self._strange.add(strange)
+
+    def _await_look(self) -> bool:
+        """Until a look has ended that began from now on; False where none did in a moment."""
+        asked = time.monotonic()
         self._wanted.set()
         with self._news:
-            self._news.wait_for(lambda: self._looked > wanted, PATIENCE_S)
+            return self._news.wait_for(lambda: self._looked >= asked, PATIENCE_S)
 
     def _run(self) -> None:
         while not self._stop:
             self.look()
-            if self._wanted.wait(EVERY_S):
-                self._wanted.clear()
+            time.sleep(LEAST_S)
+            self._wanted.wait(EVERY_S - LEAST_S)
+            self._wanted.clear()
         self.look()
         self._leave()
 

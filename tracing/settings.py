@@ -209,8 +209,8 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "timeline.access.Access",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "timeline.access.Access",
     "django_htmx.middleware.HtmxMiddleware",
     *(["allauth.account.middleware.AccountMiddleware"] if OIDC_URL else []),
 ]

@@ -3,17 +3,29 @@
 `manage.py user`, `token` and `key` use it; what they do is `tracing.users`, `tokens` and `senderkeys`.
 """
 
+import contextlib
 import getpass
 import sys
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.core.management import call_command
+from django.db import ProgrammingError
 
+from tracing.readiness import newest_is_there
 from tracing.sentence import Sentence
 from tracing.users import User, normal
 
 # Under which name the audit shows what was done at a terminal.
 TERMINAL = "manage.py"
+
+
+def demand_tables() -> None:
+    """Brings them up to date where they are not: people and keys are made before Threadline is first started for others."""
+    with contextlib.suppress(ProgrammingError):
+        if newest_is_there():
+            return
+    call_command("migrate", verbosity=0)
 
 
 def password(user: User, from_stdin: bool) -> str | None:

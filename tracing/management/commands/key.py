@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from tracing import auditing, senderkeys
-from tracing.management.asking import TERMINAL
+from tracing.management.asking import TERMINAL, demand_tables
 from tracing.senderkeys import SenderKey
 from tracing.sentence import Sentence
 from tracing.unfit import Unfit
@@ -27,6 +27,7 @@ class Command(BaseCommand):
         limit.add_argument("limit", type=int, nargs="?")
 
     def handle(self, *arguments: Any, **options: Any) -> None:
+        demand_tables()
         try:
             getattr(self, options["does"])(options)
         except Unfit as problem:

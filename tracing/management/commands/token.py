@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from tracing import auditing, tokens
 from tracing.clock import now_ns
 from tracing.lengths import DAY_NS
-from tracing.management.asking import TERMINAL, known_user
+from tracing.management.asking import TERMINAL, demand_tables, known_user
 from tracing.roles import GIVEN, role_named
 from tracing.sentence import Sentence
 from tracing.tokens import Token
@@ -30,6 +30,7 @@ class Command(BaseCommand):
         revoke.add_argument("name")
 
     def handle(self, *arguments: Any, **options: Any) -> None:
+        demand_tables()
         getattr(self, options["does"])(options)
 
     def create(self, options: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from tracing import auditing, users
-from tracing.management.asking import TERMINAL, known_user, password
+from tracing.management.asking import TERMINAL, demand_tables, known_user, password
 from tracing.roles import GIVEN, Role, role_named
 from tracing.sentence import Sentence
 from tracing.unfit import Unfit
@@ -41,6 +41,7 @@ class Command(BaseCommand):
         does.add_parser("remove", help="remove them; what they said stays").add_argument("username")
 
     def handle(self, *arguments: Any, **options: Any) -> None:
+        demand_tables()
         try:
             getattr(self, options["does"])(options)
         except Unfit as problem:
