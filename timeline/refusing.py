@@ -43,14 +43,9 @@ def bad_token(request: HttpRequest) -> HttpResponse:
 
 
 def not_enough(request: HttpRequest, person: Person, needed: Role) -> HttpResponse:
-    sentence = (
-        f"This takes {needed.article} {needed.word}, and you are {person.role.article} {person.role.word}."
-    )
-    if person.token:
-        has = f"{person.role.article} {person.role.word}"
-    whose = f"your token {person.token} is {has}’s" if person.token else f"you are {has}"
-    sentence = f"This takes {needed.article} {needed.word}, and {whose}."
-    return _said(request, sentence, 403)
+    role = f"{person.role.article} {person.role.word}"
+    whose = f"your token {person.token} is {role}’s" if person.token else f"you are {role}"
+    return _said(request, f"This takes {needed.article} {needed.word}, and {whose}.", 403)
 
 
 def by_hand(request: HttpRequest) -> HttpResponse:
