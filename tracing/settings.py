@@ -266,8 +266,15 @@ AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 # Sign-ins are in the audit; what axes keeps is only what it counts by.
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
-# W002: our own sign-in page says how long to wait, and needs no middleware of axes for it.
-SILENCED_SYSTEM_CHECKS = ["axes.W002"]
+SILENCED_SYSTEM_CHECKS = [
+    # Our own sign-in page says how long to wait, and needs no middleware of axes for it.
+    "axes.W002",
+    # The name's subdomains and a browser's preload list are not ours to decide about.
+    "security.W005",
+    "security.W021",
+    # What ends TLS also leads from http to https: health checks and collectors of this network come without it.
+    "security.W008",
+]
 
 # "__Host-" binds a cookie to this host by https alone.
 SESSION_COOKIE_NAME = "__Host-session" if IS_HTTPS else "session"

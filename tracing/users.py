@@ -145,7 +145,8 @@ def _held(user: User) -> User:
 
 
 def _leave_one(user: User) -> None:
-    if not administrators().exclude(pk=user.pk).exists():
+    is_one = user.is_active and user.role == Role.ADMINISTRATOR
+    if is_one and not administrators().exclude(pk=user.pk).exists():
         raise Unfit("role", f"{user.username} is the last administrator: make somebody else one first.")
 
 

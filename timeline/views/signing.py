@@ -64,6 +64,8 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     where = f"from {address_of(request) or 'an unknown address'}"
     if user is None:
         return _refused(request, form, following, username, where)
+    # A new session under a new id, also for whoever was in already.
+    request.session.flush()
     login(request, user)
     auditing.note(str(user), "signed in", username, where)
     return HttpResponseRedirect(following)
