@@ -34,7 +34,8 @@ def fresh(tmp_path: Path) -> Iterator[Path]:
 def manage(home: Path, *words: str, told: str = "", **more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, str(ROOT / "manage.py"), *words],
-        cwd=ROOT, env=product.environ(home, {"DJANGO_ALLOW_ASYNC_UNSAFE": "", **more}), input=told, capture_output=True, text=True, timeout=120,
+        cwd=ROOT, env=product.environ(home, {"DJANGO_ALLOW_ASYNC_UNSAFE": "", **more}), input=told,
+        capture_output=True, text=True, timeout=120,
     )  # fmt: skip
 
 

@@ -97,15 +97,7 @@ def _asked(request: HttpRequest) -> tuple[str, Needs]:
     except Resolver404:
         return "", Needs()
     found = getattr(match.func, "needs", None)
-    return match.url_name or "", found if isinstance(found, Needs) else _of_others(
-        match.app_names, match.func
-    )
-
-
-def _of_others(apps: list[str], view: Callable[..., Any]) -> Needs:
-    """Views that are not ours: signing in by somebody else's word is for strangers."""
-    is_theirs = getattr(view, "__module__", "").startswith("allauth.")
-    return Needs(Role.NOBODY, Role.NOBODY) if is_theirs else Needs()
+    return match.url_name or "", found if isinstance(found, Needs) else Needs()
 
 
 def _who(request: HttpRequest) -> Person:

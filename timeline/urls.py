@@ -3,6 +3,7 @@
 `timeline.addresses` makes them and reads keys back out of them; `tracing.urls` includes this list.
 """
 
+from django.conf import settings as django_settings
 from django.urls import URLPattern, path, register_converter
 from django.urls.converters import StringConverter
 from django.views.generic import RedirectView
@@ -123,3 +124,10 @@ urlpatterns: list[URLPattern] = [
     path("record/log/<str:log_id>", record.log),
     path("record/<str:trace_id>/<str:span_id>", record.record),
 ]
+if django_settings.OIDC_URL:
+    from timeline.views import oidc
+
+    urlpatterns += [
+        path("oidc/<str:provider_id>/login/", oidc.start, name="openid_connect_login"),
+        path("oidc/<str:provider_id>/login/callback/", oidc.back, name="openid_connect_callback"),
+    ]

@@ -256,6 +256,30 @@ AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
 LOGIN_URL = "/login"
 LOGIN_REDIRECT_URL = "/"
 
+# allauth, where it is loaded: it speaks OpenID Connect, and who is let in is `timeline.oidc`'s to say.
+OIDC_PROVIDER = "provider"
+SOCIALACCOUNT_ADAPTER = "timeline.oidc.Adapter"
+SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {
+    "openid_connect": {
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [
+            {
+                "provider_id": OIDC_PROVIDER,
+                "name": urlsplit(OIDC_URL).hostname or "",
+                "client_id": OIDC_CLIENT_ID,
+                "secret": OIDC_CLIENT_SECRET,
+                "settings": {"server_url": OIDC_URL},
+            }
+        ],
+    }
+}
+SOCIALACCOUNT_ONLY = True
+# Our own page has the button; a page of theirs that asks once more is not to be seen.
+SOCIALACCOUNT_LOGIN_ON_GET = True
+SOCIALACCOUNT_STORE_TOKENS = False
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if IS_HTTPS else "http"
+
 # Five wrong passwords of one username from one address, then five minutes without a try.
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=5)

@@ -4,6 +4,7 @@ axes counts the failures (`tracing.settings`) and refuses further tries of one u
 """
 
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 from axes.models import AccessAttempt
 from django import forms
@@ -17,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from timeline import moments
 from timeline.access import needs, own_path
+from timeline.addresses import with_query
 from timeline.answers import page_answer
 from timeline.person import person_of
 from timeline.reader import name_of
@@ -115,6 +117,17 @@ def _page(
         "form": form,
         "next": following if following != "/" else "",
         "sentence": sentence,
-        "provider": bool(settings.OIDC_URL),
+        "provider": _provider(following),
     }
     return page_answer(request, "people/login.html", context, status=status)
+
+
+def _provider(following: str) -> dict[str, str] | None:
+    """Where else one can sign in: its name and the way there."""
+    if not settings.OIDC_URL:
+        return None
+    address = reverse("openid_connect_login", args=[settings.OIDC_PROVIDER])
+    return {
+        "name": urlsplit(settings.OIDC_URL).hostname or "",
+        "href": with_query(address, {"next": following}),
+    }
