@@ -1,4 +1,4 @@
-"""Our own sweep over every address of the running product with users: headers, cookies, CSRF, no way out, nothing from elsewhere."""
+"""Our own sweep over every address of the running product with users: headers, cookies, CSRF, no way out or in."""
 
 import re
 import subprocess
@@ -144,7 +144,7 @@ def test_no_post_is_taken_without_its_token(inside: Door) -> None:
             )
             if answer.status_code not in (403, 405):
                 taken.append((path, answer.status_code))
-    assert [one for one in taken if not one[0] == "/settings"] == []
+    assert taken == []
 
 
 @pytest.mark.parametrize("evil", EVIL)
