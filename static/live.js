@@ -36,6 +36,7 @@ async function ask() {
   if (document.hidden) return; // visibilitychange asks again
   try {
     const answer = await fetch(here.dataset.pulseHref, { headers: { Accept: "application/json" } });
+    if (answer.status === 401) return location.reload(); // signed out: the page leads to signing in, and back
     if (!answer.ok) return again(TROUBLED_MS);
     const told = await answer.json();
     if (told.pulse !== here.dataset.pulse && !isBusy()) await update();

@@ -36,7 +36,7 @@ CHROMIUMS = (Path("/usr/bin/chromium-headless-shell"), Path("/usr/bin/chromium")
 # Whose rows are part of the migrated state; brought back before each test instead of being emptied.
 SEEDED = ("installation", "tracing_rule")
 # Follows the partitions, which stay.
-KEPT = (*SEEDED, "day", "django_migrations", "django_content_type")
+KEPT = (*SEEDED, "day", "django_migrations", "django_content_type", "auth_permission")
 
 
 @pytest.fixture(scope="session")
@@ -111,6 +111,12 @@ def clean_store(seeded: None, django_db_blocker: "DjangoDbBlocker") -> Iterator[
         end_other_sessions(busy_only=True)
         drop_broken_days()
         empty_tables()
+        from tracing import keyring, users
+
+        keyring.look_again()
+        # Nobody, and asked again only where a test makes somebody: a page has the same queries at any moment.
+        users.FRESH_S = 3_600.0
+        users.remember(False)
         yield
 
 

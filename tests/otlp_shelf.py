@@ -1,6 +1,7 @@
 """A store that fails on demand, for the endpoints' troubles that a healthy product never shows."""
 
 from tests import otlp_bodies as bodies
+from tracing.keyring import Key
 from tracing.records import Batch, Refusal
 from tracing.senders import Senders
 from tracing.storing import Outcome
@@ -21,6 +22,16 @@ class Shelf:
             raise self.trouble
         self.batches.append(batch)
         return Outcome(len(batch.spans), len(batch.logs), refusals=self.refusals)
+
+
+class Open:
+    """Asks nobody for a key."""
+
+    def admit(self, secret: str) -> Key | None:
+        return None
+
+    def admit_patiently(self, secret: str) -> Key | None:
+        return None
 
 
 class Quiet(Senders):

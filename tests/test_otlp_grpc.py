@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests import otlp_bodies as bodies
-from tests.otlp_shelf import Quiet, Shelf
+from tests.otlp_shelf import Open, Quiet, Shelf
 from tests.product import free_ports
 from tracing.otlp import grpc as services
 from tracing.otlp import limits
@@ -31,7 +31,7 @@ def shelf() -> Shelf:
 @pytest.fixture
 def export(shelf: Shelf) -> Iterator[Any]:
     (port,) = free_ports(1)
-    serving = services.serve(shelf, f"127.0.0.1:{port}", Quiet())
+    serving = services.serve(shelf, f"127.0.0.1:{port}", Quiet(), Open())
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         yield channel.unary_unary(EXPORT, None, None)
     serving.stop(1).wait()
@@ -70,7 +70,7 @@ def test_trouble_of_ours_is_retryable_for_every_sdk(
 def test_too_much_at_once_is_retryable(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits.Budget.__init__, "__defaults__", (10,))
     (port,) = free_ports(1)
-    serving = services.serve(shelf, f"127.0.0.1:{port}", Quiet())
+    serving = services.serve(shelf, f"127.0.0.1:{port}", Quiet(), Open())
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         error, trailers = failure_of(channel.unary_unary(EXPORT, None, None))
     serving.stop(1).wait()
@@ -103,9 +103,9 @@ def test_a_message_for_another_signal_stores_nothing(export: Any, shelf: Shelf) 
 
 def test_an_address_in_use_is_said(shelf: Shelf) -> None:
     (port,) = free_ports(1)
-    serving = services.serve(shelf, f"127.0.0.1:{port}", Quiet())
+    serving = services.serve(shelf, f"127.0.0.1:{port}", Quiet(), Open())
     with pytest.raises(RuntimeError):
-        services.serve(shelf, f"127.0.0.1:{port}", Quiet())
+        services.serve(shelf, f"127.0.0.1:{port}", Quiet(), Open())
     serving.stop(0).wait()
 
 

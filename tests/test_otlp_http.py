@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests import otlp_bodies as bodies
-from tests.otlp_shelf import Quiet, Shelf
+from tests.otlp_shelf import Open, Quiet, Shelf
 from tracing import server
 from tracing.otlp import http as endpoint
 from tracing.otlp import limits
@@ -38,7 +38,7 @@ def quiet() -> Quiet:
 
 @pytest.fixture
 def port(shelf: Shelf, quiet: Quiet) -> Iterator[int]:
-    application = endpoint.application(shelf, ("https://shop.example",), quiet)
+    application = endpoint.application(shelf, ("https://shop.example",), quiet, Open())
     serving = server.in_thread(("127.0.0.1", 0), application, threads=4, wording=application.worded)
     yield serving.bind_addr[1]
     serving.stop()
@@ -96,7 +96,7 @@ def test_too_much_at_once_is_retryable(
     shelf: Shelf, quiet: Quiet, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits.Budget.__init__, "__defaults__", (10,))
-    application = endpoint.application(shelf, (), quiet)
+    application = endpoint.application(shelf, (), quiet, Open())
     serving = server.in_thread(("127.0.0.1", 0), application, threads=2)
     status, headers, _ = ask(serving.bind_addr[1], REQUEST)
     serving.stop()

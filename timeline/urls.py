@@ -3,21 +3,26 @@
 `timeline.addresses` makes them and reads keys back out of them; `tracing.urls` includes this list.
 """
 
+from django.conf import settings as django_settings
 from django.urls import URLPattern, path, register_converter
 from django.urls.converters import StringConverter
 from django.views.generic import RedirectView
 
 from timeline.views import (
+    account,
+    audit,
     calendars,
     compare,
     expectations,
     find,
     flow,
     flows,
+    keys,
     maintenance,
     mark,
     notifications,
     now,
+    people,
     problems,
     quieting,
     record,
@@ -26,6 +31,7 @@ from timeline.views import (
     settings,
     shared,
     shares,
+    signing,
     storage,
     types,
     typesettings,
@@ -55,7 +61,7 @@ urlpatterns: list[URLPattern] = [
     path("types/<str:type>", types.type_page),
     path("types/<str:type>/settings", typesettings.type_settings),
     path("types/<str:type>/expectations", expectations.expectations),
-    path("types/<str:type>/expectations/new", expectations.change),
+    path("types/<str:type>/expectations/new", expectations.begin),
     path("types/<str:type>/expectations/<int:rule_id>", expectations.change),
     path("types/<str:type>/expectations/<int:rule_id>/switch", expectations.switch),
     path("types/<str:type>/expectations/<int:rule_id>/delete", expectations.delete),
@@ -72,7 +78,7 @@ urlpatterns: list[URLPattern] = [
     path("settings/", settings.overview, name="settings"),
     path("settings/senders", senders.senders, name="senders"),
     path("settings/rules", rules.rules, name="rules"),
-    path("settings/rules/new", rules.change, name="rule-new"),
+    path("settings/rules/new", rules.begin, name="rule-new"),
     path("settings/rules/<int:rule_id>", rules.change, name="rule"),
     path("settings/rules/<int:rule_id>/switch", rules.switch, name="rule-switch"),
     path("settings/rules/<int:rule_id>/apply", rules.apply, name="rule-apply"),
@@ -80,7 +86,7 @@ urlpatterns: list[URLPattern] = [
     path("settings/rules/jobs/<int:job_id>", rules.job, name="rule-job"),
     path("settings/storage", storage.storage, name="storage"),
     path("settings/calendars", calendars.calendars, name="calendars"),
-    path("settings/calendars/new", calendars.change, name="calendar-new"),
+    path("settings/calendars/new", calendars.begin, name="calendar-new"),
     path("settings/calendars/<int:calendar_id>", calendars.change, name="calendar"),
     path("settings/calendars/<int:calendar_id>/delete", calendars.delete, name="calendar-delete"),
     path("settings/maintenance", maintenance.maintenance, name="maintenance"),
@@ -110,9 +116,30 @@ urlpatterns: list[URLPattern] = [
     path(
         "settings/notifications/routes/<int:route_id>/delete", notifications.route_delete, name="route-delete"
     ),
+    path("settings/people", people.people, name="people"),
+    path("settings/people/<int:user_id>/role", people.role, name="person-role"),
+    path("settings/people/<int:user_id>/switch", people.switch, name="person-switch"),
+    path("settings/people/<int:user_id>/password", people.password, name="person-password"),
+    path("settings/keys", keys.keys, name="keys"),
+    path("settings/keys/<int:key_id>/revoke", keys.revoke, name="key-revoke"),
+    path("settings/keys/<int:key_id>/limit", keys.limit, name="key-limit"),
+    path("settings/audit", audit.audit, name="audit"),
+    path("account", account.account, name="account"),
+    path("account/password", account.password, name="account-password"),
+    path("account/tokens", account.token_new, name="token-new"),
+    path("account/tokens/<int:token_id>/revoke", account.token_revoke, name="token-revoke"),
+    path("login", signing.sign_in, name="login"),
+    path("logout", signing.sign_out, name="logout"),
     path("flow/<str:kind>", flow.flow),
     path("flow/<str:kind>/<str:type>/<key:key>", flow.flow),
     path("trace/<str:trace_id>", flow.trace),
     path("record/log/<str:log_id>", record.log),
     path("record/<str:trace_id>/<str:span_id>", record.record),
 ]
+if django_settings.OIDC_URL:
+    from timeline.views import oidc
+
+    urlpatterns += [
+        path("oidc/<str:provider_id>/login/", oidc.start, name="openid_connect_login"),
+        path("oidc/<str:provider_id>/login/callback/", oidc.back, name="openid_connect_callback"),
+    ]

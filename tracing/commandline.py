@@ -24,6 +24,9 @@ NEED_DATABASE = frozenset(
         "dbshell",
         "inspectdb",
         "showmigrations",
+        "user",
+        "token",
+        "key",
     }
 )
 

@@ -2,13 +2,15 @@
 
 The large tables (records, flows, chapters, members, states) are partitioned, written by COPY and read by SQL;
 they live in `migrations/0001_schema.sql`, with the reason of each index beside it. What people tell the watcher is
-`tracing.people`, links and frozen copies are `tracing.shares`.
+`tracing.people`, links and frozen copies are `tracing.shares`; who they are, what they send with and what they did is in
+`tracing.users`, `tokens`, `senderkeys`, `auditing`.
 """
 
 from typing import ClassVar
 
 from django.db import models
 
+from tracing.auditing import Audit
 from tracing.people import (
     Calendar,
     Channel,
@@ -20,9 +22,13 @@ from tracing.people import (
     Route,
     TypeSettings,
 )
+from tracing.senderkeys import SenderKey
 from tracing.shares import Share, Snapshot, SnapshotMark, SnapshotPart
+from tracing.tokens import Token
+from tracing.users import User
 
 __all__ = [
+    "Audit",
     "Calendar",
     "Channel",
     "Closure",
@@ -34,11 +40,14 @@ __all__ = [
     "Rule",
     "RuleJob",
     "Sender",
+    "SenderKey",
     "Share",
     "Snapshot",
     "SnapshotMark",
     "SnapshotPart",
+    "Token",
     "TypeSettings",
+    "User",
 ]
 
 

@@ -1,9 +1,11 @@
-"""Whether we may listen on an address: loopback only for now, and a port nobody has.
+"""Which address to listen on, whether other machines reach it, and whether its port is free.
 
-`manage.py up` asks before it starts anything, so that a taken port is a sentence and not a child that dies.
+`manage.py up` asks before it starts anything, so that a taken port is a sentence and not a child that dies. What a reachable
+address needs is `tracing.guarding`.
 """
 
 import errno
+import functools
 import ipaddress
 import socket
 import time
@@ -11,23 +13,33 @@ import time
 from tracing.sentence import Sentence
 
 
-def loopback(host: str) -> str:
+def number_of(host: str) -> str:
     """The address to bind, as a number: a name such as localhost may have several, and each part would take another.
 
-    Raises Sentence for any host that other machines can reach.
+    Raises Sentence for a host that is not here.
     """
     try:
         found = socket.getaddrinfo(host.strip("[]"), None, type=socket.SOCK_STREAM)
     except OSError:
         raise Sentence(f"There is no host {host!r} here; use --host 127.0.0.1.") from None
     addresses = sorted(str(info[4][0]) for info in found)
-    if not addresses or not all(ipaddress.ip_address(one.split("%")[0]).is_loopback for one in addresses):
-        raise Sentence(
-            f"Threadline listens on this machine only, and {host} can be reached from others: there are no users "
-            "and keys yet that would protect it. Use --host 127.0.0.1 and put a tunnel or a proxy with a login before it."
-        )
-    # IPv4 where there is a choice: it is what senders try, first or second.
-    return next((one for one in addresses if ":" not in one), addresses[0])
+    # Loopback last of all only where it is the only one; IPv4 where there is a choice: it is what senders try, first or second.
+    reachable = [one for one in addresses if not is_loopback(one)] or addresses
+    return next((one for one in reachable if ":" not in one), reachable[0])
+
+
+@functools.cache
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches it; of a name whether that is so of all its addresses."""
+    try:
+        return ipaddress.ip_address(host.strip("[]").split("%")[0]).is_loopback
+    except ValueError:
+        pass
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), None, type=socket.SOCK_STREAM)
+    except OSError:
+        return False
+    return all(ipaddress.ip_address(str(info[4][0]).split("%")[0]).is_loopback for info in found)
 
 
 def demand_free(host: str, ports: dict[str, int], patience_s: float = 0.0) -> None:

@@ -61,6 +61,13 @@ _NOTED: tuple[LiteralString, ...] = (
     "DELETE FROM awake WHERE until_ns < %s",
     "DELETE FROM blind WHERE until_ns < %s",
 )
+_AUDIT = "DELETE FROM tracing_audit WHERE at_ns < %s"
+# Sessions that are over, failed sign-ins that count no longer, keys of demos that were killed a day ago.
+_ENDED: tuple[LiteralString, ...] = (
+    "DELETE FROM django_session WHERE expire_date < now()",
+    "DELETE FROM axes_accessattempt WHERE attempt_time < now() - interval '1 day'",
+    "DELETE FROM tracing_senderkey WHERE until_ns < extract(epoch FROM now() - interval '1 day') * 1000000000",
+)
 # Messages about nothing that goes by itself: tests of a channel.
 _TESTS = "DELETE FROM message WHERE problem_id IS NULL AND flow_id IS NULL AND at_ns < %s"
 # What was learned of a type that nobody has heard of for a month.
@@ -109,6 +116,9 @@ def drop_old(
         connection.execute(statement, (now - retention_days * DAY_NS,))
     # Problems that are over stay as long as the flows they struck.
     ledger.drop_old(connection, now - flow_retention_days * DAY_NS)
+    connection.execute(_AUDIT, (now - flow_retention_days * DAY_NS,))
+    for ended in _ENDED:
+        connection.execute(ended)
     connection.execute(_TESTS, (now - flow_retention_days * DAY_NS,))
     _forget_flows(connection, (now - flow_retention_days * DAY_NS) // MINUTE_NS)
     connection.execute(_UNLEARN, (now - UNLEARN_DAYS * DAY_NS,))

@@ -15,6 +15,8 @@ SENTENCE = (
     "The database does not answer. What was received is safe; this page is back as soon as the database is."
 )
 RETRY_AFTER_S = 3
+# What is raised while it is away.
+AWAY = (OperationalError, InterfaceError)
 
 logger = logging.getLogger(__name__)
 
@@ -29,13 +31,16 @@ class DatabaseAway:
         return self.answer(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
-        if not isinstance(error, (OperationalError, InterfaceError)):
-            return None
-        logger.warning("%s: the database does not answer: %s", request.path, error)
-        response = unavailable(request)
-        response.headers["Retry-After"] = str(RETRY_AFTER_S)
-        response.headers["Cache-Control"] = "no-store"
-        return response
+        return answer_to(request, error) if isinstance(error, AWAY) else None
+
+
+def answer_to(request: HttpRequest, error: Exception) -> HttpResponseBase:
+    """Also for who needs the database before there is a view: `timeline.access`."""
+    logger.warning("%s: the database does not answer: %s", request.path, error)
+    response = unavailable(request)
+    response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def unavailable(request: HttpRequest) -> HttpResponse:

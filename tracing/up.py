@@ -10,7 +10,7 @@ import contextlib
 import http.client
 from typing import TYPE_CHECKING, Any
 
-from tracing import database, ports, settings, stopping, supervisor
+from tracing import database, guarding, ports, settings, stopping, supervisor
 from tracing.cluster import locate
 from tracing.sentence import Sentence
 from tracing.supervisor import Child
@@ -27,7 +27,7 @@ PORT_PATIENCE_S = 3.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--host", default=settings.HOST, help="a loopback address (%(default)s)")
+    parser.add_argument("--host", default=settings.HOST, help="the address to listen on (%(default)s)")
     parser.add_argument("--port", type=port, default=settings.PORT, help="pages (%(default)s)")
     parser.add_argument(
         "--otlp-port", type=port, default=settings.OTLP_PORT, help="OTLP over HTTP (%(default)s)"
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: dict[str, Any]) -> None:
     """Everything, until a signal. Raises Sentence when it cannot be started."""
-    host = ports.loopback(options["host"])
+    host = guarding.listening(options["host"])
     flags = {
         "--port": options["port"],
         "--otlp-port": options["otlp_port"],
@@ -99,6 +99,8 @@ class Run:
         else:
             demand_database()
         self.migrate()
+        if not self.stop.is_set():
+            guarding.demand_people(self.host)
         self.begin("watch", "--wait")
         self.await_ready()
         if self.stop.is_set():
@@ -108,7 +110,7 @@ class Run:
             f"OTLP/gRPC {self.address('grpc_port')}"
         )
         if self.options["demo"]:
-            self.begin("demo", once=True)
+            self.begin("demo", "--own-key", once=True)
 
     def own_database(self) -> None:
         from tracing import postgres  # takes a moment to load, in which the children load theirs
@@ -165,7 +167,7 @@ class Run:
         if ended.process.returncode:
             self.say(f"The demo ended ({supervisor.how(ended.process.returncode)}); everything else goes on.")
         else:
-            self.begin("demo", "--live")
+            self.begin("demo", "--own-key", "--live")
 
     def address(self, name: str) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host

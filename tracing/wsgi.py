@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from django.core.wsgi import get_wsgi_application
 
-from tracing import health
+from tracing import health, secret
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -59,6 +59,11 @@ def by_path(receiving: "WSGIApplication", pages: "WSGIApplication") -> "WSGIAppl
 
 
 pages = get_wsgi_application()
+
+from django.conf import settings  # noqa: E402
+
+if not settings.SECRET:
+    settings.SECRET_KEY = secret.kept(settings.HOME)
 
 from tracing.readiness import why_not_ready  # noqa: E402  (needs the applications loaded above)
 

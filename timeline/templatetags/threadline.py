@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString
 
 from timeline import moments, signs
 from timeline.bars import Bar
+from timeline.person import person_of
 from timeline.queries import problems
 from timeline.queries.backlog import Step
 from timeline.sentences import WAITING, awaited, verdict_mark
@@ -132,6 +133,9 @@ def needing(context: Context) -> int:
     """How many problems need a person; none where the database does not say: a page that tells of that has a header too."""
     if "count_needing" in context:
         return int(context["count_needing"])  # the page has asked already
+    request = context.get("request")
+    if request is None or not person_of(request).views:
+        return 0  # a stranger is not told
     try:
         return problems.count_needing()
     except Error:

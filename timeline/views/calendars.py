@@ -12,12 +12,16 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from timeline import moments
+from timeline.access import needs
 from timeline.answers import NotFound, page_answer
 from timeline.calendarforms import CalendarForm, calendar_form, written_to
+from timeline.reader import name_of
 from timeline.typeaddresses import type_url
 from timeline.watchforms import as_calendar
+from tracing import auditing
 from tracing.clock import now_ns
 from tracing.people import Calendar, ExpectationRule
+from tracing.roles import Role
 from tracing.unfit import Unfit
 from tracing.watch import calendars as domain
 
@@ -41,6 +45,7 @@ def calendars(request: HttpRequest) -> HttpResponse:
     return page_answer(request, "settings/calendars.html", {"lines": lines})
 
 
+@needs(Role.VIEWER, Role.ADMINISTRATOR)
 @require_http_methods(["GET", "HEAD", "POST"])
 def change(request: HttpRequest, calendar_id: int | None = None) -> HttpResponse:
     """A calendar's page. Posting shows when it would open, or saves it."""
@@ -53,17 +58,25 @@ def change(request: HttpRequest, calendar_id: int | None = None) -> HttpResponse
     written_to(calendar, form.cleaned_data)
     if request.POST.get("do") == "show":
         return _page(request, calendar, form, shown=True)
+    is_new = calendar.pk is None
     calendar.save()
+    auditing.note(name_of(request), "calendar added" if is_new else "calendar changed", calendar.label)
     return HttpResponseRedirect(f"{reverse('calendar', args=[calendar.pk])}?saved=1")
 
 
+begin = needs(Role.ADMINISTRATOR, Role.ADMINISTRATOR)(change)
+
+
+@needs(Role.VIEWER, Role.ADMINISTRATOR)
 @require_POST
 def delete(request: HttpRequest, calendar_id: int) -> HttpResponse:
     calendar = _calendar(calendar_id)
     try:
+        label = calendar.label
         calendar.delete()
     except ProtectedError:
         return _page(request, calendar, calendar_form(calendar), status=409, refused=True)
+    auditing.note(name_of(request), "calendar deleted", label)
     return HttpResponseRedirect(reverse("calendars"))
 
 

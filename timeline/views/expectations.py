@@ -11,19 +11,22 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from timeline.access import needs
 from timeline.addresses import flow_url
 from timeline.answers import BadFilter, NotFound, page_answer
 from timeline.foreseeing import all_foreseen, foreseen
 from timeline.queries.types import TypeLine, learned_steps, type_lines
 from timeline.queries.vocabulary import Vocabulary, vocabulary
-from timeline.reader import name_of, remember
+from timeline.reader import name_of, remember, said, signed_by
 from timeline.steps import alarms_words, customs_of, step_lines
 from timeline.typeaddresses import type_asked, type_url
 from timeline.views.types import chosen_environment, page_links
 from timeline.watchforms import ExpectationForm, as_ruling, expectation_form, fingerprint, written_to
+from tracing import auditing
 from tracing.clock import now_ns
 from tracing.database import conninfo
 from tracing.people import Calendar, ExpectationRule, TypeSettings
+from tracing.roles import Role
 from tracing.watch.trial import Known, Trial, try_rule
 from tracing.watch.waking import wake_ruled
 
@@ -35,8 +38,8 @@ def expectations(request: HttpRequest, type: str) -> HttpResponse:
     type = _type(request, type)
     environments = {line.environment for line in type_lines(type)}
     environment = chosen_environment(request, sorted(environments))
-    said = TypeSettings.objects.filter(type=type).first()
-    steps = step_lines(learned_steps(type, environment), [], said)
+    settled = TypeSettings.objects.filter(type=type).first()
+    steps = step_lines(learned_steps(type, environment), [], settled)
     only = environment if len(environments) > 1 else ""
     rules = list(ExpectationRule.objects.filter(type=type).select_related("calendar"))
     lines = [
@@ -61,6 +64,7 @@ def expectations(request: HttpRequest, type: str) -> HttpResponse:
     return page_answer(request, "types/expectations.html", context)
 
 
+@needs(Role.VIEWER, Role.ADMINISTRATOR)
 @require_http_methods(["GET", "HEAD", "POST"])
 def change(request: HttpRequest, type: str, rule_id: int | None = None) -> HttpResponse:
     """A rule's page. Posting tries it; posting what was tried arms it."""
@@ -69,7 +73,7 @@ def change(request: HttpRequest, type: str, rule_id: int | None = None) -> HttpR
     if request.method != "POST":
         page.foresee()
         return page.shown(page.form())
-    form = page.form(request.POST)
+    form = page.form(said(request))
     if not form.is_valid():
         return page.shown(form, status=400)
     rule = written_to(page.rule, form.cleaned_data)
@@ -79,24 +83,36 @@ def change(request: HttpRequest, type: str, rule_id: int | None = None) -> HttpR
     rule.backtest, rule.enabled, rule.changed_ns = trial.result.as_json(), True, now_ns()
     before = _rule(type, rule.pk) if rule.pk is not None else None
     rule.save()
+    auditing.note(
+        signed_by(request), "expectation changed" if before else "expectation armed", type, str(rule.step)
+    )
     rest = _wake(rule, *([before] if before else []))
     return remember(_to_list(type, page.environment, armed="1", **rest), rule.name)
 
 
+begin = needs(Role.ADMINISTRATOR, Role.ADMINISTRATOR)(change)
+
+
+@needs(Role.VIEWER, Role.ADMINISTRATOR)
 @require_POST
 def switch(request: HttpRequest, type: str, rule_id: int) -> HttpResponse:
     type = _type(request, type)
     rule = _rule(type, rule_id)
     rule.enabled, rule.changed_ns = not rule.enabled, now_ns()
     rule.save()
+    auditing.note(
+        name_of(request), f"expectation switched {'on' if rule.enabled else 'off'}", type, rule.step
+    )
     return _to_list(type, request.GET.get("env", ""), **_wake(rule))
 
 
+@needs(Role.VIEWER, Role.ADMINISTRATOR)
 @require_POST
 def delete(request: HttpRequest, type: str, rule_id: int) -> HttpResponse:
     type = _type(request, type)
     rule = _rule(type, rule_id)
     rule.delete()
+    auditing.note(name_of(request), "expectation deleted", type, rule.step)
     return _to_list(type, request.GET.get("env", ""), **_wake(rule))
 
 
@@ -128,7 +144,7 @@ class _Page:
 
     def tried(self, rule: ExpectationRule) -> Trial:
         environments = [rule.environment] if rule.environment else self.environments
-        said = TypeSettings.objects.filter(type=self.type).first()
+        settled = TypeSettings.objects.filter(type=self.type).first()
         known = Known(
             self.words.states,
             self.words.systems,
@@ -139,7 +155,7 @@ class _Page:
                 connection,
                 as_ruling(rule),
                 environments,
-                customs_of(said),
+                customs_of(settled),
                 known,
                 now_ns(),
             )
@@ -186,8 +202,8 @@ def _wake(*rules: ExpectationRule) -> dict[str, str]:
     return {} if all(one.whole for one in woken) else {"rest": "1"}
 
 
-def _to_list(type: str, environment: str, **said: str) -> HttpResponse:
-    return HttpResponseRedirect(type_url(type, "expectations", environment=environment, **said))
+def _to_list(type: str, environment: str, **told: str) -> HttpResponse:
+    return HttpResponseRedirect(type_url(type, "expectations", environment=environment, **told))
 
 
 def _type(request: HttpRequest, type: str) -> str:

@@ -10,14 +10,17 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
+from timeline.access import needs
 from timeline.answers import NotFound, page_answer
 from timeline.calendarforms import MaintenanceForm, maintenance_form
 from timeline.queries import listing
-from timeline.reader import name_of, remember
+from timeline.reader import name_of, remember, said
 from timeline.templatetags.threadline import reader_zone
 from timeline.typeaddresses import type_url
+from tracing import auditing
 from tracing.clock import now_ns
 from tracing.people import Maintenance
+from tracing.roles import Role
 from tracing.watch.pausing import begin_pause, end_pause
 
 MOST_PAST = 50
@@ -25,20 +28,23 @@ LAST_ID = 2**63 - 1
 LENGTHS = ("30m", "1h", "2h", "4h", "8h", "1d")
 
 
+@needs(Role.VIEWER, Role.ADMINISTRATOR)
 @require_http_methods(["GET", "HEAD", "POST"])
 def maintenance(request: HttpRequest) -> HttpResponse:
     zone = reader_zone(request)
     if request.method != "POST":
         return _page(request, maintenance_form(zone, name_of(request)))
-    form = maintenance_form(zone, name_of(request), request.POST)
+    form = maintenance_form(zone, name_of(request), said(request))
     made = form.made(now_ns()) if form.is_valid() else None
     if made is None:
         return _page(request, form, status=400)
     woken = begin_pause(made, now_ns())
+    auditing.note(made.name, "maintenance declared", str(made), made.reason)
     address = f"{reverse('maintenance')}?declared=1{'' if woken.whole else '&rest=1'}"
     return remember(HttpResponseRedirect(address), made.name)
 
 
+@needs(Role.VIEWER, Role.ADMINISTRATOR)
 @require_POST
 def end(request: HttpRequest, maintenance_id: int) -> HttpResponse:
     """Over now; one that has not begun is called off."""
@@ -46,6 +52,7 @@ def end(request: HttpRequest, maintenance_id: int) -> HttpResponse:
     if found is None:
         raise NotFound("There is no such maintenance.")
     woken = end_pause(found, now_ns())
+    auditing.note(name_of(request), "maintenance ended", str(found))
     return HttpResponseRedirect(reverse("maintenance") + ("" if woken.whole else "?rest=1"))
 
 

@@ -3,6 +3,9 @@
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
+from timeline.access import needs
+from tracing.roles import Role
+
 DAY_S = 86_400
 MOST = 9
 _MARK = (
@@ -18,6 +21,7 @@ _BADGE = (
 )
 
 
+@needs(Role.NOBODY, Role.NOBODY)
 @require_safe
 def mark(request: HttpRequest) -> HttpResponse:
     """Any other number than a small one is drawn as none, or as `9+`: an icon has no sentence to say."""

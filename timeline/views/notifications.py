@@ -16,12 +16,16 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from timeline import notifying
+from timeline.access import needs
 from timeline.answers import BadFilter, NotFound, page_answer
 from timeline.queries import messages, untold
 from timeline.queries.messages import Message
+from timeline.reader import name_of
+from tracing import auditing
 from tracing.clock import now_ns
 from tracing.database import conninfo
 from tracing.people import Channel, Follow, Route
+from tracing.roles import Role
 from tracing.unfit import Unfit
 from tracing.watch import channels, deadman, routes, sending
 
@@ -54,6 +58,7 @@ class MessageLine:
     channel: str
 
 
+@needs(Role.ADMINISTRATOR, Role.ADMINISTRATOR)
 @require_safe
 def notifications(request: HttpRequest) -> HttpResponse:
     state = request.GET.get("state", "")
@@ -123,6 +128,7 @@ def _call() -> dict[str, Any]:
     }
 
 
+@needs(Role.ADMINISTRATOR, Role.ADMINISTRATOR)
 @require_http_methods(["GET", "HEAD", "POST"])
 def channel(request: HttpRequest, channel_id: int | None = None) -> HttpResponse:
     """A channel's form; a new one where there is no id."""
@@ -134,7 +140,10 @@ def channel(request: HttpRequest, channel_id: int | None = None) -> HttpResponse
             channels.check(written.address, written.by_mail)
             # What went wrong with the address before says nothing of this one.
             written.error = ""
+            is_new = written.pk is None
             written.save()
+            # Its address may hold a secret, so it is not told here.
+            auditing.note(name_of(request), "channel added" if is_new else "channel changed", written.label)
             return _back()
         except Unfit as problem:
             form.add_error(problem.field, problem.sentence)
@@ -148,30 +157,39 @@ def channel(request: HttpRequest, channel_id: int | None = None) -> HttpResponse
     return page_answer(request, "settings/channel.html", context, status=400 if form.errors else 200)
 
 
+@needs(Role.ADMINISTRATOR, Role.ADMINISTRATOR)
 @require_POST
 def channel_switch(request: HttpRequest, channel_id: int) -> HttpResponse:
     found = _channel(channel_id)
     found.enabled = not found.enabled
     found.save(update_fields=["enabled"])
+    auditing.note(name_of(request), f"channel switched {'on' if found.enabled else 'off'}", found.label)
     return _back()
 
 
+@needs(Role.ADMINISTRATOR, Role.ADMINISTRATOR)
 @require_POST
 def channel_delete(request: HttpRequest, channel_id: int) -> HttpResponse:
     """Its routes and follows go with it; what was sent stays on the timelines."""
-    _channel(channel_id).delete()
+    found = _channel(channel_id)
+    label = found.label
+    found.delete()
+    auditing.note(name_of(request), "channel deleted", label)
     return _back()
 
 
+@needs(Role.ADMINISTRATOR, Role.ADMINISTRATOR)
 @require_POST
 def channel_test(request: HttpRequest, channel_id: int) -> HttpResponse:
     """Send a message now, wait for the answer, and show it."""
-    _channel(channel_id)
+    found = _channel(channel_id)
+    auditing.note(name_of(request), "channel tested", found.label)
     with psycopg.connect(conninfo(), autocommit=True) as connection:
         number = sending.send_test(connection, channel_id)
     return HttpResponseRedirect(f"{reverse('notifications')}?tested={number or ''}")
 
 
+@needs(Role.ADMINISTRATOR, Role.ADMINISTRATOR)
 @require_http_methods(["GET", "HEAD", "POST"])
 def route(request: HttpRequest, route_id: int | None = None) -> HttpResponse:
     """A route's form; a new one where there is no id, to the channel that `?channel=` names."""
@@ -181,7 +199,14 @@ def route(request: HttpRequest, route_id: int | None = None) -> HttpResponse:
     form = notifying.route_form(found, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
+            is_new = found.pk is None
             saved = routes.save(form.written_to(found))
+            auditing.note(
+                name_of(request),
+                "route added" if is_new else "route changed",
+                saved.channel.label,
+                notifying.in_words(saved),
+            )
             return HttpResponseRedirect(f"{reverse('notifications')}?saved={saved.pk}#routes")
         except Unfit as problem:
             form.add_error(problem.field, problem.sentence)
@@ -189,24 +214,33 @@ def route(request: HttpRequest, route_id: int | None = None) -> HttpResponse:
     return page_answer(request, "settings/route.html", context, status=400 if form.errors else 200)
 
 
+@needs(Role.ADMINISTRATOR, Role.ADMINISTRATOR)
 @require_POST
 def route_move(request: HttpRequest, route_id: int) -> HttpResponse:
-    routes.move(_route(route_id), -1 if request.POST.get("to") == "up" else 1)
+    found = _route(route_id)
+    routes.move(found, -1 if request.POST.get("to") == "up" else 1)
+    auditing.note(name_of(request), "route moved", found.channel.label)
     return _back()
 
 
+@needs(Role.ADMINISTRATOR, Role.ADMINISTRATOR)
 @require_POST
 def route_tell(request: HttpRequest, route_id: int) -> HttpResponse:
     """What is open already and was not told on its channel is told there now."""
-    _route(route_id)
+    found = _route(route_id)
     flips = untold.openings(list(Route.objects.select_related("channel"))).get(route_id, [])
     untold.tell(flips)
+    auditing.note(name_of(request), "open problems told", found.channel.label, f"{len(flips)} problems")
     return HttpResponseRedirect(f"{reverse('notifications')}?telling={len(flips)}#routes")
 
 
+@needs(Role.ADMINISTRATOR, Role.ADMINISTRATOR)
 @require_POST
 def route_delete(request: HttpRequest, route_id: int) -> HttpResponse:
-    _route(route_id).delete()
+    found = _route(route_id)
+    label = found.channel.label
+    found.delete()
+    auditing.note(name_of(request), "route deleted", label)
     return _back()
 
 

@@ -12,26 +12,31 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods, require_POST
 
+from timeline.access import needs
 from timeline.answers import page_answer
 from timeline.problem import Problem
 from timeline.problemforms import MuteForm, NoteForm, WordForm
-from timeline.reader import name_of, remember
+from timeline.reader import name_of, remember, said
 from timeline.templatetags.threadline import reader_zone
 from timeline.views.problems import asked_problem
 from timeline.views.problems import forms as fresh_forms
+from tracing import auditing
 from tracing.clock import now_ns
 from tracing.people import Note
+from tracing.roles import Role
 from tracing.unfit import Unfit
 from tracing.watch import quieting as domain
 
+WORDS = {"word": "problem acknowledged", "mute": "problem muted", "note": "problem noted"}
 Say = Callable[[dict[str, Any]], None]
 
 
+@needs(Role.OPERATOR, Role.OPERATOR)
 @require_http_methods(["GET", "HEAD", "POST"])
 def acknowledge(request: HttpRequest, problem_id: str) -> HttpResponse:
     found = asked_problem(problem_id)
     form = WordForm(
-        request.POST if request.method == "POST" else None, initial=_said(request), auto_id="ack-%s"
+        said(request) if request.method == "POST" else None, initial=_said(request), auto_id="ack-%s"
     )
 
     def say(told: dict[str, Any]) -> None:
@@ -40,12 +45,13 @@ def acknowledge(request: HttpRequest, problem_id: str) -> HttpResponse:
     return _answer(request, found, "word", form, say)
 
 
+@needs(Role.OPERATOR, Role.OPERATOR)
 @require_http_methods(["GET", "HEAD", "POST"])
 def mute(request: HttpRequest, problem_id: str) -> HttpResponse:
     found = asked_problem(problem_id)
     initial = _said(request) | {"until": "time", "hours": 4}
     form = MuteForm(
-        request.POST if request.method == "POST" else None,
+        said(request) if request.method == "POST" else None,
         reader_zone(request),
         initial=initial,
         auto_id="mute-%s",
@@ -57,23 +63,26 @@ def mute(request: HttpRequest, problem_id: str) -> HttpResponse:
     return _answer(request, found, "mute", form, say)
 
 
+@needs(Role.OPERATOR, Role.OPERATOR)
 @require_POST
 def unmute(request: HttpRequest, problem_id: str) -> HttpResponse:
     """Take back an acknowledgement or a mute. Whoever has not said their name takes it back all the same."""
     found = asked_problem(problem_id)
     try:
         domain.unmute(connection, found.identity, name_of(request))
+        auditing.note(name_of(request), "problem opened again", found.title)
     except Unfit as problem:
         form = WordForm(None, initial=_said(request), auto_id="ack-%s")
         return _page(request, found, "word", form, problem.sentence, status=400)
     return HttpResponseRedirect(found.path)
 
 
+@needs(Role.OPERATOR, Role.OPERATOR)
 @require_http_methods(["GET", "HEAD", "POST"])
 def note(request: HttpRequest, problem_id: str) -> HttpResponse:
     found = asked_problem(problem_id)
     form = NoteForm(
-        request.POST if request.method == "POST" else None, initial=_said(request), auto_id="note-%s"
+        said(request) if request.method == "POST" else None, initial=_said(request), auto_id="note-%s"
     )
 
     def say(told: dict[str, Any]) -> None:
@@ -90,6 +99,8 @@ def _answer(request: HttpRequest, found: Problem, what: str, form: forms.Form, s
         return _page(request, found, what, form, status=400)
     try:
         say(form.cleaned_data)
+        told = form.cleaned_data
+        auditing.note(told["name"], WORDS[what], found.title, told.get("reason", ""))
     except Unfit as problem:
         if problem.field not in form.fields:
             return _page(request, found, what, form, problem.sentence, status=400)

@@ -12,11 +12,15 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from timeline.access import needs
 from timeline.answers import NotFound, page_answer, wants_part
 from timeline.forms import RuleForm, rule_form
+from timeline.reader import name_of
+from tracing import auditing
 from tracing import rules as domain
 from tracing.candidates import candidates
 from tracing.models import Rule, RuleJob
+from tracing.roles import Role
 from tracing.rules import Preview, Statistics
 from tracing.unfit import Unfit
 
@@ -46,6 +50,7 @@ def rules(request: HttpRequest) -> HttpResponse:
     return page_answer(request, "settings/rules.html", context)
 
 
+@needs(Role.VIEWER, Role.ADMINISTRATOR)
 @require_http_methods(["GET", "HEAD", "POST"])
 def change(request: HttpRequest, rule_id: int | None = None) -> HttpResponse:
     """A rule's page: its form, its flows, its jobs. Posting previews or publishes it."""
@@ -61,24 +66,33 @@ def change(request: HttpRequest, rule_id: int | None = None) -> HttpResponse:
     return _page(request, rule, form, status=400)
 
 
+begin = needs(Role.ADMINISTRATOR, Role.ADMINISTRATOR)(change)
+
+
+@needs(Role.VIEWER, Role.ADMINISTRATOR)
 @require_POST
 def switch(request: HttpRequest, rule_id: int) -> HttpResponse:
     rule = _rule(rule_id)
     domain.switch(rule, not rule.enabled)
+    auditing.note(name_of(request), f"rule switched {'on' if rule.enabled else 'off'}", rule.name)
     return HttpResponseRedirect(_back(request, rule))
 
 
+@needs(Role.VIEWER, Role.ADMINISTRATOR)
 @require_POST
 def apply(request: HttpRequest, rule_id: int) -> HttpResponse:
     rule = _rule(rule_id)
     domain.apply(rule)
+    auditing.note(name_of(request), "rule applied to stored data", rule.name)
     return HttpResponseRedirect(_address(rule))
 
 
+@needs(Role.VIEWER, Role.ADMINISTRATOR)
 @require_POST
 def undo(request: HttpRequest, rule_id: int) -> HttpResponse:
     rule = _rule(rule_id)
     domain.undo(rule)
+    auditing.note(name_of(request), "rule undone", rule.name)
     return HttpResponseRedirect(_address(rule))
 
 
@@ -100,7 +114,10 @@ def job(request: HttpRequest, job_id: int) -> HttpResponse:
 def _done(request: HttpRequest, rule: Rule, form: RuleForm) -> HttpResponse:
     if request.POST.get("do") == "preview":
         return _page(request, rule, form, preview=domain.preview(rule))
+    is_new = rule.pk is None
     domain.publish(rule)
+    keys = ", ".join(" + ".join(names) for names in rule.keys)
+    auditing.note(name_of(request), "rule added" if is_new else "rule changed", rule.name, keys)
     return HttpResponseRedirect(f"{_address(rule)}?published=1")
 
 

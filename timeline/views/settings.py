@@ -8,9 +8,11 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from timeline.answers import page_answer
+from tracing import senderkeys
 from tracing.clock import now_ns
 from tracing.models import Rule, Sender
 from tracing.people import Calendar, Channel, Maintenance, Route
+from tracing.users import User
 
 
 @require_safe
@@ -21,6 +23,8 @@ def overview(request: HttpRequest) -> HttpResponse:
         "calendars": Calendar.objects.count(),
         "pauses": Maintenance.objects.filter(until_ns__gt=now_ns()).count(),
         "channels": Channel.objects.filter(enabled=True).count(),
+        "people": User.objects.filter(is_active=True).count(),
+        "keys": senderkeys.valid().count(),
         "routes": Route.objects.filter(enabled=True).count(),
         "days": _stored_days(),
     }

@@ -12,16 +12,19 @@ from typing import NamedTuple
 from django.http import HttpRequest, HttpResponseBase, QueryDict
 from django.views.decorators.http import require_safe
 
-from timeline import cardshelf, sharecard, sharing
+from timeline import cardshelf, refusing, sharecard, sharing
+from timeline.access import needs
 from timeline.addresses import flow_in_address
 from timeline.answers import NotFound, json_answer, wants_part
 from timeline.frozen import on_its_stage
+from timeline.person import person_of
 from timeline.queries.pulse import AGAIN_MS, read_pulse
 from timeline.sharing import Shown
 from timeline.subjects import LOG, SPAN, View, read_view
 from timeline.views import compare, flow, problems, record
 from tracing.clock import now_ns
 from tracing.lengths import SECOND_NS
+from tracing.roles import Role
 from tracing.shares import Share, Snapshot
 from tracing.snapshots.belonging import TooLarge
 
@@ -39,9 +42,12 @@ class Copied(NamedTuple):
     moment: str = ""
 
 
+@needs(Role.NOBODY, Role.NOBODY)
 @require_safe
 def shared(request: HttpRequest, token: str) -> HttpResponseBase:
     share = _asked(token)
+    if share.audience == Share.Audience.PEOPLE and not person_of(request).views:
+        return refusing.sign_in(request)
     if not share.frozen and "pulse" in request.GET:
         return _private(json_answer({"pulse": _moment(read_view(share.path)), "again_ms": AGAIN_MS}))
     sharing.note_opened(share)
@@ -55,6 +61,7 @@ def shared(request: HttpRequest, token: str) -> HttpResponseBase:
     return _private(on_its_stage(copied.stage_id, copied.taken_ns, draw))
 
 
+@needs(Role.NOBODY, Role.NOBODY)
 @require_safe
 def card(request: HttpRequest, token: str) -> HttpResponseBase:
     """The picture of a link that anyone may open."""

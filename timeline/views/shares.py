@@ -12,11 +12,15 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from timeline import sharing
+from timeline.access import needs
 from timeline.addresses import absolute, with_more
 from timeline.answers import NotFound, asked_format, json_answer, page_answer
-from timeline.reader import name_of, remember
+from timeline.reader import name_of, remember, said
 from timeline.shareforms import KeepForm, ShareForm, filled
+from timeline.sharing import Terms
 from timeline.subjects import View, read_view
+from tracing import auditing
+from tracing.roles import Role
 from tracing.shares import Share, Snapshot
 from tracing.snapshots import keeping
 from tracing.snapshots.belonging import TooLarge
@@ -25,18 +29,20 @@ MOST = 200
 LAST_ID = 2**63 - 1
 
 
+@needs(Role.OPERATOR, Role.OPERATOR)
 @require_http_methods(["GET", "HEAD", "POST"])
 def share(request: HttpRequest) -> HttpResponse:
     return _ask(request, ShareForm, "share")
 
 
+@needs(Role.OPERATOR, Role.OPERATOR)
 @require_http_methods(["GET", "HEAD", "POST"])
 def pin(request: HttpRequest) -> HttpResponse:
     return _ask(request, KeepForm, "pin")
 
 
 def _ask(request: HttpRequest, kind: type[KeepForm], what: str) -> HttpResponse:
-    posted = request.POST if request.method == "POST" else None
+    posted = said(request) if request.method == "POST" else None
     view = read_view((posted or request.GET).get("of", ""))
     form = filled(kind, posted, view.address, name_of(request))
     if posted is None or not form.is_valid():
@@ -45,8 +51,10 @@ def _ask(request: HttpRequest, kind: type[KeepForm], what: str) -> HttpResponse:
     try:
         if isinstance(form, ShareForm):
             made = sharing.make(view, terms)
+            auditing.note(terms.name, "link made", view.title, _told(terms))
             return remember(HttpResponseRedirect(reverse("share-made", args=[made.pk])), terms.name)
         snapshot_id = sharing.keep(view, terms, pinned=True)
+        auditing.note(terms.name, "pinned", view.title, terms.reason)
     except (keeping.QuotaFull, TooLarge) as full:
         form.add_error(None, getattr(full, "sentence", str(full)))
         return _form(request, form, view, what, 409)
@@ -58,12 +66,14 @@ def _form(request: HttpRequest, form: KeepForm, view: View, what: str, status: i
     return page_answer(request, "share/make.html", context, status=status)
 
 
+@needs(Role.OPERATOR, Role.OPERATOR)
 @require_safe
 def made(request: HttpRequest, share_id: int) -> HttpResponse:
     found = _share(share_id)
     return page_answer(request, "share/made.html", {"share": found, "address": _address(found)})
 
 
+@needs(Role.OPERATOR, Role.OPERATOR)
 @require_safe
 def shares(request: HttpRequest) -> HttpResponse:
     """The links that are open, those that are not, and the copies that are kept."""
@@ -82,13 +92,19 @@ def shares(request: HttpRequest) -> HttpResponse:
     return page_answer(request, "settings/shares.html", context)
 
 
+@needs(Role.OPERATOR, Role.OPERATOR)
 @require_POST
 def revoke(request: HttpRequest, share_id: int) -> HttpResponse:
-    if share_id > LAST_ID or sharing.revoke(share_id) is None:
+    found = sharing.revoke(share_id) if share_id <= LAST_ID else None
+    if found is None:
         raise NotFound("There is no such link.")
+    auditing.note(
+        name_of(request), "link revoked", found.title, f"made by {found.name}" if found.name else ""
+    )
     return HttpResponseRedirect(reverse("shares"))
 
 
+@needs(Role.OPERATOR, Role.OPERATOR)
 @require_POST
 def unpin(request: HttpRequest, snapshot_id: int) -> HttpResponse:
     """Let a copy go that people pinned; one behind a link goes with the link."""
@@ -97,7 +113,23 @@ def unpin(request: HttpRequest, snapshot_id: int) -> HttpResponse:
         raise NotFound("There is no such copy.")
     with sharing.connect() as session:
         keeping.drop(session, [found.pk])
+    auditing.note(name_of(request), "copy let go", found.title, found.reason)
     return HttpResponseRedirect(reverse("shares"))
+
+
+def _told(terms: Terms) -> str:
+    """What a link shows and to whom, without the link."""
+    whom = "for anyone" if terms.audience == Share.Audience.ANYONE else "for people"
+    return ", ".join(
+        part
+        for part in (
+            whom,
+            "frozen" if terms.frozen else "live",
+            "" if terms.with_values else "without values",
+            terms.reason,
+        )
+        if part
+    )
 
 
 def _share(share_id: int) -> Share:

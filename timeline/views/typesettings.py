@@ -8,16 +8,19 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods
 
+from timeline.access import needs
 from timeline.answers import BadFilter, page_answer
 from timeline.queries.types import learned_steps, type_lines
 from timeline.queries.vocabulary import Vocabulary, vocabulary
-from timeline.reader import name_of, remember
+from timeline.reader import name_of, remember, said, signed_by
 from timeline.steps import customs_of, percent, seen_steps, step_lines
 from timeline.typeaddresses import type_asked, type_url
 from timeline.typeforms import FIELDS, TypeForm, as_text, type_form, written_to
 from timeline.views.types import chosen_environment, page_links
+from tracing import auditing
 from tracing.clock import now_ns
 from tracing.people import TypeSettings
+from tracing.roles import Role
 from tracing.watch.customs import Customs
 from tracing.watch.misfits import unknown
 from tracing.watch.proposing import Proposal, propose
@@ -27,6 +30,7 @@ ANSWERS = {"yes": True, "no": False}
 LONGEST_STEP = 300
 
 
+@needs(Role.VIEWER, Role.ADMINISTRATOR)
 @require_http_methods(["GET", "HEAD", "POST"])
 def type_settings(request: HttpRequest, type: str) -> HttpResponse:
     page = _Page(request, type_asked(request, type))
@@ -36,7 +40,7 @@ def type_settings(request: HttpRequest, type: str) -> HttpResponse:
         return page.shown(form, taken=taken is not None)
     if request.POST.get("do") == "answer":
         return page.answered()
-    form = TypeForm(request.POST)
+    form = TypeForm(said(request))
     if not form.is_valid():
         return page.shown(form, status=400)
     doubts = unknown(form.words, page.words.states, page.words.said.keys() or page.words.systems)
@@ -104,14 +108,15 @@ class _Page:
         self.said.answers = answers
         return self.saved(self.said)
 
-    def saved(self, said: TypeSettings) -> HttpResponse:
-        said.changed_ns = now_ns()
-        said.save()
-        woken = wake_steps(self.type, self._changed(customs_of(said)), said.changed_ns)
+    def saved(self, settled: TypeSettings) -> HttpResponse:
+        settled.changed_ns = now_ns()
+        settled.save()
+        auditing.note(signed_by(self.request), "type settings changed", self.type)
+        woken = wake_steps(self.type, self._changed(customs_of(settled)), settled.changed_ns)
         rest = {} if woken.whole else {"rest": "1"}
         address = type_url(self.type, "settings", environment=self.environment, saved="1", **rest)
         response = HttpResponseRedirect(address)
-        return remember(response, said.name) if self.request.POST.get("name") else response
+        return remember(response, settled.name) if self.request.POST.get("name") else response
 
     def _changed(self, customs: Customs) -> set[str] | None:
         """The steps that end flows otherwise than before; None where the state has another owner."""

@@ -13,14 +13,22 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from timeline.answers import BadFilter, page_answer
 from timeline.asked import sent_path
-from timeline.reader import LONGEST, name_of, remember
+from timeline.reader import name_of, remember, said, signed_by
 from timeline.sayforms import FORMS, form_of
 from timeline.summaries import FlowSummary
 from timeline.templatetags.threadline import reader_zone
+from tracing import auditing
 from tracing.clock import now_ns
 from tracing.people import Channel, Closure, Follow, Note
 
 OF_JUDGED = ("close", "reopen", "follow", "unfollow")
+DONE = {
+    "close": "flow closed",
+    "reopen": "flow reopened",
+    "follow": "flow followed",
+    "unfollow": "flow no longer followed",
+    "note": "flow noted",
+}
 TITLES = {"close": "Close it by hand", "follow": "Follow it", "note": "A note beside it"}
 
 
@@ -31,14 +39,19 @@ def say(request: HttpRequest, flow: FlowSummary) -> HttpResponse:
         raise BadFilter("do", "A request is not judged: it can neither be closed nor followed.")
     if what in PLAIN:
         PLAIN[what](flow, request)
+        auditing.note(signed_by(request), DONE[what], flow.title)
         return HttpResponseRedirect(_back(request))
     if what not in FORMS:
         raise BadFilter("do", "A flow can be closed, reopened, followed, unfollowed or noted.")
-    form = form_of(what, reader_zone(request), name_of(request), request.POST)
+    form = form_of(what, reader_zone(request), name_of(request), said(request))
     if not form.is_valid():
         return _again(request, flow, what, form)
-    SAY[what](flow, form.cleaned_data)
-    return remember(HttpResponseRedirect(_back(request)), form.cleaned_data["name"])
+    told = form.cleaned_data
+    SAY[what](flow, told)
+    auditing.note(
+        told["name"], DONE[what], flow.title, told.get("reason", "") or str(told.get("channel", ""))
+    )
+    return remember(HttpResponseRedirect(_back(request)), told["name"])
 
 
 def close(flow: FlowSummary, told: dict[str, Any]) -> None:
@@ -51,7 +64,7 @@ def close(flow: FlowSummary, told: dict[str, Any]) -> None:
 
 def reopen(flow: FlowSummary, request: HttpRequest) -> None:
     """What closed it until now is a note from here on: who closed it, and why, stays on the timeline."""
-    by = request.POST.get("name", "").strip()[:LONGEST] or name_of(request)
+    by = signed_by(request)
     with transaction.atomic():
         standing = Closure.objects.filter(flow_id=flow.identity, at_ns__gte=flow.last_ns or 0)
         for one in standing.select_for_update():

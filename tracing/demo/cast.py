@@ -33,15 +33,37 @@ class Endpoints:
     http: str
     grpc: str
     environment: str
+    # A sender's key, where this Threadline asks for one; empty leaves it to OTEL_EXPORTER_OTLP_HEADERS.
+    key: str = ""
+
+    @property
+    def headers(self) -> dict[str, str] | None:
+        return {"x-threadline-key": self.key} if self.key else None
 
     def over_http(self) -> Exporters:
-        spans = HttpSpans(f"{self.http}/v1/traces", timeout=TIMEOUT_S, compression=Compression.Gzip)
-        logs = HttpLogs(f"{self.http}/v1/logs", timeout=TIMEOUT_S, compression=Compression.Gzip)
+        spans = HttpSpans(
+            f"{self.http}/v1/traces", timeout=TIMEOUT_S, compression=Compression.Gzip, headers=self.headers
+        )
+        logs = HttpLogs(
+            f"{self.http}/v1/logs", timeout=TIMEOUT_S, compression=Compression.Gzip, headers=self.headers
+        )
         return spans, logs
 
     def over_grpc(self) -> Exporters:
-        spans = GrpcSpans(self.grpc, insecure=True, timeout=TIMEOUT_S, compression=GrpcCompression.Gzip)
-        logs = GrpcLogs(self.grpc, insecure=True, timeout=TIMEOUT_S, compression=GrpcCompression.Gzip)
+        spans = GrpcSpans(
+            self.grpc,
+            insecure=True,
+            timeout=TIMEOUT_S,
+            compression=GrpcCompression.Gzip,
+            headers=self.headers,
+        )
+        logs = GrpcLogs(
+            self.grpc,
+            insecure=True,
+            timeout=TIMEOUT_S,
+            compression=GrpcCompression.Gzip,
+            headers=self.headers,
+        )
         return spans, logs
 
 

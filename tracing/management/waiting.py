@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from tracing import up
+from tracing import guarding, up
 
 
 def add_argument(parser: CommandParser) -> None:
@@ -19,7 +19,13 @@ def add_argument(parser: CommandParser) -> None:
     )
 
 
-def demand(options: dict[str, Any]) -> None:
-    """Raises Sentence where the database does not answer and nobody said to wait for it."""
+def demand(options: dict[str, Any], host: str = "") -> None:
+    """Raises Sentence where the database does not answer and nobody said to wait for it.
+
+    So it does where other machines reach `host` and nobody has been made an administrator. Who waits is closed until then:
+    without a user nobody can sign in, without a key nobody can send.
+    """
     if not options["wait"]:
         up.demand_database()
+        if host:
+            guarding.demand_people(host)

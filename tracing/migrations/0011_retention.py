@@ -25,5 +25,5 @@ ALTER TABLE day DROP COLUMN thinned_ns, DROP COLUMN exchanging, DROP COLUMN earl
 
 
 class Migration(migrations.Migration):
-    dependencies = [("tracing", "0009_waiting")]
+    dependencies = [("tracing", "0010_people")]
     operations = [migrations.RunSQL(SCHEMA, BEFORE)]

@@ -18,7 +18,14 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from tracing.records import Refusal
 
 # google.rpc.Code, and gRPC's own numbers.
-INVALID_ARGUMENT, NOT_FOUND, RESOURCE_EXHAUSTED, UNIMPLEMENTED, UNAVAILABLE = 3, 5, 8, 12, 14
+INVALID_ARGUMENT, NOT_FOUND, RESOURCE_EXHAUSTED, UNIMPLEMENTED, UNAVAILABLE, UNAUTHENTICATED = (
+    3,
+    5,
+    8,
+    12,
+    14,
+    16,
+)
 _MOST_REASONS = 10
 _LONGEST_REASON = 300
 _RESPONSES = {

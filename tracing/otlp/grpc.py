@@ -4,20 +4,26 @@ Trouble of ours is UNAVAILABLE with RetryInfo, in the status details (Go reads i
 (Python does); never UNKNOWN, on which SDKs drop their data. `receiving` stores.
 """
 
+import functools
 import io
 import logging
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import NoReturn
 
 import grpc
 
+from tracing import keyring
+from tracing.keyring import Key, Refused, secret_in
 from tracing.otlp import limits
 from tracing.otlp.answers import (
     INVALID_ARGUMENT,
     RESOURCE_EXHAUSTED,
+    UNAUTHENTICATED,
     UNAVAILABLE,
     Failure,
 )
-from tracing.otlp.receiving import Receiver, Signal, Storing
+from tracing.otlp.receiving import Admitting, Receiver, Signal, Storing
 from tracing.senders import Senders
 
 logger = logging.getLogger(__name__)
@@ -51,7 +57,56 @@ CODES = {
     INVALID_ARGUMENT: grpc.StatusCode.INVALID_ARGUMENT,
     RESOURCE_EXHAUSTED: grpc.StatusCode.RESOURCE_EXHAUSTED,
     UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
+    UNAUTHENTICATED: grpc.StatusCode.UNAUTHENTICATED,
 }
+
+
+class Services(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # no generic at run time
+    """The three services. Who calls is known from its headers, which come before its message.
+
+    The library reads the message of a call with one as soon as it has a handler. A call whose key is not known to be good gets
+    one for a stream of messages, which reads none until it is asked to: then it is refused unread, or goes on as the other.
+    """
+
+    def __init__(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+        budget = limits.Budget()
+        self._exports = {
+            f"/{service}/Export": Export(receiver, signal, budget) for service, signal in SERVICES.items()
+        }
+
+    def service(
+        self, handler_call_details: grpc.HandlerCallDetails
+    ) -> "grpc.RpcMethodHandler[bytes, bytes] | None":
+        # Called by the thread that serves all calls, so nothing here may wait.
+        export = self._exports.get(handler_call_details.method)
+        if export is None:
+            return None
+        secret = _secret(handler_call_details.invocation_metadata)
+        try:
+            key = self._receiver.admit_now(secret)
+        except Refused:
+            return grpc.stream_unary_rpc_method_handler(functools.partial(self._doubted, export, secret))
+        return grpc.unary_unary_rpc_method_handler(functools.partial(export, key))
+
+    def _doubted(
+        self, export: "Export", secret: str, messages: Iterator[bytes], context: grpc.ServicerContext
+    ) -> bytes:
+        try:
+            key = self._receiver.admit(secret, "grpc")
+        except Failure as failure:
+            _abort(context, failure)
+        return export(key, next(messages), context)
+
+
+def _secret(metadata: Iterable[tuple[str, str | bytes]] | None) -> str:
+    told = {name: value for name, value in metadata or () if isinstance(value, str)}
+    return secret_in(told.get("authorization", ""), told.get("x-threadline-key", ""))
+
+
+def _abort(context: grpc.ServicerContext, failure: Failure) -> NoReturn:
+    context.set_trailing_metadata(_trailers(failure))
+    context.abort(CODES[failure.code], failure.sentence)
 
 
 class Export:
@@ -62,21 +117,20 @@ class Export:
         self._signal = signal
         self._budget = budget
 
-    def __call__(self, message: bytes, context: grpc.ServicerContext) -> bytes:
+    def __call__(self, key: Key | None, message: bytes, context: grpc.ServicerContext) -> bytes:
         try:
-            return self._store(message)
+            return self._store(key, message)
         except Failure as failure:
             found = failure
         except Exception:
             logger.exception("a call could not be answered")
             found = Failure(UNAVAILABLE, "the request could not be read; send it again", 5)
-        context.set_trailing_metadata(_trailers(found))
-        context.abort(CODES[found.code], found.sentence)
+        _abort(context, found)
 
-    def _store(self, message: bytes) -> bytes:
+    def _store(self, key: Key | None, message: bytes) -> bytes:
         with limits.Share(self._budget) as share:
             body = self._unpacked(message, share)
-            return self._receiver.receive(self._signal, body, "protobuf", "grpc").protobuf()
+            return self._receiver.receive(self._signal, body, "protobuf", "grpc", key).protobuf()
 
     def _unpacked(self, message: bytes, share: limits.Share) -> bytes:
         """The message without its compression, which its first bytes tell."""
@@ -105,21 +159,22 @@ def _trailers(failure: Failure) -> tuple[tuple[str, str | bytes], ...]:
     return (details, ("google.rpc.retryinfo-bin", retry.SerializeToString()))
 
 
-def serve(store: Storing, address: str, senders: Senders | None = None) -> grpc.Server:
+def serve(
+    store: Storing, address: str, senders: Senders | None = None, keys: Admitting | None = None
+) -> grpc.Server:
     """A started server; the caller ends it with `stop(grace)`. Raises RuntimeError for an address in use."""
     from django.conf import settings
 
     from tracing import senders as noted
     from tracing.redaction import Redaction
 
-    receiver = Receiver(store, Redaction(settings.REDACT), senders or noted.shared())
-    budget = limits.Budget()
+    receiver = Receiver(
+        store, Redaction(settings.REDACT), senders or noted.shared(), keys or keyring.shared()
+    )
     server = grpc.server(
         ThreadPoolExecutor(THREADS, "grpc"), options=OPTIONS, compression=grpc.Compression.NoCompression
     )
-    for service, signal in SERVICES.items():
-        handler = grpc.unary_unary_rpc_method_handler(Export(receiver, signal, budget))
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {"Export": handler}),))
+    server.add_generic_rpc_handlers((Services(receiver),))
     server.add_insecure_port(address)
     server.start()
     return server

@@ -1,4 +1,4 @@
-"""OTLP over HTTP as a bare WSGI callable: what is asked, how long is it, what is in it, store it, answer.
+"""OTLP over HTTP as a bare WSGI callable: who are you, what is asked, how long is it, what is in it, store it, answer.
 
 No middleware and no host check, because collectors reach us by service names. `receiving` stores, `limits`
 counts, `answers` words what is said; `tracing.server` carries the bytes.
@@ -8,18 +8,20 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from tracing import chunks
+from tracing import chunks, keyring
+from tracing.keyring import secret_in
 from tracing.otlp import cors, limits
 from tracing.otlp.answers import (
     INVALID_ARGUMENT,
     NOT_FOUND,
     RESOURCE_EXHAUSTED,
+    UNAUTHENTICATED,
     UNAVAILABLE,
     UNIMPLEMENTED,
     Failure,
     Success,
 )
-from tracing.otlp.receiving import Receiver, Signal, Storing
+from tracing.otlp.receiving import Admitting, Receiver, Signal, Storing
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -107,25 +109,37 @@ class Endpoint:
         return Reply("204 No Content", headers=[*(given or [("Vary", "Origin")]), ("Allow", ALLOW)])
 
     def _store(self, environ: "WSGIEnvironment", signal: Signal) -> Reply:
+        told = environ.get("HTTP_AUTHORIZATION", ""), environ.get("HTTP_X_THREADLINE_KEY", "")
+        try:
+            key = self._receiver.admit(secret_in(*told), "http")
+        except Failure as failure:
+            return _failed(failure)
         encoding, packing = _understood(environ)
         with limits.Share(self._budget) as share:
             body = _body(environ, packing, share)
             try:
-                return Reply("200 OK", self._receiver.receive(signal, body, encoding, f"http/{encoding}"))
+                return Reply(
+                    "200 OK", self._receiver.receive(signal, body, encoding, f"http/{encoding}", key)
+                )
             except Failure as failure:
                 return _failed(failure)
 
 
 def application(
-    store: Storing, origins: Sequence[str] | None = None, senders: "Senders | None" = None
+    store: Storing,
+    origins: Sequence[str] | None = None,
+    senders: "Senders | None" = None,
+    keys: Admitting | None = None,
 ) -> Endpoint:
-    """OTLP/HTTP into a store. Origins and redaction come from the settings unless given."""
+    """OTLP/HTTP into a store. Origins and redaction come from the settings unless given, keys from the table."""
     from django.conf import settings
 
     from tracing import senders as noted
     from tracing.redaction import Redaction
 
-    receiver = Receiver(store, Redaction(settings.REDACT), senders or noted.shared())
+    receiver = Receiver(
+        store, Redaction(settings.REDACT), senders or noted.shared(), keys or keyring.shared()
+    )
     return Endpoint(receiver, settings.CORS_ORIGINS if origins is None else origins)
 
 
@@ -204,12 +218,16 @@ _STATUSES = {
     INVALID_ARGUMENT: "400 Bad Request",
     RESOURCE_EXHAUSTED: "413 Content Too Large",
     UNAVAILABLE: "503 Service Unavailable",
+    UNAUTHENTICATED: "401 Unauthorized",
 }
 
 
 def _failed(failure: Failure) -> Reply:
     retry = failure.retry_after_s
-    return Reply(_STATUSES[failure.code], failure, [("Retry-After", str(retry))] if retry is not None else [])
+    headers = [("Retry-After", str(retry))] if retry is not None else []
+    if failure.code == UNAUTHENTICATED:
+        headers.append(("WWW-Authenticate", "Bearer"))
+    return Reply(_STATUSES[failure.code], failure, headers)
 
 
 def _answer(

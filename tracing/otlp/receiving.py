@@ -8,10 +8,12 @@ import logging
 from typing import Literal, Protocol
 
 from tracing.clock import now_ns
+from tracing.keyring import NOT_YET, Key, Refused
 from tracing.otlp import metrics
 from tracing.otlp.answers import (
     INVALID_ARGUMENT,
     RESOURCE_EXHAUSTED,
+    UNAUTHENTICATED,
     UNAVAILABLE,
     Failure,
     Success,
@@ -39,20 +41,49 @@ class Storing(Protocol):
     def put(self, batch: Batch) -> Outcome: ...
 
 
+class Admitting(Protocol):
+    """What of `tracing.keyring.Keyring` is needed here."""
+
+    def admit(self, secret: str) -> Key | None: ...
+
+    def admit_patiently(self, secret: str) -> Key | None: ...
+
+
 class Receiver:
     """Decodes and stores requests; shared by all threads of a process."""
 
-    def __init__(self, store: Storing, redaction: Redaction, senders: Senders) -> None:
+    def __init__(self, store: Storing, redaction: Redaction, senders: Senders, keys: Admitting) -> None:
         self._store = store
         self._redaction = redaction
         self._senders = senders
+        self._keys = keys
+
+    def admit_now(self, secret: str) -> Key | None:
+        """The key of a request as far as it is known without waiting. Raises `Refused` of `tracing.keyring`."""
+        return self._keys.admit(secret)
+
+    def admit(self, secret: str, transport: str) -> Key | None:
+        """The key of a request, None where none is asked for. Raises `Failure`; whose fault it is stands under Senders."""
+        try:
+            return self._keys.admit_patiently(secret)
+        except Refused as refused:
+            if refused.retry_after_s is not None:
+                failure = Failure(UNAVAILABLE, refused.sentence, refused.retry_after_s)
+                # Too much is its sender's affair, a database that is away is not.
+                raise failure if refused.sentence == NOT_YET else self.refused(failure, transport) from None
+            raise self.refused(Failure(UNAUTHENTICATED, refused.sentence), transport) from None
 
     def receive(
-        self, signal: Signal, body: bytes, encoding: Literal["protobuf", "json"], transport: str
+        self,
+        signal: Signal,
+        body: bytes,
+        encoding: Literal["protobuf", "json"],
+        transport: str,
+        key: Key | None = None,
     ) -> Success:
         """Store a request. Raises `Failure` with what to tell the sender."""
         try:
-            return self._receive(signal, body, encoding, transport)
+            return self._receive(signal, body, encoding, transport, key)
         except Malformed as error:
             raise self.refused(Failure(INVALID_ARGUMENT, str(error)), transport) from None
         except TooMany as error:
@@ -66,7 +97,12 @@ class Receiver:
             raise Failure(UNAVAILABLE, "the request could not be stored; send it again", 5) from None
 
     def _receive(
-        self, signal: Signal, body: bytes, encoding: Literal["protobuf", "json"], transport: str
+        self,
+        signal: Signal,
+        body: bytes,
+        encoding: Literal["protobuf", "json"],
+        transport: str,
+        key: Key | None,
     ) -> Success:
         if signal == "metrics":
             # Nothing is stored, so nothing is asked of the store.
@@ -81,6 +117,8 @@ class Receiver:
         for batch in (traces_in_parts if signal == "traces" else logs_in_parts)(body, how):
             outcome = self._store.put(batch)
             self._senders.note(batch, outcome)
+            if key is not None:
+                key.spend(len(batch.spans) + len(batch.logs))
             refusals += [*batch.refusals, *outcome.refusals]
         return Success(_COUNTED[signal], sum(refusal.count for refusal in refusals), sentence_for(refusals))
 

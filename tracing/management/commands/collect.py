@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from tracing import health, ports, server, sharing, stopping
+from tracing import guarding, health, ports, server, sharing, stopping
 from tracing.database import conninfo
 from tracing.management import waiting
 from tracing.sentence import Sentence
@@ -46,8 +46,9 @@ class Command(BaseCommand):
 
     def handle(self, *arguments: str, **options: Any) -> None:
         helping = options["take"] is not None
+        options["host"] = guarding.listening(options["host"])
         if not helping:
-            waiting.demand(options)
+            waiting.demand(options, options["host"])
         stop = stopping.event()
         spare_the_collector()
         with storing() as store:
@@ -79,11 +80,13 @@ def receive(store: "Store", options: dict[str, Any], stop: threading.Event) -> N
     """Listen on both ports and share the HTTP connections with the helpers."""
     from tracing.otlp import grpc, http
 
-    host = ports.loopback(options["host"])
+    host = options["host"]
     ports.demand_free(host, {"--otlp-port": options["otlp_port"], "--grpc-port": options["grpc_port"]})
     endpoint = http.application(store)
     application = health.around(endpoint, store.ready)
-    helpers = [sharing.Helper(["collect"], os.environ) for _ in range(settings.RECEIVERS - 1)]
+    # They must know who can reach us, whatever said so here.
+    environ = os.environ | {"THREADLINE_HOST": host}
+    helpers = [sharing.Helper(["collect"], environ) for _ in range(settings.RECEIVERS - 1)]
     dealer = sharing.Dealer(helpers, lambda sentence: print(sentence, flush=True))
     # Both ports before the helpers: who takes one between the look and here must not leave processes behind.
     with contextlib.ExitStack() as undoing:

@@ -6,7 +6,7 @@
 import logging
 import socket
 import time
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError
 from typing import Any
 
 from django.conf import settings
@@ -20,10 +20,12 @@ from tracing.demo.history import History, Run
 from tracing.demo.live import Live
 from tracing.demo.post import NotDelivered, Post
 from tracing.demo.stories import Story
+from tracing.management.borrowing import borrowed, welcome
 from tracing.sentence import Sentence
 
 
 class Command(BaseCommand):
+    key = ""
     help = "Send a small shop's traffic through the real OTLP endpoints with the real SDK exporters."
     requires_system_checks: list[str] = []  # noqa: RUF012  (Django's own declaration)
 
@@ -33,9 +35,18 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, default=1, help="the same seed sends the same history (1)")
         parser.add_argument("--live", action="store_true", help="then go on with new orders in real time")
 
+        parser.add_argument("--key", default=settings.KEY, help="a sender's key (THREADLINE_KEY)")
+        parser.add_argument("--own-key", action="store_true", help=SUPPRESS)
+
     def handle(self, *args: Any, **options: Any) -> None:
         logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # a sentence below says it once
         someone_listens()
+        with borrowed(options["key"], options["own_key"]) as key:
+            welcome(key)
+            self.key = key
+            self.run(options)
+
+    def run(self, options: dict[str, Any]) -> None:
         orders, hours, seed = options["orders"], options["hours"], options["seed"]
         try:
             anchor = remembered(settings.HOME, seed, now_ns(), settings.RETENTION_DAYS, hours)
@@ -49,7 +60,7 @@ class Command(BaseCommand):
     def play(self, run: Run, anchor: Anchor, live: bool) -> None:
         """The history, unless only what comes after it is wanted; then, if asked, the present."""
         post = Post()
-        history = History(run, endpoints(), post)
+        history = History(run, endpoints(self.key), post)
         try:
             if not (live and run.size in anchor.sent):
                 self.send(history, post)
@@ -86,12 +97,13 @@ def listing(stories: list[Story]) -> str:
     return "\n".join(("Open:", *rows))
 
 
-def endpoints() -> Endpoints:
+def endpoints(key: str = "") -> Endpoints:
     host = f"[{settings.HOST}]" if ":" in settings.HOST else settings.HOST
     return Endpoints(
         http=f"http://{host}:{settings.OTLP_PORT}",
         grpc=f"http://{host}:{settings.GRPC_PORT}",
         environment=settings.ENVIRONMENT,
+        key=key,
     )
 
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.urls import get_resolver
 
-from tracing import ports, server, stopping
+from tracing import guarding, ports, server, stopping
 from tracing.management import waiting
 
 # Each keeps one connection to the database once it has served a page.
@@ -26,9 +26,9 @@ class Command(BaseCommand):
         waiting.add_argument(parser)
 
     def handle(self, *arguments: str, **options: Any) -> None:
-        host = ports.loopback(options["host"])
+        host = guarding.listening(options["host"])
         ports.demand_free(host, {"--port": options["port"]})
-        waiting.demand(options)
+        waiting.demand(options, host)
         from tracing.wsgi import application, receiving
 
         stop = stopping.event()

@@ -1,0 +1,49 @@
+"""The cast: who comes to an address, and as whom. One sender, one viewer, one operator, one administrator, one stranger.
+
+`test_access_table` lets each of them try every address; other tests borrow who they need.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from django.test import Client
+
+from tracing import senderkeys, users
+from tracing.roles import Role
+from tracing.users import User
+
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+PASSWORD = "correct horse battery"
+NAMES = {"vera": Role.VIEWER, "otto": Role.OPERATOR, "ada": Role.ADMINISTRATOR}
+
+
+@dataclass
+class Actor:
+    """Somebody with a browser or a program; `role` is what they may do at most."""
+
+    name: str
+    role: Role
+    client: Client
+    headers: Mapping[str, str] = field(default_factory=dict)
+    user: User | None = None
+
+
+def signed_in(user: User, *, csrf: bool = False) -> Client:
+    client = Client(enforce_csrf_checks=csrf)
+    client.force_login(user, backend=BACKEND)
+    return client
+
+
+def make(name: str, role: Role) -> User:
+    return users.create(name, role, PASSWORD)[0]
+
+
+def everybody() -> list[Actor]:
+    """All of them. A stranger with a share link joins them where there are shares."""
+    made = [make(name, role) for name, role in NAMES.items()]
+    _, secret = senderkeys.issue("shop")
+    return [
+        Actor("stranger", Role.NOBODY, Client()),
+        Actor("sender", Role.NOBODY, Client(), {"Authorization": f"Bearer {secret}"}),
+        *(Actor(user.username, user.given, signed_in(user), user=user) for user in made),
+    ]

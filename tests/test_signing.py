@@ -1,0 +1,248 @@
+"""Signing in and out, one's account and its tokens, people and keys as pages, what is written down of all of it."""
+
+import re
+from typing import Any
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.test import Client
+
+from tests.builders import Service, batch
+from tests.cast import PASSWORD, make, signed_in
+from tests.test_pages_html import parsed
+from timeline.access import own_path
+from tracing import guarding, users
+from tracing.auditing import Audit
+from tracing.roles import Role
+from tracing.senderkeys import SenderKey
+from tracing.storing import Store
+from tracing.tokens import Token
+from tracing.users import User
+
+
+def sign_in(client: Client, username: str, password: str, **more: str) -> Any:
+    return client.post("/login", {"username": username, "password": password, **more})
+
+
+def audited() -> list[tuple[str, str, str]]:
+    return [(row.who, row.action, row.subject) for row in Audit.objects.order_by("id")]
+
+
+def test_without_users_the_page_leads_on(client: Client, clean_store: None) -> None:
+    assert client.get("/login").headers["Location"] == "/" and guarding.is_open()
+    assert "Nobody has to sign in here" in client.get("/account").content.decode()
+
+
+def test_a_person_signs_in_and_out(client: Client, clean_store: None) -> None:
+    make("ada", Role.ADMINISTRATOR)
+    assert client.get("/flows?type=order").headers["Location"] == "/login?next=/flows%3Ftype%3Dorder"
+    answer = sign_in(client, " Ada ", PASSWORD, next="/flows?type=order")
+    assert answer.status_code == 302 and answer.headers["Location"] == "/flows?type=order"
+    cookie = answer.cookies["session"]
+    assert cookie["httponly"] and cookie["samesite"] == "Lax"
+    page = client.get("/flows")
+    assert page.status_code == 200 and "Sign out" in page.content.decode()
+    assert page.headers["Cache-Control"] == "private, no-store"
+    out = client.post("/logout")
+    assert out.headers["Location"] == "/login" and out.headers["Clear-Site-Data"] == '"cache"'
+    assert client.get("/flows").status_code == 302 and not Session.objects.exists()
+    assert [action for _, action, _ in audited()] == ["signed in", "signed out"]
+
+
+def test_the_session_gets_a_new_id(client: Client, clean_store: None) -> None:
+    make("ada", Role.ADMINISTRATOR)
+    first = sign_in(client, "ada", PASSWORD).cookies["session"].value
+    second = sign_in(client, "ada", PASSWORD).cookies["session"].value
+    assert first != second and Session.objects.count() == 1
+
+
+def test_nothing_tells_who_exists(client: Client, clean_store: None) -> None:
+    make("ada", Role.ADMINISTRATOR)
+    off = make("otto", Role.OPERATOR)
+    users.change(off, is_active=False)
+    told = set()
+    for username, password in (("ada", "wrong"), ("nobody", "wrong"), ("otto", PASSWORD)):
+        answer = sign_in(client, username, password)
+        assert answer.status_code == 401
+        told.add(re.sub(r'value="[^"]*"', "", answer.content.decode()))
+    assert len(told) == 1
+
+
+def test_too_many_tries_are_told_how_long_to_wait(client: Client, clean_store: None) -> None:
+    make("ada", Role.ADMINISTRATOR)
+    answers = [sign_in(client, "ADA" if n % 2 else "ada", f"wrong {n}") for n in range(6)]
+    assert [one.status_code for one in answers] == [401, 401, 401, 401, 429, 429]
+    page = answers[-1].content.decode()
+    assert (
+        re.search(r"try again in (5 m|4 m \d+ s)", page)
+        and 1 <= int(answers[-1].headers["Retry-After"]) <= 300
+    )
+    assert sign_in(client, "ada", PASSWORD).status_code == 429
+    # Another address is not held up by it, and neither is another person.
+    assert (
+        client.post("/login", {"username": "ada", "password": PASSWORD}, REMOTE_ADDR="192.0.2.9").status_code
+        == 302
+    )
+
+
+def test_no_password_is_kept_of_a_try(client: Client, clean_store: None) -> None:
+    from axes.models import AccessAttempt
+
+    make("ada", Role.ADMINISTRATOR)
+    sign_in(client, "ada", "a wrong password")
+    (row,) = AccessAttempt.objects.values()
+    assert "a wrong password" not in repr(row) and ("", "failed to sign in", "ada") in audited()
+
+
+ELSEWHERE = [
+    "//evil.example", "/\\evil.example", "https:evil.example", "https://evil.example/", "\\\\evil", "/\t/evil.example",
+    "/%09/evil", "javascript:alert(1)", "///evil", " /flows", "/\n/evil", "http:///evil", "",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("following", ELSEWHERE)
+def test_nobody_is_led_elsewhere(client: Client, clean_store: None, following: str) -> None:
+    make("ada", Role.ADMINISTRATOR)
+    led = sign_in(client, "ada", PASSWORD, next=following).headers["Location"]
+    assert led in ("/", "/%09/evil")  # the latter is a path of ours, odd as it is
+    assert client.get("/login", {"next": following}).headers["Location"] == led
+
+
+def test_own_paths_are_kept() -> None:
+    assert own_path("/flow/entity/order/a%2Fb?env=staging#row") == "/flow/entity/order/a%2Fb?env=staging#row"
+
+
+def test_a_one_time_password_leads_to_changing_it(client: Client, clean_store: None) -> None:
+    make("ada", Role.ADMINISTRATOR)
+    vera, once = users.create("vera", Role.VIEWER)
+    sign_in(client, "vera", once)
+    assert client.get("/flows").headers["Location"] == "/account/password"
+    assert client.get("/flows?format=json").status_code == 403 and client.get("/mark.svg").status_code == 200
+    wrong = client.post("/account/password", {"current": once, "new": "12345678901", "again": "x"})
+    assert wrong.status_code == 400 and "entirely numeric" in wrong.content.decode()
+    told = {"current": once, "new": "a password of mine", "again": "a password of mine"}
+    assert client.post("/account/password", told).headers["Location"] == "/account?changed=1"
+    assert client.get("/flows").status_code == 200
+    assert User.objects.get(pk=vera.pk).check_password("a password of mine")
+
+
+def test_a_person_is_added_by_page_and_the_first_must_administer(client: Client, clean_store: None) -> None:
+    told = {"username": "vera", "name": "", "email": "", "role": "viewer"}
+    assert client.post("/settings/people", told).status_code == 400 and not User.objects.exists()
+    page = client.post(
+        "/settings/people", told | {"username": "ada", "role": "administrator"}
+    ).content.decode()
+    secret = re.search(r"<code>([a-z0-9-]{19})</code>", page)
+    assert secret and "asks everybody to sign in" in page
+    parsed(page)
+    assert client.get("/settings/people").status_code == 302
+    assert sign_in(client, "ada", secret[1]).status_code == 302
+
+
+def test_roles_and_switches_hold_from_the_next_request_on(clean_store: None) -> None:
+    ada, otto = make("ada", Role.ADMINISTRATOR), make("otto", Role.OPERATOR)
+    admin, other = signed_in(ada), signed_in(otto)
+    assert other.get("/settings/people").status_code == 403
+    admin.post(f"/settings/people/{otto.pk}/role", {"role": "administrator"})
+    assert other.get("/settings/people").status_code == 200
+    admin.post(f"/settings/people/{otto.pk}/switch")
+    assert other.get("/settings/people").status_code == 302
+    refused = admin.post(f"/settings/people/{ada.pk}/role", {"role": "viewer"})
+    assert refused.status_code == 409 and "last administrator" in refused.content.decode()
+    admin.post(f"/settings/people/{otto.pk}/switch")
+    reset = admin.post(f"/settings/people/{otto.pk}/password")
+    assert reset.status_code == 200 and "shown now and never again" in reset.content.decode()
+    assert other.get("/flows").status_code == 302, "a new password ends the sessions of the old one"
+    assert [action for _, action, _ in audited()] == [
+        "role changed", "person switched off", "person switched on", "password reset",
+    ]  # fmt: skip
+
+
+def test_a_token_reads_and_writes_as_its_person(clean_store: None, client: Client) -> None:
+    otto = make("otto", Role.OPERATOR)
+    page = signed_in(otto).post("/account/tokens", {"label": "nightly", "role": "viewer", "days": "30"})
+    found = re.search(r"tlt_[A-Za-z0-9]{32}", page.content.decode())
+    assert found
+    headers = {"Authorization": f"Bearer {found[0]}"}
+    assert client.get("/flows?format=json", headers=headers).status_code == 200
+    told = client.post("/problems/x/mute?format=json", headers=headers)
+    assert told.status_code == 403 and "your token nightly is a viewer’s" in told.json()["sentence"]
+    assert client.post("/account/tokens", {"label": "more"}, headers=headers).status_code == 403
+    made = Token.objects.get()
+    assert made.used_ns and made.until_ns and found[0] not in repr(vars(made))
+    signed_in(otto).post(f"/account/tokens/{made.pk}/revoke")
+    refused = client.get("/flows?format=txt", headers=headers)
+    assert refused.status_code == 401 and refused.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_csrf_is_asked_of_cookies_and_not_of_tokens(store: Store) -> None:
+    store.put(batch(Service("shop").span("pay", 0, 1, attributes={"order.id": "4711"})))
+    otto = make("otto", Role.OPERATOR)
+    note = {"do": "note", "text": "called them"}
+    assert signed_in(otto, csrf=True).post("/flow/entity/order/4711", note).status_code == 403
+    from tracing import tokens
+
+    _, secret = tokens.issue(otto, "bot")
+    headers = {"Authorization": f"Bearer {secret}"}
+    answer = Client(enforce_csrf_checks=True).post("/flow/entity/order/4711", note, headers=headers)
+    assert answer.status_code == 302 and ("otto", "flow noted", "order 4711") in audited()
+
+
+def test_what_is_said_is_signed_by_who_is_signed_in(store: Store) -> None:
+    from tracing.people import Note
+
+    store.put(batch(Service("shop").span("pay", 0, 1, attributes={"order.id": "4711"})))
+    client = signed_in(make("otto", Role.OPERATOR))
+    assert 'name="name"' not in client.get("/flow/entity/order/4711").content.decode()
+    client.post("/flow/entity/order/4711", {"do": "note", "text": "x", "name": "the boss"})
+    assert Note.objects.get().name == "otto"
+
+
+def test_keys_by_page(clean_store: None) -> None:
+    client = signed_in(make("ada", Role.ADMINISTRATOR))
+    assert client.post("/settings/keys", {"name": "shop", "limit": "0"}).status_code == 400
+    page = client.post("/settings/keys", {"name": "shop", "limit": "500"}).content.decode()
+    parsed(page)
+    assert re.search(r"tlk_[A-Za-z0-9]{32}", page) and "takes nothing without a key" in page
+    key = SenderKey.objects.get()
+    assert key.per_second == 500 and key.created_by == "ada"
+    assert client.post(f"/settings/keys/{key.pk}/limit", {"limit": "many"}).status_code == 400
+    client.post(f"/settings/keys/{key.pk}/limit", {"limit": ""})
+    client.post(f"/settings/keys/{key.pk}/revoke")
+    key.refresh_from_db()
+    assert key.per_second is None and key.revoked_ns
+    assert [action for _, action, _ in audited()] == ["key made", "key limited", "key revoked"]
+
+
+def test_the_audit_is_filtered_and_paged(clean_store: None) -> None:
+    from tracing import auditing
+
+    client = signed_in(make("ada", Role.ADMINISTRATOR))
+    for n in range(5):
+        auditing.note("ada" if n % 2 else "otto", "rule changed", f"rule {n}", "<b>")
+    first = client.get("/settings/audit?format=json&limit=3").json()
+    rest = client.get(f"/settings/audit?format=json&limit=3&before={first['next']}").json()
+    assert [row["subject"] for row in first["audit"] + rest["audit"]] == [
+        f"rule {n}" for n in range(4, -1, -1)
+    ]
+    assert rest["next"] is None
+    assert len(client.get("/settings/audit?format=json&who=ADA").json()["audit"]) == 2
+    assert client.get("/settings/audit?before=x").status_code == 400
+    assert "rule 4" in client.get("/settings/audit?format=txt").content.decode()
+    parsed(client.get("/settings/audit?limit=2").content.decode())
+
+
+@pytest.mark.parametrize(
+    "path", ["/login", "/account", "/account/password", "/settings/people", "/settings/keys"]
+)
+def test_pages_of_people_are_strict(clean_store: None, path: str) -> None:
+    client = Client() if path == "/login" else signed_in(make("ada", Role.ADMINISTRATOR))
+    if path == "/login":
+        make("ada", Role.ADMINISTRATOR)
+    parsed(client.get(path).content.decode())
+
+
+def test_a_stranger_learns_nothing_from_an_error(client: Client, clean_store: None) -> None:
+    make("ada", Role.ADMINISTRATOR)
+    page = Client(enforce_csrf_checks=True).post("/login", {"username": "x"}).content.decode()
+    assert "This form was not taken" in page and "/settings/people" not in page and "Flows" not in page
