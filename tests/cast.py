@@ -39,7 +39,7 @@ def make(name: str, role: Role) -> User:
 
 
 def everybody() -> list[Actor]:
-    """All of them. A stranger with a share link joins them where there are shares."""
+    """All of them; the stranger with a link is in `test_shares_people`."""
     made = [make(name, role) for name, role in NAMES.items()]
     _, secret = senderkeys.issue("shop")
     return [
