@@ -123,6 +123,6 @@ def test_no_other_page_of_the_library_is_there(house: House, path: str) -> None:
 
 
 def test_nobody_is_led_elsewhere_from_there(house: House) -> None:
-    house.visit(sub="7", preferred_username="Lea", threadline_role="ops")
+    house.visit(sub="12", preferred_username="Noa", threadline_role="ops")
     start = f"{house.running.url}/oidc/provider/login/?process=connect&next=//evil.example"
     assert house.browser.get(start, timeout=20).url == f"{house.running.url}/"
