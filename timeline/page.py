@@ -61,7 +61,7 @@ def context(request: HttpRequest, reading: Reading, others: Sequence[FlowSummary
         **sheet(reading, axis, path, zone, hues),
         **_drawn(reading, painter, path, zone),
         "shown": len(reading.rows),
-        "record": record_context(request, record) if record else None,
+        "record": record_context(request, record, reading.flow) if record else None,
         **opened_in(request),
     }
 
@@ -103,13 +103,15 @@ def _head(reading: Reading, path: str, zone: tzinfo, now: int) -> dict[str, Any]
 def _words(request: HttpRequest, reading: Reading, path: str, zone: tzinfo) -> dict[str, Any]:
     """What was said by hand, and the forms that say more; nobody judges a request, so it has notes alone."""
     judged = reading.flow.kind != "request"
-    told = {f"{what}_form": form_of(what, zone, name_of(request)) for what in FORMS}
+    at = reading.asked.note_at
+    told = {f"{what}_form": form_of(what, zone, name_of(request), at=at) for what in FORMS}
     said = read_said(reading.flow) if judged else None
     notes = [one for one in reading.story.forest.asides if one.row == "note"]
     return {
         **told,
         "said": said,
         "written": notes[-MOST_NOTES:][::-1],
+        "note_open": at is not None,
         "say_href": reading.asked.address(path, ("cursor",)),
     }
 

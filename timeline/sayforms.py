@@ -9,6 +9,7 @@ from typing import Any
 
 from django import forms
 
+from timeline import moments
 from timeline.forms import MomentField
 from timeline.reader import LONGEST
 from tracing.people import Channel
@@ -41,7 +42,7 @@ class FollowForm(forms.Form):
 
 class NoteForm(forms.Form):
     text = forms.CharField(
-        label="Note", max_length=4_000, widget=forms.Textarea(attrs={"rows": 3}), strip=True
+        label="Note, in Markdown", max_length=4_000, widget=forms.Textarea(attrs={"rows": 3}), strip=True
     )
     at = MomentField(
         label="When",
@@ -62,9 +63,13 @@ class NoteForm(forms.Form):
 FORMS: Mapping[str, type[forms.Form]] = {"close": CloseForm, "follow": FollowForm, "note": NoteForm}
 
 
-def form_of(what: str, zone: tzinfo, name: str, data: Mapping[str, Any] | None = None) -> forms.Form:
-    """A form as it begins, or filled in; `what` is a key of `FORMS`."""
-    form = FORMS[what](data, initial={"name": name}, auto_id=f"{what}-%s")
+def form_of(
+    what: str, zone: tzinfo, name: str, data: Mapping[str, Any] | None = None, at: int | None = None
+) -> forms.Form:
+    """A form as it begins, or filled in; `what` is a key of `FORMS`, `at` the moment of a note."""
+    time = moments.moment(at, zone) if at is not None else None
+    told = {"name": name, "at": f"{time:%Y-%m-%d %H:%M:%S.%f}" if time else ""}
+    form = FORMS[what](data, initial=told, auto_id=f"{what}-%s")
     for field in form.fields.values():
         if isinstance(field, MomentField):
             field.zone = zone

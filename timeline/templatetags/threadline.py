@@ -16,6 +16,7 @@ from django.template import Context, Library
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 
+from timeline import markdown as reading
 from timeline import moments, signs
 from timeline.bars import Bar
 from timeline.queries import problems
@@ -177,6 +178,12 @@ def coded(sentence: str) -> SafeString:
         return SafeString(escape(sentence))
     told = (f"<code>{escape(part)}</code>" if at % 2 else escape(part) for at, part in enumerate(parts))
     return SafeString("".join(told))
+
+
+@register.filter
+def markdown(text: str) -> SafeString:
+    """What a person wrote, as blocks of HTML that can do no harm."""
+    return reading.html(text)
 
 
 @register.simple_tag

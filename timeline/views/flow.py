@@ -22,9 +22,9 @@ from django.views.decorators.http import require_http_methods
 from timeline import page, table, text
 from timeline.addresses import absolute, flow_asked, flow_url
 from timeline.answers import NotFound, asked_format, encoded, json_answer, page_answer, text_answer
-from timeline.asked import read_asked
+from timeline.asked import Asked, read_asked
 from timeline.prepared import Progress
-from timeline.queries.pulse import AGAIN_MS, read_pulse
+from timeline.queries.pulse import AGAIN_MS, Pulse, read_pulse
 from timeline.queries.story import traces_beside
 from timeline.reading import Reading
 from timeline.summaries import FlowSummary, find_flows
@@ -48,11 +48,14 @@ def _answer(request: HttpRequest, kind: str, type: str, key: str) -> HttpRespons
     form = "csv" if request.GET.get("format") == "csv" else asked_format(request)
     kind, type, key = flow_asked(request, kind, type, key)
     asked = read_asked(request.GET, reader_zone(request))
-    if request.headers.get("HX-Target") == "record":
+    is_part = request.headers.get("HX-Target") == "record"
+    if is_part and not asked.record.startswith("n-"):
         return record_part(request, asked.record)
     flows = find_flows(kind, type, key, request.GET.get("env") or None)
     if not flows:
         raise NotFound(*_unknown(request, kind, type, key))
+    if is_part:  # a note is a flow's own
+        return record_part(request, asked.record, flows[0])
     if request.method == "POST":
         return words.say(request, flows[0])
     # Before the records are read: what comes in between is asked for once too often rather than missed.
@@ -61,6 +64,13 @@ def _answer(request: HttpRequest, kind: str, type: str, key: str) -> HttpRespons
         return json_answer({"pulse": pulse.whole, "again_ms": AGAIN_MS})
     if form == "html":
         return _page(request, flows, read_soon(flows[0], asked, pulse))
+    return _told(request, flows, asked, pulse, form)
+
+
+def _told(
+    request: HttpRequest, flows: Sequence[FlowSummary], asked: Asked, pulse: Pulse, form: str
+) -> HttpResponseBase:
+    """The same for programs, tables and chat."""
     reading = read(flows[0], asked, pulse)
     if form == "json":
         return json_answer(reading.as_json(settings.URL) | {"others": _others(flows[1:])})
