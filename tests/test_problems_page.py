@@ -473,3 +473,21 @@ def test_a_note_is_markdown_and_can_be_taken_back(client: Client, clean_store: N
     assert strict.post(f"{path}/note", {"delete": str(note.pk)}).status_code == 403
     assert client.post(f"{path}/note", {"delete": str(note.pk)})["Location"] == path
     assert not Note.objects.exists()
+
+
+def test_the_texts_read_well_in_a_ticket(client: Client, clean_store: None) -> None:
+    one = wrongs.problem("wait", why="Waiting for `shipped` from `wms`.")
+    path = f"/problems/{one.hex()}"
+    heading, numbers, why, *_, link = (
+        client.get(path, {"format": "md"}).content.decode().strip().split("\n\n")
+    )
+    assert heading.startswith("### ■ [22 orders wait for shipment.created from wms](http")
+    assert numbers.startswith("**stuck, open, since ") and numbers.endswith(", 22 flows**")
+    assert why == "Waiting for `shipped` from `wms`."
+    assert link.startswith("[This problem in Threadline](http") and link.endswith(f"{path})")
+    listed = client.get("/problems", {"format": "md"}).content.decode()
+    assert listed.startswith("### 1 problem, open\n\n- ■ **[22 orders")
+    text = client.get(path, {"format": "txt"}).content.decode()
+    assert text.startswith("■ 22 orders wait") and all(len(line) <= 100 for line in text.splitlines())
+    title = "<title>22 orders wait for shipment.created from wms: stuck, open · Threadline</title>"
+    assert title in client.get(path).content.decode()

@@ -134,6 +134,7 @@ def _ways(reading: Reading, path: str) -> dict[str, Any]:
         "table_href": asked.address(path, ("cursor", "sort"), view="" if asked.table else "table"),
         "csv_href": asked.address(path, ("record", "cursor", "at"), format="csv"),
         "text_href": asked.address(path, ("record",), format="txt"),
+        "markdown_href": asked.address(path, ("record",), format="md"),
         "json_href": asked.address(path, ("record",), format="json"),
         "close_href": asked.address(path, ("record",)),
     }

@@ -42,7 +42,11 @@ class FollowForm(forms.Form):
 
 class NoteForm(forms.Form):
     text = forms.CharField(
-        label="Note, in Markdown", max_length=4_000, widget=forms.Textarea(attrs={"rows": 3}), strip=True
+        label="Note",
+        max_length=4_000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        strip=True,
+        help_text="Markdown is understood.",
     )
     at = MomentField(
         label="When",

@@ -7,6 +7,7 @@ Address to question (`timeline.asked`), question to chapters (`queries.story`), 
 import re
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from django.conf import settings
 from django.http import (
@@ -23,6 +24,7 @@ from timeline import page, table, text
 from timeline.addresses import absolute, flow_asked, flow_url
 from timeline.answers import NotFound, asked_format, encoded, json_answer, page_answer, text_answer
 from timeline.asked import Asked, read_asked
+from timeline.layout.plan import WHOLE
 from timeline.prepared import Progress
 from timeline.queries.pulse import AGAIN_MS, Pulse, read_pulse
 from timeline.queries.story import traces_beside
@@ -71,12 +73,15 @@ def _told(
     request: HttpRequest, flows: Sequence[FlowSummary], asked: Asked, pulse: Pulse, form: str
 ) -> HttpResponseBase:
     """The same for programs, tables and chat."""
+    most = asked.limit if "limit" in asked.query else None
+    # A text leaves out rows in the middle, so all of them are read.
+    asked = replace(asked, limit=WHOLE) if form in ("txt", "md") else asked
     reading = read(flows[0], asked, pulse)
     if form == "json":
         return json_answer(reading.as_json(settings.URL) | {"others": _others(flows[1:])})
     if form == "csv":
         return _csv(reading)
-    return text_answer(text.write(reading, flows[1:], form, reader_zone(request)), form)
+    return text_answer(text.write(reading, flows[1:], form, reader_zone(request), most), form)
 
 
 def _page(request: HttpRequest, flows: Sequence[FlowSummary], reading: Reading | Progress) -> HttpResponse:

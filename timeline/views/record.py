@@ -69,6 +69,7 @@ def opened_in(request: HttpRequest) -> dict[str, str]:
         "find_base": _up_to(request, "find", "record", "find"),
         "row_base": _up_to(request, "record", "record"),
         "note_base": _up_to(request, "note", "note"),
+        "moment_base": _up_to(request, "from", "from", "to").removesuffix("from="),
     }
 
 
