@@ -72,7 +72,8 @@ def form_of(
 ) -> forms.Form:
     """A form as it begins, or filled in; `what` is a key of `FORMS`, `at` the moment of a note."""
     time = moments.moment(at, zone) if at is not None else None
-    told = {"name": name, "at": f"{time:%Y-%m-%d %H:%M:%S.%f}" if time else ""}
+    moment = f"{time:%Y-%m-%d %H:%M:%S.%f}".rstrip("0").rstrip(".") if time else ""
+    told = {"name": name, "at": moment}
     form = FORMS[what](data, initial=told, auto_id=f"{what}-%s")
     for field in form.fields.values():
         if isinstance(field, MomentField):
