@@ -55,6 +55,8 @@ def of_comparison(first: Reading, second: Reading, at_ns: int | None = None) -> 
         if longer_ns
         else "both took as long"
     )
+    if any(one.flow.verdict not in (None, "ended") for one in (first, second)):
+        told += " so far"
     return Card("compared", (_subject(first, at_ns), _subject(second, at_ns)), (), told, _as_of(at_ns))
 
 

@@ -55,6 +55,9 @@ def _reader() -> MarkdownIt:
 
 
 def _link_open(renderer: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:
+    # `[x]()` never comes to be judged by its address; it would lead to the page it stands on.
+    if not tokens[at].attrGet("href"):
+        return "<a>"
     tokens[at].attrSet("rel", REL)
     return renderer.renderToken(tokens, at, options, env)
 
