@@ -1,5 +1,7 @@
 // What the modules of a flow's page share: its parts, the axis, and following an address as its own links do.
 
+export { say } from "./say.js";
+
 export const timeline = () => document.getElementById("timeline");
 export const grid = () => timeline()?.querySelector("[role=treegrid]");
 export const rows = () => [...(timeline()?.querySelectorAll(".row") ?? [])];
@@ -71,18 +73,6 @@ export function timeAt(place) {
   const part = parts.find((one) => place < one.left + one.width) ?? parts.at(-1);
   const share = Math.min(1, Math.max(0, (place - part.left) / part.width));
   return part.start + (part.end - part.start) * BigInt(Math.round(share * 1e6)) / 1000000n;
-}
-
-export function say(text) {
-  const place = document.getElementById("said");
-  if (!place) return;
-  place.textContent = text;
-  place.classList.add("shown");
-  clearTimeout(say.timer);
-  say.timer = setTimeout(() => {
-    place.classList.remove("shown");
-    place.textContent = "";
-  }, 2500);
 }
 
 export const isTyping = (target) => target?.closest?.("input, textarea, select, [contenteditable]");

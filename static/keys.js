@@ -1,8 +1,10 @@
 // The keys of a flow's page, and the sheet that tells them. Every key does what a link on the page does.
 
-import { address, go, isTyping, rows, say, segments, timeline } from "./flowpage.js";
+import { copy, publicAddress } from "./copy.js";
+import { address, go, isTyping, rows, say, segments, timeAt, timeline } from "./flowpage.js";
 import { clickNow } from "./timeline.js";
 
+const NO_COPY = "The browser does not let this page copy";
 let lastId = "";
 
 const focused = () => document.activeElement?.closest?.("#timeline .row");
@@ -101,35 +103,40 @@ function zoomBy(factor) {
   show(middle - half - 500n, middle + half + 500n);
 }
 
-async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch {
-    // A page that came over plain HTTP may not use the clipboard itself.
-    const area = document.createElement("textarea");
-    area.value = text;
-    document.body.append(area);
-    area.select();
-    document.execCommand("copy");
-    area.remove();
-  }
-}
-
 async function copyLink() {
   const row = current();
-  const link = new URL(location.href);
-  if (row && !isChapter(row) && !isGroup(row)) link.searchParams.set("record", row.id);
-  const before = document.activeElement;
-  await copy(link.href);
-  before?.focus?.({ preventScroll: true });
-  say("Link copied");
+  const named = row && !isChapter(row) && !isGroup(row);
+  say((await copy(publicAddress(named ? { record: row.id } : {}))) ? "Link copied" : NO_COPY);
+}
+
+// A window around a stretch, with the row of it open where it has one.
+async function copyMoment(from, to, row) {
+  const rim = (to - from) / 20n + 1_000_000_000n;
+  const named = row && !isChapter(row) && !isGroup(row);
+  const changes = { from: String(from - rim), to: String(to + rim), record: named ? row.id : null, cursor: null, at: null };
+  say((await copy(publicAddress(changes))) ? "Link to this moment copied" : NO_COPY);
+}
+
+function copyMomentOf(row) {
+  const [from, to] = stretchOf(row);
+  if (from <= 0n) return say("This row has no time of its own");
+  copyMoment(from, to, row);
+}
+
+function copyMomentAt(event) {
+  const plot = event.target.closest?.("[data-zoom] > svg");
+  if (!plot || !event.shiftKey) return;
+  event.preventDefault();
+  event.stopPropagation();
+  const box = plot.getBoundingClientRect();
+  const at = timeAt(((event.clientX - box.left) / box.width) * 100);
+  copyMoment(at, at);
 }
 
 async function copyCsv(event) {
   const answer = await fetch(event.currentTarget.dataset.copyCsv);
   if (!answer.ok) return say("The table could not be read; try the CSV link");
-  await copy(await answer.text());
-  say("Table copied as CSV");
+  say((await copy(await answer.text())) ? "Table copied as CSV" : NO_COPY);
 }
 
 const seek = (way) => {
@@ -163,6 +170,7 @@ const KEYS = {
   n: () => seek("next"),
   N: () => seek("previous"),
   c: copyLink,
+  C: onAxis(onRow(copyMomentOf)),
   t: () => go(timeline().querySelector("[data-table]")?.href),
   "?": () => document.getElementById("keys").showModal(),
 };
@@ -272,6 +280,7 @@ document.addEventListener("keydown", press);
 document.addEventListener("keydown", leaveBox, true);
 document.addEventListener("submit", (event) => (sought ||= event.target.matches(".seek")), true);
 document.addEventListener("click", copyValue);
+document.addEventListener("click", copyMomentAt, true);
 document.addEventListener("click", clickRow);
 document.addEventListener("htmx:afterSwap", (event) => {
   dress();

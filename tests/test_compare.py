@@ -5,7 +5,7 @@ import re
 import pytest
 from django.test import Client
 
-from tests.builders import T1, T2, Service, batch, event
+from tests.builders import T1, T2, T3, Service, batch, event
 from tracing.storing import Store
 
 shop, billing = Service("shop"), Service("billing")
@@ -74,7 +74,7 @@ def test_the_page_says_what_differs(client: Client, store: Store) -> None:
         ({"a": A}, 200, "second"),
         ({"a": A, "b": "order 999"}, 404, "names no flow"),
         ({"a": A, "b": B, "sort": "name"}, 400, "sort"),
-        ({"a": A, "b": B, "format": "txt"}, 400, "page or as json"),
+        ({"a": A, "format": "txt"}, 400, "name both"),
         ({"a": A, "format": "json"}, 400, "name both"),
     ],
 )
@@ -89,3 +89,44 @@ def test_what_cannot_be_compared_is_said(
 @pytest.mark.usefixtures("both")
 def test_a_flow_leads_to_its_comparison(client: Client) -> None:
     assert "/compare?a=%2Fflow%2Frequest%2Ftrace%2F" in client.get(A).content.decode()
+
+
+@pytest.mark.usefixtures("both")
+def test_the_text_says_what_differs_within_a_hundred_columns(client: Client) -> None:
+    text = client.get("/compare", {"a": A, "b": B, "format": "txt"}).content.decode()
+    lines = text.splitlines()
+    assert lines[0] == "checkout and checkout"
+    assert lines[1] == "6 of 6 steps differ; the second took 900 ms longer."
+    (stock,) = [line.split() for line in lines if line.startswith("SELECT stock · shop")]
+    assert stock == "SELECT stock · shop 50 ms 200 ms +150 ms × 4.0".split()
+    assert any(line.split()[-2:] == ["only", "there"] for line in lines if line.startswith("mail · shop"))
+    assert all(len(line) <= 100 for line in lines if "://" not in line)
+    assert lines[-1].endswith(B) and "/compare?a=" in text
+
+
+@pytest.mark.usefixtures("both")
+def test_the_markdown_is_a_table_with_links(client: Client) -> None:
+    text = client.get("/compare", {"a": A, "b": B, "format": "md"}).content.decode()
+    assert text.startswith("### [checkout](http") and f"{A}) and [checkout](" in text.splitlines()[0]
+    assert "**6 of 6 steps differ; the second took 900 ms longer.**" in text
+    assert "| SELECT stock · shop | 50 ms | 200 ms | +150 ms × 4.0 |" in text
+    assert "[Compared in Threadline](http" in text
+    same = client.get("/compare", {"a": A, "b": A, "format": "md"}).content.decode()
+    assert "0 of 3 steps differ" in same and "| step |" not in same
+
+
+@pytest.mark.usefixtures("both")
+def test_what_differs_much_is_told_in_part(client: Client, store: Store) -> None:
+    root = shop.span("checkout", 0, 300, trace=T3)
+    store.put(
+        batch(root, *(shop.span(f"step {chr(65 + n)}", n, 1, trace=T3, parent=root) for n in range(50)))
+    )
+    text = client.get("/compare", {"a": A, "b": T3.hex(), "format": "md"}).content.decode()
+    assert text.count("\n| ") == 41 and "more that differ" in text
+
+
+@pytest.mark.usefixtures("both")
+def test_the_title_says_how_both_stand(client: Client) -> None:
+    html = client.get("/compare", {"a": A, "b": B}).content.decode()
+    assert "<title>checkout: ok and checkout: ok itself, a failure below it · Threadline</title>" in html
+    assert 'data-copies="text"' in html and "format=md" in html

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 
 from tests.builders import T2, T3, Service, batch, event
+from timeline.text import coded
 from tracing.storing import Store
 
 shop = Service("shop")
@@ -117,3 +118,57 @@ def test_every_form_names_the_other_environments(client: Client, three: list[str
         assert f": {link}\n" in told(client, ORDER_PATH, "txt")
         assert f"]({link})" in told(client, ORDER_PATH, "md")
     assert client.get(three[1] + "&format=json").json()["others"] == []
+
+
+def asked(client: Client, query: str) -> str:
+    return client.get(f"{ORDER_PATH}?{query}").content.decode()
+
+
+def many(store: Store, count: int) -> None:
+    root = shop.span("root", 0, 5 * count, attributes=ORDER)
+    spans = [
+        shop.span(f"step {n}", n, 1, parent=root, attributes=ORDER, status=2 if n == 50 else 0)
+        for n in range(count)
+    ]
+    store.put(batch(root, *spans))
+
+
+def test_a_comment_in_an_issue_holds_the_beginning_and_the_end(client: Client, store: Store) -> None:
+    many(store, 100)
+    text = asked(client, "expand=all&format=md")
+    story = text.split("```")[1].strip().splitlines()
+    assert [line for line in story if "more rows" in line] == ["… 62 more rows, 1 of them failed …"]
+    assert "step 0 " in text and "step 99 " in text and "step 40 " not in text
+    assert len(story) == 41
+    assert len(asked(client, "expand=all&format=txt").splitlines()) > 100
+    longer = asked(client, "expand=all&limit=500&format=md")
+    assert "more rows" not in longer and "step 40 " in longer
+
+
+def test_a_shorter_text_is_asked_for_by_its_limit(client: Client, store: Store) -> None:
+    many(store, 30)
+    text = asked(client, "expand=all&limit=10&format=txt")
+    assert "… 22 more rows …" in text
+    assert [line for line in text.splitlines() if "step 29 " in line]
+
+
+def test_a_comment_has_a_heading_the_answer_facts_and_a_link(client: Client, store: Store) -> None:
+    fail(store, "no `money` | left", **{"order.state": "paid"})
+    heading, answer, facts, story, link = told(client, ORDER_PATH, "md").strip().split("\n\n")
+    assert heading.startswith("### [order 1 (production)")
+    assert answer.startswith("Paid since 2026-11-18") and "First error: shop, pay: Declined: no " in answer
+    assert all(line.startswith("- ") for line in facts.splitlines())
+    assert story.startswith("```\n") and story.endswith("\n```")
+    assert link.startswith("[order 1 in Threadline](http")
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("waiting for `paid_by` from `wms`", "waiting for `paid_by` from `wms`"),
+        ("odd ` one_", r"odd \` one\_"),
+        ("a_b <i>", r"a\_b \<i\>"),
+    ],
+)
+def test_names_between_backticks_are_code(said: str, shown: str) -> None:
+    assert coded(said) == shown

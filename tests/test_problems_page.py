@@ -226,7 +226,7 @@ def test_a_problems_page(client: Client, waiting: bytes, store: Store) -> None:
         "<code>shipment.created</code>" in html
         and "pager: failed (opened); 3 tries; It answered 404." in text
     )
-    assert "&lt;b&gt;carrier&lt;/b&gt; says<br>15:30" in html
+    assert "&lt;b&gt;carrier&lt;/b&gt; says<br>\n15:30" in html
     assert 'href="/flow/entity/order/o0"' in html and "wrong now 3" in text and "no longer 1" in text
     earlier = shown(client, waiting, flows="earlier")["flows"]
     assert [(one["title"], one["until"]) for one in earlier] == [("00" * 16, str(at_ns - HOUR_NS))]
@@ -403,7 +403,7 @@ def test_a_note_is_a_row_and_the_name_is_remembered(client: Client, waiting: byt
     answer = client.post(f"{address(waiting)}/note", {"text": "<i>wait</i> for `15:30`", "name": "Ada Ünal"})
     assert answer.status_code == 302 and answer.cookies["name"].value == "Ada%20%C3%9Cnal"
     html = client.get(address(waiting)).content.decode()
-    assert "&lt;i&gt;wait&lt;/i&gt; for `15:30`" in html and 'value="Ada Ünal"' in html
+    assert "&lt;i&gt;wait&lt;/i&gt; for <code>15:30</code>" in html and 'value="Ada Ünal"' in html
 
 
 @pytest.mark.parametrize("what", ["acknowledge", "mute", "unmute", "note"])
@@ -457,3 +457,37 @@ def test_queries_do_not_grow(
         wrongs.note(waiting, "x", at_ns)
     with django_assert_num_queries(len(few)):
         client.get(asked)
+
+
+def test_a_note_is_markdown_and_can_be_taken_back(client: Client, clean_store: None) -> None:
+    one, other = wrongs.problem("wait"), wrongs.problem("other")
+    path = f"/problems/{one.hex()}"
+    client.post(f"{path}/note", {"text": "asked **wms** [x](javascript:alert(1))", "name": "Ann"})
+    (note,) = Note.objects.all()
+    html = client.get(path).content.decode()
+    assert "<strong>wms</strong>" in html and 'href="javascript' not in html
+    assert f'name="delete" value="{note.pk}"' in html
+    client.post(f"/problems/{other.hex()}/note", {"delete": str(note.pk)})
+    assert Note.objects.count() == 1
+    strict = Client(enforce_csrf_checks=True)
+    assert strict.post(f"{path}/note", {"delete": str(note.pk)}).status_code == 403
+    assert client.post(f"{path}/note", {"delete": str(note.pk)})["Location"] == path
+    assert not Note.objects.exists()
+
+
+def test_the_texts_read_well_in_a_ticket(client: Client, clean_store: None) -> None:
+    one = wrongs.problem("wait", why="Waiting for `shipped` from `wms`.")
+    path = f"/problems/{one.hex()}"
+    heading, numbers, why, *_, link = (
+        client.get(path, {"format": "md"}).content.decode().strip().split("\n\n")
+    )
+    assert heading.startswith("### ■ [22 orders wait for shipment.created from wms](http")
+    assert numbers.startswith("**stuck, open, since ") and numbers.endswith(", 22 flows**")
+    assert why == "Waiting for `shipped` from `wms`."
+    assert link.startswith("[This problem in Threadline](http") and link.endswith(f"{path})")
+    listed = client.get("/problems", {"format": "md"}).content.decode()
+    assert listed.startswith("### 1 problem, open\n\n- ■ **[22 orders")
+    text = client.get(path, {"format": "txt"}).content.decode()
+    assert text.startswith("■ 22 orders wait") and all(len(line) <= 100 for line in text.splitlines())
+    title = "<title>22 orders wait for shipment.created from wms: stuck, open · Threadline</title>"
+    assert title in client.get(path).content.decode()

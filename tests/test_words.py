@@ -163,3 +163,79 @@ def test_what_people_write_is_escaped(client: Client) -> None:
     text = page(client)
     assert "<script>alert" not in text and "<img src" not in text and "<u>" not in text
     html5lib.HTMLParser(strict=True).parse(client.get(ORDER).content)
+
+
+def drawer(client: Client, number: int, path: str = ORDER) -> str:
+    answer = client.get(
+        path, {"record": f"n-{number}"}, headers={"HX-Request": "true", "HX-Target": "record"}
+    )
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_a_note_is_markdown_on_the_page_and_plain_in_its_row(client: Client) -> None:
+    say(client, "note", text="Asked the **carrier**\n\n- see [run](https://wiki.example/run)", name="Ann")
+    (one,) = Note.objects.all()
+    (row,) = [row for row in get(client, ORDER)["rows"] if row["row"] == "note"]
+    assert (row["name"], row["text"]) == ("Asked the carrier", one.text)
+    text = page(client)
+    assert "<strong>carrier</strong>" in text
+    assert '<a href="https://wiki.example/run" rel="nofollow noopener noreferrer">run</a>' in text
+    assert "<strong>carrier</strong>" in drawer(client, one.pk) and "Ann" in drawer(client, one.pk)
+    for form in ("txt", "md"):
+        assert "**carrier**" in client.get(ORDER, {"format": form}).content.decode()
+
+
+def test_a_note_is_opened_within_its_own_flow_only(client: Client) -> None:
+    say(client, "note", text="ours", name="Ann")
+    (one,) = Note.objects.all()
+    assert "ours" in drawer(client, one.pk)
+    other = drawer(client, one.pk, f"/flow/request/trace/{T1.hex()}")
+    assert "ours" not in other and "Nothing to show" in other
+    assert "Nothing to show" in drawer(client, one.pk + 1)
+
+
+def test_a_note_is_taken_back(client: Client) -> None:
+    say(client, "note", text="oops", name="Ann")
+    (one,) = Note.objects.all()
+    for number in ("", "x", "9" * 30, "²", str(one.pk + 1)):
+        say(client, "unnote", note=number)
+    assert Note.objects.count() == 1
+    answer = client.post(f"{ORDER}?only=errors&record=n-{one.pk}", {"do": "unnote", "note": str(one.pk)})
+    assert answer["Location"] == f"{ORDER}?only=errors"
+    assert not Note.objects.exists()
+
+
+def test_a_note_of_another_flow_stays(client: Client) -> None:
+    say(client, "note", text="ours", name="Ann")
+    (one,) = Note.objects.all()
+    say(client, "unnote", f"/flow/request/trace/{T1.hex()}", note=str(one.pk))
+    assert Note.objects.count() == 1
+
+
+def test_deleting_from_elsewhere_is_refused(client: Client) -> None:
+    say(client, "note", text="ours", name="Ann")
+    (one,) = Note.objects.all()
+    strict = Client(enforce_csrf_checks=True)
+    assert strict.post(ORDER, {"do": "unnote", "note": str(one.pk)}).status_code == 403
+    assert Note.objects.count() == 1
+
+
+def test_a_moment_of_a_row_fills_the_form(client: Client) -> None:
+    record = next(row for row in get(client, ORDER)["rows"] if row["row"] == "log")
+    opened = client.get(ORDER, {"record": record["id"]}).content.decode()
+    href = f"{ORDER}?record={record['id']}&amp;note={record['start']}#note"
+    assert f'href="{href}"' in opened
+    text = page(client, record=record["id"], note=record["start"])
+    assert 'id="note" open>' in text
+    assert 'name="at" value="2026-11-18 11:06:41.3"' in text
+    assert "note=" not in text.replace(f"note={record['start']}", "")
+    told = {"do": "note", "text": "x", "name": "Ann", "at": "2026-11-18 11:06:41.3"}
+    view = f"{ORDER}?record={record['id']}"
+    assert client.post(f"{view}&note=5&only=errors", told)["Location"] == f"{view}&only=errors"
+    assert Note.objects.get().at_ns == BASE_NS + 1_300_000_000
+
+
+def test_a_moment_that_is_none_names_its_field(client: Client) -> None:
+    answer = client.get(ORDER, {"note": "soon", "format": "json"})
+    assert answer.status_code == 400 and "note" in answer.content.decode()

@@ -39,6 +39,12 @@ def with_more(path: str, query: dict[str, str]) -> str:
     return f"{path}{'&' if '?' in path else '?'}{urlencode(said, quote_via=quote)}" if said else path
 
 
+def in_forms(address: str) -> dict[str, str]:
+    """For templates: the same page as text, Markdown and JSON."""
+    forms = {"text": "txt", "markdown": "md", "json": "json"}
+    return {f"{name}_href": with_more(address, {"format": form}) for name, form in forms.items()}
+
+
 def absolute(path: str) -> str:
     """A path as a link that may leave the product: under the public base address."""
     return f"{settings.URL}{path}"

@@ -64,6 +64,7 @@ class Asked:
     critical: bool  # the critical path is marked
     find: str  # what is looked for in the flow
     table: bool  # rows in columns instead of on an axis
+    note_at: int | None  # the moment at which a note is to be written: its form is open
     sort: str  # a column of the table, `-` before it for the other way; empty for the order of the story
     query: QueryDict
     zone: tzinfo  # the reader's
@@ -74,7 +75,7 @@ class Asked:
             (name, value)
             for name, values in self.query.lists()
             for value in values
-            if name not in change and name not in drop and value
+            if name not in change and name not in drop and value and name != "note"
         ]
         pairs += [(name, value) for name, value in change.items() if value]
         text = "&".join(f"{quote(name, safe='')}={quote(value, safe=',:.-_~')}" for name, value in pairs)
@@ -128,6 +129,7 @@ class FlowForm(forms.Form):
     sort = _one_of(*(f"{sign}{name}" for name in SORTED_BY for sign in ("", "-")))
     find = forms.CharField(max_length=MOST_SOUGHT, required=False, strip=True)
     to = MomentField(max_length=40, required=False)
+    note = MomentField(max_length=40, required=False)  # at which a note is to be written
     limit = forms.IntegerField(min_value=1, max_value=WHOLE, required=False)
     record = forms.CharField(max_length=3_200, required=False)
     at = forms.IntegerField(min_value=1, max_value=10**9, required=False)
@@ -172,6 +174,7 @@ def read_asked(query: QueryDict, zone: tzinfo) -> Asked:
         bool(told["critical"]),
         told["find"],
         bool(told["view"]),
+        _within(told["note"]),
         _sort(told, query),
         query,
         zone,

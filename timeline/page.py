@@ -64,7 +64,7 @@ def context(request: HttpRequest, reading: Reading, others: Sequence[FlowSummary
         **sheet(reading, axis, path, zone, hues),
         **_drawn(reading, painter, path, zone),
         "shown": len(reading.rows),
-        "record": record_context(request, record) if record else None,
+        "record": record_context(request, record, reading.flow) if record else None,
         **opened_in(request),
     }
 
@@ -112,13 +112,15 @@ def _head(reading: Reading, path: str, zone: tzinfo, now: int) -> dict[str, Any]
 def _words(request: HttpRequest, reading: Reading, path: str, zone: tzinfo) -> dict[str, Any]:
     """What was said by hand, and the forms that say more; nobody judges a request, so it has notes alone."""
     judged = reading.flow.kind != "request"
-    told = {f"{what}_form": form_of(what, zone, name_of(request)) for what in FORMS}
+    at = reading.asked.note_at
+    told = {f"{what}_form": form_of(what, zone, name_of(request), at=at) for what in FORMS}
     said = read_said(reading.flow) if judged else None
     notes = [one for one in reading.story.forest.asides if one.row == "note"]
     return {
         **told,
         "said": said,
         "written": notes[-MOST_NOTES:][::-1],
+        "note_open": at is not None,
         "say_href": reading.asked.address(path, ("cursor",)),
     }
 
@@ -144,6 +146,7 @@ def _ways(reading: Reading, path: str) -> dict[str, Any]:
         "table_href": asked.address(path, ("cursor", "sort"), view="" if asked.table else "table"),
         "csv_href": asked.address(path, ("record", "cursor", "at"), format="csv"),
         "text_href": asked.address(path, ("record",), format="txt"),
+        "markdown_href": asked.address(path, ("record",), format="md"),
         "json_href": asked.address(path, ("record",), format="json"),
         "close_href": asked.address(path, ("record",)),
     }

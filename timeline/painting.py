@@ -145,7 +145,7 @@ class Painter:
     def _add_aside(self, drawn: Drawn) -> None:
         """What was said stands in the plot, or after the name where the sheet is narrow."""
         row = drawn.row
-        drawn.href = self._record_href(row) if row.record else ""
+        drawn.href = self._record_href(row) if row.record or row.row == "note" else ""
         said = " ".join((row.text or "").replace("`", "").split())
         drawn.when = f"{drawn.when}: {said}" if said else drawn.when
         if said == row.name:

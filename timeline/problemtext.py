@@ -14,6 +14,7 @@ from timeline.problem import Problem
 from timeline.queries.affected import Affected
 from timeline.queries.history import Entry
 from timeline.queries.standing import BAD
+from timeline.text import coded
 
 WIDTH = 100
 INDENT = "    "
@@ -24,10 +25,40 @@ def problem_lines(problems: Sequence[Problem], at_ns: int, form: str) -> str:
     return "\n".join(_lines(problem, at_ns, form) for problem in problems)
 
 
+def list_head(count: int, state: str, more: bool) -> str:
+    """The heading of a list in an issue's comment."""
+    counted = f"{count:,}{' or more' if more else ''} {'problem' if count == 1 else 'problems'}"
+    return f"### {counted if state == 'all' else f'{counted}, {state}'}"
+
+
 def head(problem: Problem, at_ns: int, form: str) -> str:
-    """One problem by itself: the same, and its address for a terminal too."""
-    told = _lines(problem, at_ns, form)
-    return told if form == "md" else f"{told}\n{INDENT}{absolute(problem.path)}"
+    """One problem by itself: a heading in Markdown, and for a terminal its address too."""
+    if form != "md":
+        return f"{_lines(problem, at_ns, form)}\n{INDENT}{absolute(problem.path)}"
+    effects = [f"- follows from it: {_named(effect)}" for effect in problem.effects]
+    title = f"### {problem.sign.shape} [{cell(problem.title)}]({absolute(problem.path)})"
+    told = [title, f"**{cell(_numbers(problem, at_ns))}**", coded(one_line(problem.why)), "\n".join(effects)]
+    return "\n\n".join(part for part in told if part)
+
+
+def heading(text: str, form: str) -> str:
+    return f"**{text}**\n" if form == "md" else f"{text}:"
+
+
+def foot(problem: Problem, form: str) -> str:
+    return f"[This problem in Threadline]({absolute(problem.path)})" if form == "md" else ""
+
+
+def _named(problem: Problem) -> str:
+    return f"{problem.sign.shape} [{cell(problem.title)}]({absolute(problem.path)})"
+
+
+def _numbers(problem: Problem, at_ns: int) -> str:
+    """`stuck, open, since 2026-11-27 14:55:00.000 UTC, 3 h 12 m ago, 22 flows`."""
+    told = f"{problem.sign.word}, {problem.state}, {since(problem, at_ns)}"
+    if problem.flows:
+        told += f", {problem.flows:,} flow{'' if problem.flows == 1 else 's'}"
+    return told if problem.is_here else f"{told}, {problem.environment}"
 
 
 def since(problem: Problem, at_ns: int) -> str:
@@ -50,12 +81,7 @@ def entry_lines(entries: Sequence[Entry], form: str) -> str:
 
 
 def _lines(problem: Problem, at_ns: int, form: str) -> str:
-    sign, state = problem.sign, problem.state
-    told = f"{sign.word}, {state}, {since(problem, at_ns)}"
-    if problem.flows:
-        told += f", {problem.flows:,} flow{'' if problem.flows == 1 else 's'}"
-    if not problem.is_here:
-        told += f", {problem.environment}"
+    sign, told = problem.sign, _numbers(problem, at_ns)
     effects = [f"{effect.sign.shape} {effect.title}" for effect in problem.effects]
     if form == "md":
         title = f"[{cell(problem.title)}]({absolute(problem.path)})"

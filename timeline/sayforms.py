@@ -9,6 +9,7 @@ from typing import Any
 
 from django import forms
 
+from timeline import moments
 from timeline.forms import MomentField
 from timeline.reader import LONGEST
 from tracing.people import Channel
@@ -41,7 +42,11 @@ class FollowForm(forms.Form):
 
 class NoteForm(forms.Form):
     text = forms.CharField(
-        label="Note", max_length=4_000, widget=forms.Textarea(attrs={"rows": 3}), strip=True
+        label="Note",
+        max_length=4_000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        strip=True,
+        help_text="Markdown is understood.",
     )
     at = MomentField(
         label="When",
@@ -62,9 +67,14 @@ class NoteForm(forms.Form):
 FORMS: Mapping[str, type[forms.Form]] = {"close": CloseForm, "follow": FollowForm, "note": NoteForm}
 
 
-def form_of(what: str, zone: tzinfo, name: str, data: Mapping[str, Any] | None = None) -> forms.Form:
-    """A form as it begins, or filled in; `what` is a key of `FORMS`."""
-    form = FORMS[what](data, initial={"name": name}, auto_id=f"{what}-%s")
+def form_of(
+    what: str, zone: tzinfo, name: str, data: Mapping[str, Any] | None = None, at: int | None = None
+) -> forms.Form:
+    """A form as it begins, or filled in; `what` is a key of `FORMS`, `at` the moment of a note."""
+    time = moments.moment(at, zone) if at is not None else None
+    moment = f"{time:%Y-%m-%d %H:%M:%S.%f}".rstrip("0").rstrip(".") if time else ""
+    told = {"name": name, "at": moment}
+    form = FORMS[what](data, initial=told, auto_id=f"{what}-%s")
     for field in form.fields.values():
         if isinstance(field, MomentField):
             field.zone = zone

@@ -199,6 +199,12 @@ def label(request: HttpRequest) -> Shown | None:
     return found
 
 
+def own_address(request: HttpRequest, address: str) -> str:
+    """Where the page that is drawn asks for more of itself: behind a link, the link."""
+    shown = label(request)
+    return request.path if shown and shown.share else address
+
+
 def shared(request: HttpRequest) -> dict[str, Shown | None]:
     """For templates: what a page that is drawn from a copy says of it."""
     return {"shared": label(request)}

@@ -20,6 +20,7 @@ from tracing.clock import now_ns
 WIDTH = 100
 NAME = 52  # columns for the indented name
 SERVICE = 14
+MOST_IN_ISSUE = 40  # rows
 MOST_LINES = 6  # of one failure's text
 SIGNS = {
     "chapter": "§", "span": "─", "event": "•", "log": "¶", "transition": "→", "retries": "↻", "repeats": "×",
@@ -27,13 +28,17 @@ SIGNS = {
 }  # fmt: skip
 
 
-def write(reading: Reading, others: Sequence[FlowSummary], form: str, zone: tzinfo) -> str:
-    """The window that was read, as `txt` or `md`; `others` are the flows of this name in other environments."""
+def write(
+    reading: Reading, others: Sequence[FlowSummary], form: str, zone: tzinfo, most: int | None = None
+) -> str:
+    """The window that was read, as `txt` or `md`; `others` are the flows of this name in other environments.
+
+    Of more than `most` rows those in the middle are left out and counted; by default an issue's comment gets few.
+    """
+    most = (MOST_IN_ISSUE if form == "md" else len(reading.rows)) if most is None else most
     head = [one_line(line) for line in _head(reading, zone)]
     began = moments.moment(reading.flow.last_ns, zone) if reading.flow.last_ns is not None else None
-    rows = [line for row in reading.rows for line in _lines(row, zone, began.year if began else None)]
-    if reading.following:
-        rows.append(f"… rows {reading.first + 1}–{reading.first + len(reading.rows)} of {reading.total}")
+    rows = list(_story(reading, zone, began.year if began else None, most))
     if form == "md":
         return _markdown(head, rows, reading.flow, others)
     # A link is never broken, however long it is.
@@ -45,12 +50,56 @@ def write(reading: Reading, others: Sequence[FlowSummary], form: str, zone: tzin
 def _markdown(
     head: Sequence[str], rows: Sequence[str], flow: FlowSummary, others: Sequence[FlowSummary]
 ) -> str:
-    title, *rest = map(_escaped, head)
-    rest += [f"also in [{_escaped(one_line(other.environment))}]({absolute(other.path)})" for other in others]
-    told = "\n".join(f"{line}  " for line in rest)
+    """A heading, the answer, facts as a list, the story in a fence, links; `head` as `_head` yields it."""
+    title, answer, *facts = head
+    told = [f"- {linked(line)}" for line in facts]
     body = "\n".join(rows)
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", body)), default=0))
-    return f"### [{title}]({absolute(flow.path)})\n\n{told}\n\n{fence}\n{body}\n{fence}\n"
+    links = [f"[{_escaped(one_line(flow.title))} in Threadline]({absolute(flow.path)})"]
+    links += [f"also in [{_escaped(one_line(one.environment))}]({absolute(one.path)})" for one in others]
+    parts = [
+        f"### [{_escaped(title)}]({absolute(flow.path)})",
+        coded(answer),
+        "\n".join(told),
+        f"{fence}\n{body}\n{fence}",
+        " · ".join(links),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def coded(sentence: str) -> str:
+    """A sentence as Markdown, with the names between its backticks as code."""
+    parts = sentence.split("`")
+    if len(parts) % 2 == 0:
+        return _escaped(sentence)
+    return "".join(f"`{part}`" if at % 2 and part else _escaped(part) for at, part in enumerate(parts))
+
+
+def linked(line: str) -> str:
+    """A line as Markdown; the address of a page of ours at its end stays one."""
+    told, space, url = line.rpartition(" ")
+    if not space or not url.startswith(absolute("/")):
+        return _escaped(line)
+    kind, colon, title = told.partition(": ")
+    return f"{_escaped(kind)}{colon}[{_escaped(title)}]({url})" if colon else f"[{_escaped(told)}]({url})"
+
+
+def _story(reading: Reading, zone: tzinfo, year: int | None, most: int) -> Iterator[str]:
+    """The beginning and the end of it: how it went wrong and where it stands."""
+    rows = reading.rows
+    left_out = len(rows) - most
+    # What comes after the window is not here: its end is not the story's.
+    first = len(rows) if left_out <= 0 else most if reading.following else most * 3 // 5
+    for row in rows[:first]:
+        yield from _lines(row, zone, year)
+    rest = rows[first + left_out :] if left_out > 0 and not reading.following else []
+    if rest:
+        failed = sum(row.status == "error" for row in rows[first : first + left_out])
+        yield f"… {left_out:,} more rows{f', {failed:,} of them failed' if failed else ''} …"
+    for row in rest:
+        yield from _lines(row, zone, year)
+    if reading.following:
+        yield f"… rows {reading.first + 1}–{reading.first + min(first, len(rows))} of {reading.total}"
 
 
 def _head(reading: Reading, zone: tzinfo) -> Iterator[str]:
@@ -80,7 +129,7 @@ def _lines(row: Row, zone: tzinfo, year: int | None) -> Iterator[str]:
     failed = " ✕" if row.status == "error" else ""
     indent = "  " * min(row.depth, 12)
     name = f"{indent}{SIGNS[row.row]} {_said(row)}"
-    yield f"{time_text(at_ns, zone, year):<19} {_fit(name, NAME)} {_fit(row.service, SERVICE)} {took:>9}{failed}".rstrip()
+    yield f"{time_text(at_ns, zone, year):<19} {fitted(name, NAME)} {fitted(row.service, SERVICE)} {took:>9}{failed}".rstrip()
     yield from _more(row, name, " " * 20 + indent)
 
 
@@ -122,7 +171,7 @@ def _said(row: Row) -> str:
     return f"{name}{marks}" + (f" (try {row.attempt})" if row.attempt else "")
 
 
-def _fit(text: str, width: int) -> str:
+def fitted(text: str, width: int) -> str:
     """Text cut or filled to this many columns."""
     shown = text if text.isprintable() else "".join(c if c.isprintable() else "·" for c in text)
     kept = _cut(shown, width)

@@ -22,6 +22,7 @@ _SPAN = r"s-([0-9a-f]{32})-([0-9a-f]{16})(?:\.(\d{1,9}))?"
 SPAN_ID = re.compile(_SPAN)
 EVENT_ID = re.compile(_SPAN.replace("s-", "e-", 1) + r"-(\d{1,9})")
 LOG_ID = re.compile(r"l-([0-9a-f]{32})")
+NOTE_ID = re.compile(r"n-(\d{1,17})")
 OTHER = re.compile(r"(?:c--?\d{1,9}|[tfmnx])-[A-Za-z0-9._~%-]{1,3100}")
 
 

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from django.db import connection
 
+from timeline import markdown
 from timeline.layout.forest import Aside
 from timeline.queries.standing import Standing
 from timeline.summaries import FlowSummary
@@ -189,9 +190,14 @@ def _message(row: Sequence[Any]) -> Aside:
 
 def _note(row: Sequence[Any]) -> Aside:
     number, at_ns, text, name = row
-    first = next((line.strip() for line in text.splitlines() if line.strip()), "note")
     return Aside(
-        "note", f"n-{number}", at_ns, at_ns, first[:200], text, marks=(f"by {name}",) if name else ()
+        "note",
+        f"n-{number}",
+        at_ns,
+        at_ns,
+        markdown.plain(text)[:200] or "note",
+        text,
+        marks=(f"by {name}",) if name else (),
     )
 
 

@@ -18,9 +18,7 @@ SELECT m.at_ns, m.phase, m.state, m.error, m.attempts, m.doubtful, c.label
 FROM message m LEFT JOIN tracing_channel c ON c.id = m.channel_id
 WHERE m.problem_id = %s ORDER BY m.at_ns DESC, m.message_id LIMIT %s
 """
-_NOTES = (
-    "SELECT at_ns, text, name FROM tracing_note WHERE problem_id = %s ORDER BY at_ns DESC, id DESC LIMIT %s"
-)
+_NOTES = "SELECT at_ns, text, name, id FROM tracing_note WHERE problem_id = %s ORDER BY at_ns DESC, id DESC LIMIT %s"
 
 _MESSAGE = {
     "sent": Sign("✉", "ok", "sent"),
@@ -58,6 +56,7 @@ class Entry:
     after: str = ""
     happened: str = ""
     rest: str = ""
+    number: int = 0  # of a note
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,8 @@ def entries(problem: Problem) -> list[Entry]:
         )
     told += [_message(row) for row in rows_of(_MESSAGES, [problem.identity, MOST])]
     told += [
-        Entry(row[0], "note", _NOTE, row[1], row[2]) for row in rows_of(_NOTES, [problem.identity, MOST])
+        Entry(row[0], "note", _NOTE, row[1], row[2], number=row[3])
+        for row in rows_of(_NOTES, [problem.identity, MOST])
     ]
     return sorted(told, key=lambda entry: entry.at_ns)
 

@@ -16,7 +16,9 @@ from django.template import Context, Library
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 
+from timeline import markdown as reading
 from timeline import moments, signs
+from timeline.addresses import absolute
 from timeline.bars import Bar
 from timeline.person import person_of
 from timeline.queries import problems
@@ -181,6 +183,32 @@ def coded(sentence: str) -> SafeString:
         return SafeString(escape(sentence))
     told = (f"<code>{escape(part)}</code>" if at % 2 else escape(part) for at, part in enumerate(parts))
     return SafeString("".join(told))
+
+
+@register.simple_tag
+def public_url() -> str:
+    """The base of links that leave the product."""
+    return absolute("")
+
+
+@register.simple_tag
+def moment_href(base: str, start_ns: int, took_ns: int | str) -> str:
+    """A view of a flow around what began then, as a link that may leave the product; the row of it is open in `base`."""
+    length = took_ns if isinstance(took_ns, int) else 0
+    rim = length // 20 + SECOND_NS
+    return absolute(f"{base}from={start_ns - rim}&to={start_ns + length + rim}")
+
+
+@register.filter
+def absolute_url(path: str) -> str:
+    """A path as such a link."""
+    return absolute(path)
+
+
+@register.filter
+def markdown(text: str) -> SafeString:
+    """What a person wrote, as blocks of HTML that can do no harm."""
+    return reading.html(text)
 
 
 @register.simple_tag

@@ -12,9 +12,9 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.views.decorators.http import require_safe
 
-from timeline import moments
-from timeline.addresses import with_query
-from timeline.answers import BadFilter, NotFound, asked_format, json_answer, page_answer
+from timeline import comparetext, moments
+from timeline.addresses import absolute, in_forms, with_query
+from timeline.answers import BadFilter, NotFound, asked_format, json_answer, page_answer, text_answer
 from timeline.asked import read_asked
 from timeline.clues import MAX_TEXT, clues
 from timeline.layout.compare import Pair, Step, aligned
@@ -22,6 +22,8 @@ from timeline.queries.find import look_up
 from timeline.queries.pulse import read_pulse
 from timeline.reading import Reading
 from timeline.rows import Row
+from timeline.sentences import mark_of
+from timeline.sharing import own_address
 from timeline.summaries import FlowSummary
 from timeline.templatetags.threadline import reader_zone
 from timeline.window import read
@@ -51,14 +53,12 @@ class Side:
 @require_safe
 def compare(request: HttpRequest) -> HttpResponse:
     form = asked_format(request)
-    if form not in ("html", "json"):
-        raise BadFilter("format", "A comparison comes as a page or as json.")
     texts = {name: request.GET.get(name, "").strip() for name in ("a", "b")}
     sort = request.GET.get("sort", "")
     if sort not in SORTS:
         raise BadFilter("sort", "Steps are sorted by difference, or stand in the order of the story.")
     if not all(texts.values()):
-        if form == "json":
+        if form != "html":
             raise BadFilter("a" if not texts["a"] else "b", "Two flows are compared: name both, a and b.")
         return page_answer(request, "compare/page.html", {"texts": texts, "sides": [], "pairs": []})
     first, second = (_side(request, name, text) for name, text in texts.items())
@@ -67,8 +67,13 @@ def compare(request: HttpRequest) -> HttpResponse:
         pairs.sort(key=lambda pair: -abs(pair.longer_ns or 0))
     if form == "json":
         return json_answer(_as_json(first, second, pairs))
+    href = own_address(request, _href(texts["a"], texts["b"], sort))
+    if form != "html":
+        return text_answer(_as_text(first, second, pairs, href, form), form)
     context = {
         "texts": texts,
+        "title": " and ".join(f"{side.flow.title}: {_state(side)}" for side in (first, second)),
+        "link": absolute(href),
         "sides": [first, second],
         "pairs": [_drawn(pair, flat=bool(sort)) for pair in pairs],
         "differing": sum(pair.differs for pair in pairs),
@@ -77,6 +82,7 @@ def compare(request: HttpRequest) -> HttpResponse:
         "share_href": with_query("/share", {"of": _href(texts["a"], texts["b"], sort)}),
         "swap_href": _href(texts["b"], texts["a"], sort),
         "sort_href": _href(texts["a"], texts["b"], "" if sort else "difference"),
+        **in_forms(href),
     }
     return page_answer(request, "compare/page.html", context)
 
@@ -143,7 +149,7 @@ def _times(pair: Pair) -> str:
     if not pair.differs or pair.longer_ns is None or not pair.first or not pair.second:
         return ""
     one, other = pair.first.took_ns or 0, pair.second.took_ns or 0
-    return f"× {other / one:.1f}" if one > 1_000 else ""
+    return f"× {other / one:.1f}" if one > 1_000 and other * 20 > one else ""
 
 
 def _css(pair: Pair) -> str:
@@ -166,6 +172,29 @@ def _href(first: str, second: str, sort: str) -> str:
     query = QueryDict(mutable=True)
     query.update({"a": first, "b": second, **({"sort": sort} if sort else {})})
     return f"/compare?{query.urlencode()}"
+
+
+def _state(side: Side) -> str:
+    mark = mark_of(side.flow, side.reading.first_error is not None)
+    return " · ".join(part for part in (mark.word, side.flow.standing) if part)
+
+
+def _as_text(first: Side, second: Side, pairs: Sequence[Pair], href: str, form: str) -> str:
+    differing = [_told(_drawn(pair, flat=True)) for pair in pairs if pair.differs]
+    longer = _words((second.flow.duration_ns or 0) - (first.flow.duration_ns or 0))
+    flows = (first.flow, second.flow)
+    return comparetext.write(flows, differing, len(pairs) - len(differing), longer, absolute(href), form)
+
+
+def _told(drawn: dict[str, Any]) -> comparetext.Told:
+    row = drawn["row"]
+    first, second = (
+        f"{'✕ ' if side['failed'] else ''}{side['took'] or side['at']}" if side else "–"
+        for side in drawn["sides"]
+    )
+    longer = " ".join(part for part in (drawn["longer"] or drawn["note"], drawn["times"]) if part)
+    name = f"{row.name} · {row.service}" if row.service else row.name
+    return comparetext.Told(name, first, second, longer)
 
 
 def _as_json(first: Side, second: Side, pairs: Sequence[Pair]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ Address to question (`timeline.asked`), question to chapters (`queries.story`), 
 import re
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from django.conf import settings
 from django.http import (
@@ -22,10 +23,11 @@ from django.views.decorators.http import require_http_methods
 from timeline import page, sharing, table, text
 from timeline.addresses import absolute, flow_asked, flow_url, with_more
 from timeline.answers import NotFound, asked_format, encoded, json_answer, page_answer, text_answer
-from timeline.asked import read_asked
+from timeline.asked import Asked, read_asked
 from timeline.frozen import asked_copy, drawn
+from timeline.layout.plan import WHOLE
 from timeline.prepared import Progress
-from timeline.queries.pulse import AGAIN_MS, read_pulse
+from timeline.queries.pulse import AGAIN_MS, Pulse, read_pulse
 from timeline.queries.story import traces_beside
 from timeline.reading import Reading
 from timeline.staged import is_staged
@@ -52,11 +54,14 @@ def answer(request: HttpRequest, kind: str, type: str, key: str) -> HttpResponse
     """The same of a flow that was named, by whatever address; drawn from a copy where the request stands on a stage."""
     form = "csv" if request.GET.get("format") == "csv" else asked_format(request)
     asked = read_asked(request.GET, reader_zone(request))
-    if request.headers.get("HX-Target") == "record":
+    is_part = request.headers.get("HX-Target") == "record"
+    if is_part and not asked.record.startswith("n-"):
         return record_part(request, asked.record)
     flows = find_flows(kind, type, key, request.GET.get("env") or None)
     if not flows:
         return _gone(request, kind, type, key)
+    if is_part:  # a note is a flow's own
+        return record_part(request, asked.record, flows[0])
     if request.method == "POST":
         return words.say(request, flows[0])
     # Before the records are read: what comes in between is asked for once too often rather than missed.
@@ -65,12 +70,22 @@ def answer(request: HttpRequest, kind: str, type: str, key: str) -> HttpResponse
         return json_answer({"pulse": pulse.whole, "again_ms": AGAIN_MS})
     if form == "html":
         return _page(request, flows, read_soon(flows[0], asked, pulse))
+    return _told(request, flows, asked, pulse, form)
+
+
+def _told(
+    request: HttpRequest, flows: Sequence[FlowSummary], asked: Asked, pulse: Pulse, form: str
+) -> HttpResponseBase:
+    """The same for programs, tables and chat."""
+    most = asked.limit if "limit" in asked.query else None
+    # A text leaves out rows in the middle, so all of them are read.
+    asked = replace(asked, limit=WHOLE) if form in ("txt", "md") else asked
     reading = read(flows[0], asked, pulse)
     if form == "json":
         return json_answer(reading.as_json(settings.URL) | {"others": _others(flows[1:])})
     if form == "csv":
         return _csv(reading)
-    return text_answer(text.write(reading, flows[1:], form, reader_zone(request)), form)
+    return text_answer(text.write(reading, flows[1:], form, reader_zone(request), most), form)
 
 
 def _gone(request: HttpRequest, kind: str, type: str, key: str) -> HttpResponse:

@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from timeline import problemtext, sharing
-from timeline.addresses import with_query
+from timeline.addresses import absolute, in_forms, with_query
 from timeline.answers import NotFound, asked_format, json_answer, page_answer, text_answer, wants_part
 from timeline.evidence import facts, stringed
 from timeline.frozen import asked_copy, drawn
@@ -31,6 +31,9 @@ from tracing.watch.finding import KINDS
 
 FILTERS = ("state", "kind", "type", "env", "system", "grey", "limit")
 SHOWN_EFFECTS = 20
+# Of a text that is pasted into a chat; the page has all.
+MOST_FLOWS = 25
+MOST_ENTRIES = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,10 @@ def listed(request: HttpRequest) -> HttpResponse:
     if asked != "html":
         text = problemtext.problem_lines([line.problem for line in lines], now_ns(), asked)
         more = f"\n\nMore: add cursor={following}" if following else ""
+        if asked == "md" and text:
+            head = problemtext.list_head(len(page.problems), question.state, bool(following))
+            text = f"{head}\n\n{text}{more}\n\n[Problems in Threadline]({absolute('/problems')})"
+            return text_answer(text, asked)
         return text_answer((text or "No problem matches.") + more, asked)
     context = _list_context(request, question, lines, following or "")
     template = "problems/list.html" if wants_part(request) else "problems/page.html"
@@ -85,15 +92,14 @@ def answer(request: HttpRequest, problem_id: str) -> HttpResponse:
     if asked != "html":
         return text_answer(_plain(found, cause, flows, told, asked), asked)
     at_ns = now_ns()
+    address = sharing.own_address(request, found.path)
     context = {
         "problem": found,
         "cause": cause,
         "flows": flows,
-        "tabs": _tabs(found, is_now, now, earlier),
-        "first": with_query(found.path, {"flows": "now" if is_now else "earlier"}) if after else "",
-        "following": with_query(
-            found.path, {"flows": "now" if is_now else "earlier", "cursor": str(following)}
-        )
+        "tabs": _tabs(address, is_now, now, earlier),
+        "first": with_query(address, {"flows": "now" if is_now else "earlier"}) if after else "",
+        "following": with_query(address, {"flows": "now" if is_now else "earlier", "cursor": str(following)})
         if following
         else "",
         "entries": told[::-1],
@@ -103,6 +109,7 @@ def answer(request: HttpRequest, problem_id: str) -> HttpResponse:
         "type_href": type_url(found.type, environment=found.environment) if found.type else "",
         "share_href": with_query("/share", {"of": found.path}),
         "copies": [] if is_staged() else sharing.of_problem(found.identity),
+        **in_forms(address),
     } | forms(request, found)
     return page_answer(request, "problems/problem.html", context)
 
@@ -218,9 +225,9 @@ def _besides(question: ProblemQuestion) -> str:
     return ", ".join(told)
 
 
-def _tabs(found: Problem, is_now: bool, now: int, earlier: int) -> list[dict[str, Any]]:
+def _tabs(address: str, is_now: bool, now: int, earlier: int) -> list[dict[str, Any]]:
     return [
-        {"word": word, "count": count, "current": current, "href": with_query(found.path, {"flows": name})}
+        {"word": word, "count": count, "current": current, "href": with_query(address, {"flows": name})}
         for word, name, count, current in (
             ("wrong now", "now", now, is_now),
             ("no longer", "earlier", earlier, not is_now),
@@ -271,8 +278,13 @@ def _plain(
     at_ns = now_ns()
     parts = [problemtext.head(found, at_ns, asked)]
     if cause:
-        parts.append(f"Follows from:\n{problemtext.problem_lines([cause], at_ns, asked)}")
+        told_of = problemtext.problem_lines([cause], at_ns, asked)
+        parts.append(f"{problemtext.heading('Follows from', asked)}\n{told_of}")
     if flows:
-        parts.append(f"Flows:\n{problemtext.flow_lines(flows, at_ns, asked)}")
-    parts.append(f"Timeline:\n{problemtext.entry_lines(told, asked)}")
-    return "\n\n".join(parts)
+        listed = problemtext.flow_lines(flows[:MOST_FLOWS], at_ns, asked)
+        all_of = f"Flows, {MOST_FLOWS} of {found.all_flows:,}" if len(flows) > MOST_FLOWS else "Flows"
+        parts.append(f"{problemtext.heading(all_of, asked)}\n{listed}")
+    parts.append(
+        f"{problemtext.heading('Timeline', asked)}\n{problemtext.entry_lines(told[-MOST_ENTRIES:], asked)}"
+    )
+    return "\n\n".join([*parts, *filter(None, [problemtext.foot(found, asked)])])

@@ -13,8 +13,10 @@ from timeline import bodies, grouping, moments, signs
 from timeline.addresses import flow_url, record_url
 from timeline.answers import NotFound, asked_format, json_answer, page_answer, text_answer
 from timeline.asked import sent_path
-from timeline.layout.ids import EVENT_ID, LOG_ID, SPAN_ID
+from timeline.layout.ids import EVENT_ID, LOG_ID, NOTE_ID, SPAN_ID
 from timeline.queries.record import LogRecord, SpanRecord, read_linking, read_log, read_versions
+from timeline.summaries import FlowSummary
+from tracing.people import Note
 from tracing.values import is_storable, json_bytes
 
 TIMES = ("start", "end", "time", "observed")
@@ -45,11 +47,11 @@ def log(request: HttpRequest, log_id: str) -> HttpResponse:
     return page_answer(request, "record/page.html", {"told": _log_context(found)})
 
 
-def record_part(request: HttpRequest, row_id: str) -> HttpResponse:
-    """The drawer alone, for a page that is open already."""
+def record_part(request: HttpRequest, row_id: str, flow: FlowSummary | None = None) -> HttpResponse:
+    """The drawer alone, for a page that is open already; `flow` is told where the row may be a note of it."""
     if not row_id:
         return HttpResponse()
-    context = record_context(request, row_id)
+    context = record_context(request, row_id, flow)
     query = request.GET.copy()
     query.pop("record", None)
     path = sent_path(request)
@@ -57,7 +59,7 @@ def record_part(request: HttpRequest, row_id: str) -> HttpResponse:
     return page_answer(
         request,
         "record/drawer.html",
-        {"told": context, "close": close, **opened_in(request)},
+        {"told": context, "close": close, "say_href": _said_to(request), **opened_in(request)},
     )
 
 
@@ -66,7 +68,16 @@ def opened_in(request: HttpRequest) -> dict[str, str]:
     return {
         "find_base": _up_to(request, "find", "record", "find"),
         "row_base": _up_to(request, "record", "record"),
+        "note_base": _up_to(request, "note", "note"),
+        "moment_base": _up_to(request, "from", "from", "to").removesuffix("from="),
     }
+
+
+def _said_to(request: HttpRequest) -> str:
+    """Where words about the flow are posted: this view, from its beginning."""
+    query = request.GET.copy()
+    query.pop("cursor", None)
+    return f"{sent_path(request)}?{query.urlencode()}" if query else sent_path(request)
 
 
 def _up_to(request: HttpRequest, name: str, *gone: str) -> str:
@@ -76,8 +87,13 @@ def _up_to(request: HttpRequest, name: str, *gone: str) -> str:
     return f"{sent_path(request)}?{query.urlencode()}{'&' if query else ''}{name}="
 
 
-def record_context(request: HttpRequest, row_id: str) -> dict[str, Any] | None:
-    """The record a row stands for; None for rows without one, and for records that are gone."""
+def record_context(
+    request: HttpRequest, row_id: str, flow: FlowSummary | None = None
+) -> dict[str, Any] | None:
+    """The record a row stands for, or the note; None for rows without one, and for what is gone."""
+    if flow is not None and (match := NOTE_ID.fullmatch(row_id)):
+        written = Note.objects.filter(flow_id=flow.identity, pk=int(match[1])).first()
+        return {"kind": "note", "note": written} if written else None
     if match := SPAN_ID.fullmatch(row_id) or EVENT_ID.fullmatch(row_id):
         versions = read_versions(bytes.fromhex(match[1]), bytes.fromhex(match[2]))
         return _span_context(versions, _rank(match[3] or "1", len(versions))) if versions else None
@@ -129,6 +145,7 @@ def _span_context(versions: list[SpanRecord], rank: int) -> dict[str, Any]:
     return {
         "kind": "span",
         "record": shown,
+        "moment_ns": shown.start,
         "title": shown.name,
         "sort": shown.kind,
         "sign": signs.STATUS.get(shown.status, signs.STATUS["unset"]),
@@ -210,6 +227,7 @@ def _log_context(shown: LogRecord) -> dict[str, Any]:
     return {
         "kind": "log",
         "record": shown,
+        "moment_ns": shown.time if shown.time_source != "none" else 0,
         "title": shown.event_name or body.strip().split("\n", 1)[0][:200] or "log",
         "sort": bodies.severity_word(shown.severity, shown.severity_text) or "log",
         "failed": shown.severity >= 17,

@@ -1,4 +1,4 @@
-"""What a person says of a flow, posted to the flow's own address: closed, opened again, followed, a note.
+"""What a person says of a flow, posted to the flow's own address: closed, opened again, followed, a note, a note taken back.
 
 A word that is taken leads back to the page it was said on, and the watcher is woken where it changes the verdict; one
 that is not taken is shown again with the reason. `timeline.sayforms` has the forms.
@@ -28,6 +28,7 @@ DONE = {
     "follow": "flow followed",
     "unfollow": "flow no longer followed",
     "note": "flow noted",
+    "unnote": "note deleted",
 }
 TITLES = {"close": "Close it by hand", "follow": "Follow it", "note": "A note beside it"}
 
@@ -40,9 +41,12 @@ def say(request: HttpRequest, flow: FlowSummary) -> HttpResponse:
     if what in PLAIN:
         PLAIN[what](flow, request)
         auditing.note(signed_by(request), DONE[what], flow.title)
-        return HttpResponseRedirect(_back(request))
+        # A note that is gone can be open no more.
+        return HttpResponseRedirect(_back(request, *(["record"] if what == "unnote" else [])))
     if what not in FORMS:
-        raise BadFilter("do", "A flow can be closed, reopened, followed, unfollowed or noted.")
+        raise BadFilter(
+            "do", "A flow can be closed, reopened, followed, unfollowed or noted, and a note taken back."
+        )
     form = form_of(what, reader_zone(request), name_of(request), said(request))
     if not form.is_valid():
         return _again(request, flow, what, form)
@@ -95,6 +99,13 @@ def note(flow: FlowSummary, told: dict[str, Any]) -> None:
     Note.objects.create(flow_id=flow.identity, at_ns=at_ns, text=told["text"], name=told["name"])
 
 
+def unnote(flow: FlowSummary, request: HttpRequest) -> None:
+    """Whoever may write here may take a note back, not its writer alone: names are only typed while nobody signs in."""
+    number = request.POST.get("note", "")
+    if number.isascii() and number.isdigit() and len(number) < 18:
+        Note.objects.filter(flow_id=flow.identity, pk=int(number)).delete()
+
+
 def _wake(flow: FlowSummary) -> None:
     """The watcher looks at it next, whatever it had planned."""
     with connection.cursor() as cursor:
@@ -104,10 +115,12 @@ def _wake(flow: FlowSummary) -> None:
         )
 
 
-def _back(request: HttpRequest) -> str:
-    """The page it was said on, with everything its address asks for."""
+def _back(request: HttpRequest, *gone: str) -> str:
+    """The page it was said on, with everything its address asks for but the moment of a note that is written now."""
     query = request.META.get("QUERY_STRING", "")
-    return sent_path(request) + (f"?{query}" if query else "")
+    names = {"note", *gone}
+    parts = [part for part in query.split("&") if part and part.partition("=")[0] not in names]
+    return sent_path(request) + (f"?{'&'.join(parts)}" if parts else "")
 
 
 def _again(request: HttpRequest, flow: FlowSummary, what: str, form: forms.Form) -> HttpResponse:
@@ -126,4 +139,8 @@ SAY: dict[str, Callable[[FlowSummary, dict[str, Any]], None]] = {
     "follow": follow,
     "note": note,
 }
-PLAIN: dict[str, Callable[[FlowSummary, HttpRequest], None]] = {"reopen": reopen, "unfollow": unfollow}
+PLAIN: dict[str, Callable[[FlowSummary, HttpRequest], None]] = {
+    "reopen": reopen,
+    "unfollow": unfollow,
+    "unnote": unnote,
+}
