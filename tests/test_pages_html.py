@@ -43,6 +43,7 @@ PAGES = [
     "/settings/calendars",
     "/settings/calendars/new",
     "/settings/maintenance",
+    "/import",
     "/types",
     "/types/order",
     "/types/order/settings",

@@ -131,10 +131,26 @@ def _ways(reading: Reading, path: str) -> dict[str, Any]:
         "is_table": asked.table,
         "table_href": asked.address(path, ("cursor", "sort"), view="" if asked.table else "table"),
         "csv_href": asked.address(path, ("record", "cursor", "at"), format="csv"),
+        "files": _files(reading, path),
         "text_href": asked.address(path, ("record",), format="txt"),
         "json_href": asked.address(path, ("record",), format="json"),
         "close_href": asked.address(path, ("record",)),
     }
+
+
+def _files(reading: Reading, path: str) -> list[tuple[str, str]]:
+    """What can be downloaded: all of the flow as records, and the rows of this view."""
+    query = reading.asked.query
+    named = {name: query[name] for name in ("type", "key", "env") if query.get(name)}
+
+    def whole(form: str) -> str:
+        return f"{path}?{urlencode({**named, 'format': form})}"
+
+    return [
+        ("OTLP JSON, every record", whole("otlp")),
+        ("Jaeger JSON, every record", whole("jaeger")),
+        ("CSV, these rows", reading.asked.address(path, ("record", "cursor", "at"), format="csv")),
+    ]
 
 
 def _windows(reading: Reading, path: str) -> dict[str, str]:

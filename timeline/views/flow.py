@@ -19,10 +19,10 @@ from django.http import (
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods
 
-from timeline import page, table, text
+from timeline import download, page, table, text
 from timeline.addresses import absolute, flow_asked, flow_url
 from timeline.answers import NotFound, asked_format, encoded, json_answer, page_answer, text_answer
-from timeline.asked import read_asked
+from timeline.asked import Asked, read_asked
 from timeline.prepared import Progress
 from timeline.queries.pulse import AGAIN_MS, read_pulse
 from timeline.queries.story import traces_beside
@@ -33,6 +33,7 @@ from timeline.views import words
 from timeline.views.record import record_part
 from timeline.window import read, read_soon
 
+FILES = ("csv", *download.FORMATS)
 TRACE = re.compile(r"[0-9a-f]{32}|[0-9a-f]{16}")
 
 
@@ -45,7 +46,8 @@ def flow(request: HttpRequest, kind: str, type: str = "", key: str = "") -> Http
 
 
 def _answer(request: HttpRequest, kind: str, type: str, key: str) -> HttpResponseBase:
-    form = "csv" if request.GET.get("format") == "csv" else asked_format(request)
+    form = request.GET.get("format", "")
+    form = form if form in FILES else asked_format(request)
     kind, type, key = flow_asked(request, kind, type, key)
     asked = read_asked(request.GET, reader_zone(request))
     if request.headers.get("HX-Target") == "record":
@@ -55,6 +57,13 @@ def _answer(request: HttpRequest, kind: str, type: str, key: str) -> HttpRespons
         raise NotFound(*_unknown(request, kind, type, key))
     if request.method == "POST":
         return words.say(request, flows[0])
+    if form in download.FORMATS:
+        return download.download(flows[0], form)
+    return _view(request, flows, asked, form)
+
+
+def _view(request: HttpRequest, flows: Sequence[FlowSummary], asked: Asked, form: str) -> HttpResponseBase:
+    """One window of the flow, in the form that was asked for."""
     # Before the records are read: what comes in between is asked for once too often rather than missed.
     pulse = read_pulse(flows[0], traces_beside(flows[0], asked.fold))
     if "pulse" in request.GET:
@@ -96,7 +105,7 @@ def _csv(reading: Reading) -> StreamingHttpResponse:
     response = StreamingHttpResponse(
         map(encoded, table.write_csv(reading)), content_type="text/csv; charset=utf-8"
     )
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", reading.flow.title).strip("-.")[:80] or "flow"
+    name = download.file_name(reading.flow.title)
     response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return response
 
