@@ -23,6 +23,7 @@ TABLE: dict[str, tuple[Role, Role]] = {
     "problems/<str:problem_id>/note": (O, O),
     "mark.svg": (N, N),
     "find": (V, O),
+    "import": (O, O),
     "types": (V, O),
     "types/<str:type>": (V, O),
     "types/<str:type>/settings": (V, A),

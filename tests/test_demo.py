@@ -85,6 +85,23 @@ def requests_of(run: Run) -> list[bytes]:
     return sorted(kept.requests)
 
 
+def played(run: Run) -> tuple[list[bytes], list[bytes]]:
+    """What the demo's history sends of spans, and of logs."""
+    spans: list[bytes] = []
+    logs: list[bytes] = []
+
+    class Parted(Endpoints):
+        def over_http(self) -> Exporters:
+            return KeptSpans(spans), KeptLogs(logs)
+
+        over_grpc = over_http
+
+    post = Post()
+    History(run, Parted("", "", "production"), post).play(lambda _: None)
+    post.close()
+    return sorted(body for body in spans if body), sorted(body for body in logs if body)
+
+
 def test_the_same_seed_sends_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "INVOICED", 20)
     monkeypatch.setattr(jobs, "REINDEXED", 400)

@@ -16,6 +16,7 @@ from tests.test_snapshots_erasing import spans_of
 from tests.test_thinning import flow_id, wrong
 from tests.watching import insert
 from tracing import erasing
+from tracing.auditing import Audit
 from tracing.management.commands import forget
 from tracing.models import Note
 from tracing.records import DAY_NS, Log, Span
@@ -269,3 +270,9 @@ def test_frozen_copies_lose_it_too(both: object, conninfo: str, worker: psycopg.
     left = spans_of(worker, other)
     assert "handle 4711" not in left
     assert {"nightly", "handle 4712"} <= left
+
+
+def test_the_audit_says_that_something_was_forgotten_and_not_what(both: object) -> None:
+    run("order", OWN, "--yes")
+    [told] = Audit.objects.all()
+    assert (told.action, told.subject, told.detail) == ("flow forgotten", "order", "production")

@@ -1,12 +1,14 @@
 """`/find`: from whatever a person has at hand to its flow; several are a list, none says where it looked."""
 
-from urllib.parse import unquote
+import json
+from urllib.parse import quote, unquote
 
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from tests.builders import Service, batch, span_id, trace_id
-from tests.shop import PAID, PLACED, SHOP, fill
+from tests.shop import OTHER, PAID, PLACED, SHOP, fill
 from timeline.queries import find as finding
 from tracing.storing import Store
 
@@ -76,8 +78,11 @@ def test_the_redirect_leads_to_a_page(client: Client, shop: None) -> None:
 def test_a_span_id(client: Client, store: Store) -> None:
     one = SHOP.span("POST /x", 0, 1, trace=PAID, id="sought")
     store.put(batch(one, SHOP.log("said", 1, trace=trace_id("logged"), span_named=span_id("logs only"))))
-    answer = client.get("/find", {"q": span_id("sought").hex()})
-    assert answer.headers["Location"] == f"/flow/request/trace/{PAID.hex()}"
+    sought = span_id("sought").hex()
+    answer = client.get("/find", {"q": sought})
+    opened = f"/flow/request/trace/{PAID.hex()}?record=s-{PAID.hex()}-{sought}"
+    assert answer.headers["Location"] == opened
+    assert client.get(opened).status_code == 200
     answer = client.get("/find", {"q": f"span={span_id('logs only').hex()}"})
     assert answer.headers["Location"] == f"/flow/request/trace/{trace_id('logged').hex()}"
 
@@ -134,3 +139,101 @@ def test_an_unknown_flow_offers_find(client: Client, clean_store: None) -> None:
     told = client.get("/flow/entity/order/none", {"format": "json"})
     assert told.status_code == 404 and told.json()["find"] == "/find?q=none"
     assert "/find?q=none" in client.get("/flow/entity/order/none", {"format": "txt"}).content.decode()
+
+
+CHARGE = span_id("sought").hex()
+QUERY = {"queryType": "traceql", "query": PAID.hex()}
+PANES = json.dumps({"a": {"queries": [QUERY], "panelsState": {"trace": {"spanId": CHARGE}}}})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"https://jaeger.example/trace/{PAID.hex()}?uiFind={CHARGE}",
+        f"https://jaeger.example/jaeger/ui/trace/{PAID.hex()}/{CHARGE}?uiFind={CHARGE}",
+        f"https://signoz.example/trace/{PAID.hex()}?spanId={CHARGE}&levelUp=0",
+        f"https://zipkin.example/zipkin/traces/{PAID.hex()}?spanId={CHARGE}",
+        f"https://ui.honeycomb.io/team/environments/prod/trace?trace_id={PAID.hex()}&span={CHARGE}",
+        f"https://grafana.example/explore?schemaVersion=1&panes={quote(PANES)}&orgId=1",
+        f"see https://grafana.example/explore?panes={quote(PANES)}, please",
+        f"00-{PAID.hex()}-{CHARGE}-01",
+        f"curl -H 'traceparent: 00-{PAID.hex()}-{CHARGE}-01' https://shop.example/x",
+        f"b3: {PAID.hex()}-{CHARGE}-1",
+        f"X-B3-TraceId: {PAID.hex()}\nX-B3-SpanId: {CHARGE}\nX-B3-Sampled: 1",
+        f"X-Amzn-Trace-Id: Root=1-{PAID.hex()[:8]}-{PAID.hex()[8:]};Parent={CHARGE};Sampled=1",
+        f"http://elsewhere.example/record/{PAID.hex()}/{CHARGE}",
+        f"dd.trace_id={int(PAID.hex()[16:], 16)} dd.span_id={int(CHARGE, 16)}",
+        str(int(CHARGE, 16)),
+    ],
+)
+def test_what_other_tools_write_opens_the_record(client: Client, store: Store, text: str) -> None:
+    store.put(
+        batch(SHOP.span("POST /x", 0, 1, trace=PAID, id="sought"), SHOP.span("other", 2, 1, trace=OTHER))
+    )
+    answer = client.get("/find", {"q": text})
+    there = f"/flow/request/trace/{PAID.hex()}?record=s-{PAID.hex()}-{CHARGE}"
+    assert answer.headers.get("Location") == there, answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"https://grafana.example/explore?left=%7B%22queries%22%3A%5B%7B%22query%22%3A%22{TRACE}%22%7D%5D%7D",
+        f"https://tempo.example/api/traces/{TRACE}",
+        f"https://app.example/#/trace/{TRACE}?tab=1",
+        f"Root=1-{TRACE[:8]}-{TRACE[8:]}",
+        str(int(TRACE[16:], 16)),
+    ],
+)
+def test_what_other_tools_write_of_a_trace(client: Client, shop: None, text: str) -> None:
+    assert client.get("/find", {"q": text}).headers.get("Location") == REQUEST
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("/s/abcDEF-_123", "/s/abcDEF-_123"),
+        ("http://testserver/s/abcDEF", "/s/abcDEF"),
+        ("HTTP://TESTSERVER/s/abcDEF?format=txt", "/s/abcDEF?format=txt"),
+        (f"{settings.URL}/s/abcDEF", "/s/abcDEF"),
+        (f"{settings.URL}/problems/12", "/problems/12"),
+        ("/problems?state=all", "/problems?state=all"),
+    ],
+)
+def test_a_page_of_ours_is_that_page(client: Client, clean_store: None, text: str, path: str) -> None:
+    answer = client.get("/find", {"q": text})
+    assert (answer.status_code, answer.headers.get("Location")) == (302, path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://evil.example/s/abcDEF",
+        "//evil.example/s/abcDEF",
+        "http://testserver@evil.example/s/abcDEF",
+        "https://evil.example/problems/12",
+        "/s//evil.example",
+        "/s/..//evil.example",
+        "/\\evil.example/s/a",
+        "/types//evil.example",
+        "javascript:/s/abc",
+        "https://evil.example/flow/entity/order/none",
+        "//evil.example/flow/entity/order/4711",
+        "/flow//evil.example/x/y",
+    ],
+)
+def test_nobody_is_sent_away(client: Client, shop: None, text: str) -> None:
+    answer = client.get("/find", {"q": text})
+    location = answer.headers.get("Location", "/find")
+    assert location.startswith("/") and not location.startswith(("//", "/\\")), location
+    assert "evil" not in location
+
+
+def test_a_shared_link_of_elsewhere_says_so(client: Client, clean_store: None) -> None:
+    told = client.get("/find", {"q": "https://other.example/s/abc", "format": "json"}).json()
+    assert "other.example" in told["looked"][0] and told["flows"] == []
+
+
+def test_a_decimal_id_says_what_was_looked_for(client: Client, shop: None) -> None:
+    told = client.get("/find", {"q": "dd.trace_id=1234567890123456789", "format": "json"}).json()
+    assert any("lower half of a trace id: 112210f47de98115" in place for place in told["looked"])

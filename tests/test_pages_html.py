@@ -44,6 +44,7 @@ PAGES = [
     "/settings/calendars/new",
     "/settings/maintenance",
     "/settings/storage",
+    "/import",
     "/types",
     "/types/order",
     "/types/order/settings",

@@ -105,3 +105,19 @@ def test_a_link_is_signed_by_whoever_made_it_and_the_audit_says_so(cast: dict[st
     ]
     # The link itself is a secret: whoever reads the audit cannot open it.
     assert not any(path.removeprefix("/s/") in one.detail for one in Audit.objects.all())
+
+
+@pytest.mark.parametrize("form", ["otlp", "jaeger"])
+def test_a_link_gives_its_records_as_a_file_unless_values_were_left_out(
+    cast: dict[str, Actor], form: str
+) -> None:
+    stranger, operator = cast["stranger"].client, cast["otto"].client
+    record = f"/record/{T1.hex()}/{order_4711()[1].span_id.hex()}"
+    for of in (FLOW, record):
+        path = share(operator, of)
+        file = stranger.get(f"{path}?format={form}")
+        assert file.status_code == 200 and b"charge card" in file.content
+        hidden = share(operator, of, detail="names")
+        refused = stranger.get(f"{hidden}?format={form}")
+        assert refused.status_code == 400 and b"without values" in refused.content
+        assert f"format={form}" not in stranger.get(hidden).content.decode()

@@ -1,14 +1,17 @@
 """What a text typed or pasted into the find box may name (pure).
 
 An order number, `order 4711`, `order.id=4711`, a trace or span id, a traceparent, an address of ours, or a whole
-log line holding one of them. `timeline.queries.find` looks the clues up, strongest first.
+log line holding one of them; what other tools write is `timeline.pasted`. `timeline.queries.find` looks the clues up,
+strongest first.
 """
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
+
+from timeline.pasted import pasted
 
 MAX_TEXT = 20_000
 MAX_CLUES = 60
@@ -24,6 +27,11 @@ _NAMED = re.compile(r"""([A-Za-z_][\w.\-/]*)["']?\s*[=:]\s*(?:"([^"]+)"|'([^']+)
 _WORD = re.compile(r"""[^\s,;"'{}\[\]()<>=]+""")
 _TRIM = ".,:;!?#*|…"
 OUR_PATHS = ("/flow/", "/record/", "/trace/")
+# Pages that are no flow: an address of one is that page, and of no other installation.
+_PAGES = re.compile(
+    r"/(?:s/[A-Za-z0-9_-]{1,200}|record/log/[0-9a-f]{32}|problems(?:/[A-Za-z0-9_-]{1,100})?|compare|flows|types/[^/\\]+)",
+    re.I,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,9 @@ class Clues:
     span_ids: tuple[str, ...]
     named: tuple[tuple[str, str], ...]  # name and value: an attribute or a type, and a key
     words: tuple[str, ...]
+    page: str = ""  # the path and query of a page of ours that is no flow
+    host: str = ""  # of the address that `page` is of; "" for a bare path
+    decimals: tuple[str, ...] = ()  # 64-bit ids as Datadog writes them
 
     @property
     def is_one_word(self) -> bool:
@@ -50,7 +61,19 @@ def clues(text: str) -> Clues:
     traces += [match[1].replace("-", "").lower() for match in _TRACE.finditer(text)]
     spans = [match[2].lower() for match in _TRACEPARENT.finditer(text)]
     spans += [match[1].lower() for match in _SPAN.finditer(text)]
-    return Clues(text, _path(text), _once(traces), _once(spans), _named(text), words)
+    told = pasted(text)
+    host, page = _page(text)
+    return Clues(
+        text,
+        _path(text),
+        _once([*traces, *told.traces]),
+        _once([*spans, *told.spans]),
+        _named(text),
+        words,
+        page,
+        host,
+        told.decimals,
+    )
 
 
 def fits(name: str, type: str) -> bool:
@@ -82,12 +105,27 @@ def _once(words: Iterable[str]) -> tuple[str, ...]:
 
 
 def _path(text: str) -> str:
+    parts = _address(text)
+    return _whole(parts) if parts and parts.path.startswith(OUR_PATHS) else ""
+
+
+def _page(text: str) -> tuple[str, str]:
+    """Host and path of an address that may be a page of ours."""
+    parts = _address(text)
+    if parts is None or not _PAGES.fullmatch(parts.path):
+        return "", ""
+    return parts.netloc.rpartition("@")[2].lower(), _whole(parts)
+
+
+def _address(text: str) -> SplitResult | None:
     if any(char.isspace() for char in text):
-        return ""
+        return None
     try:
         parts = urlsplit(text)
     except ValueError:
-        return ""
-    if parts.scheme not in ("", "http", "https") or not parts.path.startswith(OUR_PATHS):
-        return ""
+        return None
+    return parts if parts.scheme in ("", "http", "https") else None
+
+
+def _whole(parts: SplitResult) -> str:
     return f"{parts.path}?{parts.query}" if parts.query else parts.path

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 
 from timeline import sentences, table
 from timeline.asked import sent_path
+from timeline.download import has_files
 from timeline.filters import NARROWING, chips, menus, notes, search
 from timeline.layout.forest import CHAPTER
 from timeline.layout.ids import row_id
@@ -59,7 +60,7 @@ def context(request: HttpRequest, reading: Reading, others: Sequence[FlowSummary
         "linked": _linked(reading, path),
         **_head(reading, path, zone, now),
         **_words(request, reading, path, zone),
-        **_ways(reading, path),
+        **_ways(request, reading, path),
         "menus": menus(reading, path, hues),
         **sheet(reading, axis, path, zone, hues),
         **_drawn(reading, painter, path, zone),
@@ -125,7 +126,7 @@ def _words(request: HttpRequest, reading: Reading, path: str, zone: tzinfo) -> d
     }
 
 
-def _ways(reading: Reading, path: str) -> dict[str, Any]:
+def _ways(request: HttpRequest, reading: Reading, path: str) -> dict[str, Any]:
     """Where one can go from here."""
     asked = reading.asked
     return {
@@ -145,11 +146,27 @@ def _ways(reading: Reading, path: str) -> dict[str, Any]:
         "is_table": asked.table,
         "table_href": asked.address(path, ("cursor", "sort"), view="" if asked.table else "table"),
         "csv_href": asked.address(path, ("record", "cursor", "at"), format="csv"),
+        "files": _files(reading, path) if has_files(request) else [],
         "text_href": asked.address(path, ("record",), format="txt"),
         "markdown_href": asked.address(path, ("record",), format="md"),
         "json_href": asked.address(path, ("record",), format="json"),
         "close_href": asked.address(path, ("record",)),
     }
+
+
+def _files(reading: Reading, path: str) -> list[tuple[str, str]]:
+    """What can be downloaded: all of the flow as records, and the rows of this view."""
+    query = reading.asked.query
+    named = {name: query[name] for name in ("type", "key", "env", "frozen") if query.get(name)}
+
+    def whole(form: str) -> str:
+        return f"{path}?{urlencode({**named, 'format': form})}"
+
+    return [
+        ("OTLP JSON, every record", whole("otlp")),
+        ("Jaeger JSON, every record", whole("jaeger")),
+        ("CSV, these rows", reading.asked.address(path, ("record", "cursor", "at"), format="csv")),
+    ]
 
 
 def _windows(reading: Reading, path: str) -> dict[str, str]:

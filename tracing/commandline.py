@@ -20,6 +20,7 @@ NEED_DATABASE = frozenset(
         "watch",
         "collect",
         "pages",
+        "import",
         "shell",
         "dbshell",
         "inspectdb",

@@ -25,8 +25,8 @@ RECORD_FAULTS = ("22", "23", "54")
 class Committer:
     """Commits on one connection, made when needed and again after it broke. Not shared between threads."""
 
-    def __init__(self, conninfo: str, environment: str, max_days: int) -> None:
-        self._link = _Link(conninfo, environment)
+    def __init__(self, conninfo: str, environment: str, max_days: int, *, live: bool = True) -> None:
+        self._link = _Link(conninfo, environment, live)
         self._max_days = max_days
         self._days: set[int] = set()
 
@@ -127,16 +127,17 @@ class Committer:
 class _Link:
     """A writer's connection, opened when needed and again after it broke."""
 
-    def __init__(self, conninfo: str, environment: str) -> None:
+    def __init__(self, conninfo: str, environment: str, live: bool) -> None:
         self._conninfo = conninfo
         self._environment = environment
+        self._live = live
         self._writer: Writer | None = None
 
     def writer(self) -> Writer:
         if self._writer is None or self._writer.connection.closed:
             connection = psycopg.connect(self._conninfo, autocommit=True, connect_timeout=2)
             connection.execute("SET plan_cache_mode = force_generic_plan")
-            self._writer = Writer(connection, self._environment)
+            self._writer = Writer(connection, self._environment, live=self._live)
         return self._writer
 
     def call(self, ask: Callable[[psycopg.Connection], Any]) -> Any:

@@ -54,7 +54,7 @@ class _Place:
 class Fold:
     """Sums over records that were not there before. Take each stored record once."""
 
-    def __init__(self, environment: str, received_ns: int) -> None:
+    def __init__(self, environment: str, received_ns: int, *, live: bool = True) -> None:
         self.requests: dict[RequestKey, RequestSums] = {}
         self.chapters: dict[ChapterKey, Sums] = {}
         self.flows: dict[bytes, FlowSums] = {}
@@ -63,7 +63,9 @@ class Fold:
         self.states: dict[tuple[bytes, str], Said] = {}
         # Who tells an exception, and which request or chapter gains its errors: the database knows what was told before.
         self.told: dict[ToldKey, Told] = {}
-        self.remarks = Remarks(environment)
+        self.remarks = Remarks(environment, live=live)
+        # What is imported came when somebody chose: that says nothing of its sender.
+        self._late_ns = LATE_NS if live else MAX_NS
         # Arrived again: counted on rows that exist, never a reason for a row.
         self.again_requests: dict[RequestKey, int] = {}
         self.again_chapters: dict[ChapterKey, int] = {}
@@ -225,7 +227,7 @@ class Fold:
                 first_ns = start_ns
             if last_ns is None or end_ns > last_ns:
                 last_ns = end_ns
-            late += now - end_ns > LATE_NS
+            late += now - end_ns > self._late_ns
         if last_ns is not None:
             minute = max(minute, min(last_ns, now + AHEAD_NS) // MINUTE_NS)
         service = run[0].resource.service
@@ -243,7 +245,7 @@ class Fold:
             # Counts as active when it arrived, but dates nothing.
             return 0, None, None, now // MINUTE_NS
         seen_ns = min(end_ns, now + AHEAD_NS)
-        return int(now - end_ns > LATE_NS), start_ns, end_ns, seen_ns // MINUTE_NS
+        return int(now - end_ns > self._late_ns), start_ns, end_ns, seen_ns // MINUTE_NS
 
     def _places(self, mentions: tuple[Mention, ...], trace_id: bytes, service: str, day: int) -> list[_Place]:
         """The rows that mentions add to. The spans of a trace follow each other, so the last ones are kept at hand."""

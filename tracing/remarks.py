@@ -77,8 +77,10 @@ class Scope(NamedTuple):
 class Remarks:
     """Filled by `flows.Fold` with records that were not there before."""
 
-    def __init__(self, environment: str) -> None:
+    def __init__(self, environment: str, *, live: bool = True) -> None:
         self._environment = environment
+        # What is imported is no traffic: it tallies nothing.
+        self._live = live
         self.tallies: dict[TallyKey, Tally] = {}
         # Of each scope, trace and service the first failure.
         self.failures: dict[tuple[Scope, bytes, str], tuple[Failure, int]] = {}
@@ -88,7 +90,7 @@ class Remarks:
         self, run: Sequence[Span], mentions: Iterable[Mention], received_ns: int, *, request: bool
     ) -> None:
         """Spans of one trace and resource that mention the same flows; `request=False` tallies nothing."""
-        if request:
+        if request and self._live:
             self._tally_spans(run, received_ns)
         for span in run:
             if span.status == ERROR:
@@ -100,7 +102,7 @@ class Remarks:
 
     def take_log(self, log: Log, mentions: Iterable[Mention], received_ns: int, *, request: bool) -> None:
         """One log. Its failure counts where it has no trace: a span tells it otherwise."""
-        if request and is_plausible(log.time_ns):
+        if request and self._live and is_plausible(log.time_ns):
             tally = self._tally(log.time_ns, received_ns, log, "")
             tally.records += 1
             tally.errors += log.severity >= ERROR_SEVERITY

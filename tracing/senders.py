@@ -29,6 +29,8 @@ FLUSH_S = 2.0
 _MOST_WAITING = 500
 _MOST_SENTENCES = 20
 _LONGEST_SENTENCE = 300
+# The transport of what comes from a file: its sender is somebody's choice of when, so it tells no clock.
+IMPORT = "import"
 
 # OTLP's flags hold the W3C trace flags in their lowest byte.
 _W3C_FLAGS, _SAMPLED = 0xFF, 0x01
@@ -110,7 +112,8 @@ def seen_in(batch: Batch, outcome: Outcome, environment: str) -> dict[Identity, 
     _count_logs(batch.logs, seen_for, newest)
     for seen in found.values():
         latest_ns = newest.get(id(seen), 0)
-        seen.offset_ns = batch.received_ns - latest_ns if latest_ns else None
+        live = batch.transport != IMPORT
+        seen.offset_ns = batch.received_ns - latest_ns if latest_ns and live else None
     for refusal in batch.refusals:
         _refuse(found, refusal, batch, environment)
     for refusal in outcome.refusals:

@@ -132,6 +132,8 @@ FLOW_RETENTION_DAYS = number("THREADLINE_FLOW_RETENTION_DAYS", 400, 1, 36_500)
 SNAPSHOT_BYTES = number("THREADLINE_SNAPSHOT_MB", 1_024, 1, 10_000_000) * 2**20
 # How many different days may be stored at once; records of a further day are turned away.
 MAX_DAYS = number("THREADLINE_MAX_DAYS", 400, 3, 3_000)
+# The largest file that a page takes in; the command has no limit.
+IMPORT_MB = number("THREADLINE_IMPORT_MB", 64, 1, 10_000)
 # Processes that receive over HTTP: decoding one span after the other keeps a core busy.
 RECEIVERS = number("THREADLINE_RECEIVERS", min(2, os.cpu_count() or 1), 1, 32)
 HOST = text("THREADLINE_HOST", "127.0.0.1")

@@ -50,9 +50,21 @@ class _Job:
 
 
 class Store:
-    """Writes batches through a few connections of its own. Safe to share between threads."""
+    """Writes batches through a few connections of its own. Safe to share between threads.
 
-    def __init__(self, conninfo: str, environment: str, max_days: int = 400, writers: int = WRITERS) -> None:
+    `live` is False where the records are an import's: they are stored like any other, but are neither late nor traffic.
+    """
+
+    def __init__(
+        self,
+        conninfo: str,
+        environment: str,
+        max_days: int = 400,
+        writers: int = WRITERS,
+        *,
+        live: bool = True,
+    ) -> None:
+        self._live = live
         self._conninfo = conninfo
         self._environment = environment
         self._max_days = max_days
@@ -113,7 +125,7 @@ class Store:
 
     def _run(self) -> None:
         """A writer thread: take what waits, store it, answer."""
-        committer = Committer(self._conninfo, self._environment, self._max_days)
+        committer = Committer(self._conninfo, self._environment, self._max_days, live=self._live)
         while (job := self._jobs.get()) is not None:
             jobs, last = self._gather(job)
             try:

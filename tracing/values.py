@@ -20,6 +20,8 @@ from typing import Any
 import orjson
 
 REDACTED: dict[str, Any] = {"$redacted": True}
+# Values in values; what is sent is cut long before.
+DEEPEST = 200
 
 
 def tag_bytes(value: bytes) -> dict[str, str]:
@@ -68,6 +70,54 @@ def storable(text: str) -> str:
     if is_storable(text):
         return text
     return text.replace("\x00", "�").encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+
+
+def is_tagged(value: Any, depth: int = 0) -> bool:
+    """Whether this is a value as the store holds it, and one that PostgreSQL takes."""
+    if isinstance(value, list | dict):
+        return depth <= DEEPEST and _is_nested(value, depth + 1)
+    if isinstance(value, str):
+        return is_storable(value)
+    if isinstance(value, bool) or value is None:
+        return True
+    if isinstance(value, int):
+        return -(2**63) <= value < 2**63
+    return isinstance(value, float) and math.isfinite(value)
+
+
+def _is_nested(value: list[Any] | dict[str, Any], depth: int) -> bool:
+    if isinstance(value, list):
+        return all(is_tagged(item, depth) for item in value)
+    if any(key.startswith("$") for key in value):
+        return len(value) == 1 and _is_tag(*next(iter(value.items())), depth)
+    return all(is_storable(key) and is_tagged(item, depth) for key, item in value.items())
+
+
+def _is_tag(key: str, item: Any, depth: int) -> bool:
+    if key == "$redacted":
+        return item is True
+    if key == "$map":
+        pairs = isinstance(item, list) and all(isinstance(pair, list) and len(pair) == 2 for pair in item)
+        return pairs and all(_is_text(name) and is_tagged(inner, depth) for name, inner in item)
+    if not isinstance(item, str):
+        return False
+    try:
+        if key == "$double":
+            float(item)
+        elif key in ("$bytes", "$text", "$invalid"):
+            raw = base64.b64decode(item, validate=True)
+            _ = raw.decode("utf-8", "surrogatepass") if key == "$text" else ""
+        else:
+            return False
+    except ValueError:
+        return False
+    return True
+
+
+def _is_text(value: Any) -> bool:
+    return (isinstance(value, str) and is_storable(value)) or (
+        isinstance(value, dict) and value.keys() == {"$text"} and is_tagged(value)
+    )
 
 
 def plain(value: Any) -> Any:

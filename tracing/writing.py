@@ -63,8 +63,9 @@ class Stamp(NamedTuple):
 class Writer:
     """A connection that stores. Not shared between threads; `known` spares repeated look-ups."""
 
-    def __init__(self, connection: psycopg.Connection, environment: str) -> None:
+    def __init__(self, connection: psycopg.Connection, environment: str, *, live: bool = True) -> None:
         self.connection = connection
+        self._live = live
         self._environment = environment
         self._rules: Rulebook | None = None
         self._known: dict[bytes, int] = {}  # the last day that committed resources and scopes are noted for
@@ -165,7 +166,7 @@ class Writer:
         # Of one day, as a rule: then the keys' own order is the order by day.
         one_day = len(days_of(spans, ())) < 2
         fresh = [by_key[key] for key in sorted(by_key, key=None if one_day else _span_order)]
-        fold = Fold(self._environment, stamp.received_ns)
+        fold = Fold(self._environment, stamp.received_ns, live=self._live)
         if not staged:
             _copy(cursor, _into("span", copying.SPAN_COLUMNS), _folding(fresh, rules, stamp, fold))
         else:

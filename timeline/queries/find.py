@@ -38,17 +38,34 @@ class Answer:
 
     flows: list[FlowSummary] = field(default_factory=list)
     looked: list[str] = field(default_factory=list)
+    record: str = ""  # the row of the one flow found that was meant
 
 
 def look_up(clues: Clues) -> Answer:
     """The flows a text means. Strong clues (an address, ids, named keys) leave the weak ones unread."""
     answer = Answer()
-    for step in (_by_address, _by_whole_key, _by_named_or_trace, _by_span, _by_word, _by_prefix, _by_text):
+    for step in STEPS:
         answer.flows = step(clues, answer.looked)
         if answer.flows:
             answer.flows = completed(_ordered(answer.flows, clues)[:MAX_FOUND])
+            if len(answer.flows) == 1 and answer.flows[0].kind == "request":
+                answer.record = _record(answer.flows[0].key, (*clues.span_ids, *_halves(clues)))
             return answer
     return answer
+
+
+def _record(trace_id: str, span_ids: Iterable[str]) -> str:
+    """The row of the first of these spans that the trace has."""
+    wanted = [bytes.fromhex(span) for span in span_ids]
+    if not wanted:
+        return ""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT span_id FROM span WHERE trace_id = %s AND span_id = ANY(%s)",
+            [bytes.fromhex(trace_id), wanted],
+        )
+        there = {bytes(row[0]).hex() for row in cursor.fetchall()}
+    return next((f"s-{trace_id}-{span}" for span in span_ids if span in there), "")
 
 
 def _by_address(clues: Clues, looked: list[str]) -> list[FlowSummary]:
@@ -87,8 +104,36 @@ def _by_named_or_trace(clues: Clues, looked: list[str]) -> list[FlowSummary]:
 def _by_span(clues: Clues, looked: list[str]) -> list[FlowSummary]:
     if not clues.span_ids:
         return []
+    return _spans(clues.span_ids, looked)
+
+
+def _by_decimal(clues: Clues, looked: list[str]) -> list[FlowSummary]:
+    """Datadog's ids: 64 bits as a decimal number, of a trace the lower half."""
+    if not clues.decimals:
+        return []
+    halves = _halves(clues)
+    told = ", ".join(halves[:3])
+    looked.append(f"Datadog's decimal id as the lower half of a trace id: {told}")
+    wanted = [bytes.fromhex(half) for half in halves]
+    try:
+        rows = Clock(SPAN_LIMIT_S).run(
+            "SELECT DISTINCT trace_id FROM request WHERE substr(trace_id, 9) = ANY(%s) LIMIT 50", [wanted]
+        )
+    except TimeoutError:
+        looked.append("there it would have taken too long")
+        rows = []
+    if rows:
+        return _traces(bytes(trace).hex() for (trace,) in rows)
+    return _spans(halves, looked)
+
+
+def _halves(clues: Clues) -> tuple[str, ...]:
+    return tuple(f"{int(one):016x}" for one in clues.decimals)
+
+
+def _spans(span_ids: tuple[str, ...], looked: list[str]) -> list[FlowSummary]:
     clock, days = Clock(SPAN_LIMIT_S), []
-    wanted = [bytes.fromhex(span) for span in clues.span_ids]
+    wanted = [bytes.fromhex(span) for span in span_ids]
     try:
         for (day,) in clock.run("SELECT day FROM day WHERE dropped_ns IS NULL ORDER BY day DESC", []):
             rows = clock.run(
@@ -99,12 +144,10 @@ def _by_span(clues: Clues, looked: list[str]) -> list[FlowSummary]:
             days.append(day)
             if rows:
                 return _traces([bytes(trace).hex() for (trace,) in rows])
-        looked.append(f"span {', '.join(clues.span_ids[:3])} on all stored days")
+        looked.append(f"span {', '.join(span_ids[:3])} on all stored days")
     except TimeoutError:
         reach = f"back to {date_of(days[-1])}" if days else "on part of the newest day"
-        looked.append(
-            f"span {', '.join(clues.span_ids[:3])} {reach} only: looking longer would take too long"
-        )
+        looked.append(f"span {', '.join(span_ids[:3])} {reach} only: looking longer would take too long")
     return []
 
 
@@ -171,3 +214,16 @@ def _ordered(flows: list[FlowSummary], clues: Clues) -> list[FlowSummary]:
     for flow in sorted(flows, key=rank):
         by_name.setdefault((flow.kind, flow.type, flow.key), flow)
     return list(by_name.values())
+
+
+# Strong clues first.
+STEPS = (
+    _by_address,
+    _by_whole_key,
+    _by_named_or_trace,
+    _by_span,
+    _by_decimal,
+    _by_word,
+    _by_prefix,
+    _by_text,
+)

@@ -4,7 +4,7 @@ One flow is a redirect, several are a list, none is a page that says where it lo
 text, `timeline.queries.find` looks it up.
 """
 
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -26,7 +26,11 @@ def find(request: HttpRequest) -> HttpResponse:
             "q", f"At most {MAX_TEXT:,} characters can be looked through; paste the line that matters."
         )
     sought = clues(text)
+    if sought.page and sought.host in _own_hosts(request):
+        return HttpResponseRedirect(sought.page)
     answer = look_up(sought)
+    if sought.page and not answer.flows:
+        answer.looked.insert(0, f"a page here: the address is of {sought.host}, another installation")
     if len(answer.flows) == 1:
         return HttpResponseRedirect(_target(sought.path, answer, "" if asked == "html" else asked))
     if asked == "json":
@@ -39,12 +43,22 @@ def find(request: HttpRequest) -> HttpResponse:
 
 
 def _target(path: str, answer: Answer, asked: str) -> str:
-    """The flow's page; an address of ours keeps what it says about the view."""
-    target = path if path.startswith("/flow/") else answer.flows[0].path
+    """The flow's page, with the record open that was meant; an address of ours keeps what it says about the view."""
+    target = path if path.startswith("/flow/") else _opened(answer)
     if not asked:
         return target
     address, _, query = target.partition("?")
     return with_query(address, {**dict(parse_qsl(query)), "format": asked})
+
+
+def _own_hosts(request: HttpRequest) -> set[str]:
+    """What an address begins with that is ours; a bare path has no host."""
+    return {"", urlsplit(settings.URL).netloc.lower(), request.get_host().lower()}
+
+
+def _opened(answer: Answer) -> str:
+    address, _, query = answer.flows[0].path.partition("?")
+    return with_query(address, {**dict(parse_qsl(query)), "record": answer.record})
 
 
 def _plain(asked: str, text: str, answer: Answer) -> str:

@@ -20,7 +20,7 @@ from django.http import (
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods
 
-from timeline import page, sharing, table, text
+from timeline import download, page, sharing, table, text
 from timeline.addresses import absolute, flow_asked, flow_url, with_more
 from timeline.answers import NotFound, asked_format, encoded, json_answer, page_answer, text_answer
 from timeline.asked import Asked, read_asked
@@ -52,7 +52,8 @@ def flow(request: HttpRequest, kind: str, type: str = "", key: str = "") -> Http
 
 def answer(request: HttpRequest, kind: str, type: str, key: str) -> HttpResponseBase:
     """The same of a flow that was named, by whatever address; drawn from a copy where the request stands on a stage."""
-    form = "csv" if request.GET.get("format") == "csv" else asked_format(request)
+    file = download.asked_file(request)
+    form = "csv" if request.GET.get("format") == "csv" else "" if file else asked_format(request)
     asked = read_asked(request.GET, reader_zone(request))
     is_part = request.headers.get("HX-Target") == "record"
     if is_part and not asked.record.startswith("n-"):
@@ -64,6 +65,13 @@ def answer(request: HttpRequest, kind: str, type: str, key: str) -> HttpResponse
         return record_part(request, asked.record, flows[0])
     if request.method == "POST":
         return words.say(request, flows[0])
+    if file:
+        return download.download(flows[0], file)
+    return _view(request, flows, asked, form)
+
+
+def _view(request: HttpRequest, flows: Sequence[FlowSummary], asked: Asked, form: str) -> HttpResponseBase:
+    """One window of the flow, in the form that was asked for."""
     # Before the records are read: what comes in between is asked for once too often rather than missed.
     pulse = read_pulse(flows[0], traces_beside(flows[0], asked.fold))
     if "pulse" in request.GET:
@@ -124,7 +132,7 @@ def _csv(reading: Reading) -> StreamingHttpResponse:
     response = StreamingHttpResponse(
         map(encoded, table.write_csv(reading)), content_type="text/csv; charset=utf-8"
     )
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", reading.flow.title).strip("-.")[:80] or "flow"
+    name = download.file_name(reading.flow.title)
     response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return response
 

@@ -7,15 +7,17 @@ import re
 from typing import Any
 from urllib.parse import quote
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from timeline import bodies, grouping, moments, signs
 from timeline.addresses import flow_url, record_url
 from timeline.answers import NotFound, asked_format, json_answer, page_answer, text_answer
 from timeline.asked import sent_path
+from timeline.download import asked_file, download_record
 from timeline.layout.ids import EVENT_ID, LOG_ID, NOTE_ID, SPAN_ID
 from timeline.queries.record import LogRecord, SpanRecord, read_linking, read_log, read_versions
 from timeline.summaries import FlowSummary
+from tracing.otlp.carried import ORIGIN
 from tracing.people import Note
 from tracing.values import is_storable, json_bytes
 
@@ -27,8 +29,10 @@ UNPRINTABLE = re.compile(r"[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u20
 HEX = re.compile(r"[0-9a-fA-F]+")
 
 
-def record(request: HttpRequest, trace_id: str, span_id: str) -> HttpResponse:
+def record(request: HttpRequest, trace_id: str, span_id: str) -> HttpResponseBase:
     versions = _versions(trace_id, span_id)
+    if file := asked_file(request):
+        return download_record(versions[0].trace_id, versions[0].span_id, file)
     form = asked_format(request)
     told = [version.as_json() for version in versions]
     if form != "html":
@@ -255,7 +259,7 @@ def _carried(shown: SpanRecord | LogRecord) -> dict[str, Any]:
         "resource": _attributes(shown.resource),
         "scope": _attributes(shown.scope["attributes"]),
         "dropped": [f"{count:,} {name}" for name, count in dropped if count],
-        "sent": [_as_sent(name, value) for name, value in sorted(shown.exact.items())],
+        "sent": [_as_sent(name, value) for name, value in sorted(shown.exact.items()) if name != ORIGIN],
         "raw": _raw(shown),
     }
 

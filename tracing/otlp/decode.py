@@ -5,7 +5,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from tracing.otlp import json, protobuf
 from tracing.otlp.attributes import Malformed, memory_for
@@ -17,6 +17,7 @@ from tracing.redaction import Redaction
 __all__ = [
     "Decoding",
     "Malformed",
+    "Reader",
     "TooMany",
     "decode_logs",
     "decode_traces",
@@ -61,6 +62,27 @@ def _decode(body: bytes, how: Decoding, read: Callable[[Work, bytes], Iterator[N
     for _ in read(work, body):
         yield work.next_part()
     yield work.batch
+
+
+class Reader:
+    """Requests of a file, parsed already, with what our own files carry beside the records.
+
+    Equal logs are told apart by their ordinals over all that one reader reads.
+    """
+
+    def __init__(self, how: Decoding) -> None:
+        batch = Batch(transport=how.transport, received_ns=how.received_ns)
+        self._work = Work(how.digest_key, memory_for(how.redact), batch, from_file=True)
+
+    def read(self, request: dict[str, Any]) -> Iterator[Batch]:
+        """Spans and logs in batches of bounded size. Raises `Malformed` and `TooMany`; `rest` has what was read before."""
+        for part in (json.spans_in, json.logs_in):
+            for _ in part(self._work, request):
+                yield self._work.next_part()
+
+    def rest(self) -> Batch:
+        """What was read and not handed over yet."""
+        return self._work.next_part()
 
 
 def _joined(parts: Iterator[Batch], how: Decoding) -> Batch:

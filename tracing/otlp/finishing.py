@@ -10,8 +10,9 @@ from collections import Counter
 from typing import Any
 
 from tracing.facts import facts_of
-from tracing.otlp import identity
+from tracing.otlp import forms, identity
 from tracing.otlp.attributes import Memory, map_value
+from tracing.otlp.carried import IDENTITY, ORIGIN, Carried, Settled, settle, take
 from tracing.records import ATTRIBUTES, MAX_NS, Batch, Event, Log, Refusal, Resource, Scope, Span
 from tracing.values import is_storable, opened, plain, storable
 
@@ -27,12 +28,16 @@ _ENVIRONMENT_KEYS = ("deployment.environment.name", "deployment.environment")
 
 
 class Work:
-    """One request being decoded: its key, its memory, and what was turned away so far."""
+    """One request being decoded: its key, its memory, and what was turned away so far.
 
-    def __init__(self, key: bytes, memory: Memory, batch: Batch) -> None:
+    `from_file`: what our own files carry beside their records is honoured (`carried`).
+    """
+
+    def __init__(self, key: bytes, memory: Memory, batch: Batch, from_file: bool = False) -> None:
         self.key = key
         self.memory = memory
         self.batch = batch
+        self.from_file = from_file
         self._bytes = 0
         self._equal_logs: Counter[bytes] = Counter()
         self._refused: dict[tuple[bytes, str], Refusal] = {}
@@ -78,6 +83,9 @@ class Work:
         self._equal_logs[log.digest] += 1
         return identity.digest(self.key, log.digest, str(ordinal).encode()) if ordinal else log.digest
 
+    def carried(self, attributes: ATTRIBUTES) -> Carried | None:
+        return take(attributes) if self.from_file else None
+
     def redact(self, value: Any) -> tuple[Any, int]:
         return self.memory.redaction.without_secrets(value)
 
@@ -92,6 +100,7 @@ def make_resource(
     work: Work, attributes: ATTRIBUTES, dropped: int, schema_url: str
 ) -> tuple[Resource, bytes]:
     """The resource, and its identity before redaction, for the digests of its logs."""
+    carried = work.carried(attributes)
     attributes, special = work.settled(attributes)
     written = identity.canonical(attributes)
     rest = (str(dropped).encode(), identity.raw_text(schema_url))
@@ -100,9 +109,33 @@ def make_resource(
         attributes, _ = work.redact(attributes)
         written = identity.canonical(attributes)
         resource_id = identity.digest(work.key, b"resource", written, *rest)
+    if carried:
+        return _restored_resource(work, attributes, dropped, schema_url, carried, sent_id), sent_id
+    return _resource(resource_id, attributes, written, dropped, schema_url), sent_id
+
+
+def _restored_resource(
+    work: Work, attributes: ATTRIBUTES, dropped: int, schema_url: str, carried: Carried, sent_id: bytes
+) -> Resource:
+    settled = settle(work.key, carried, sent_id, 16)
+    attributes = forms.restored_attributes(attributes, carried.columns, work.memory.redaction)
+    attributes |= _kept_origin(settled)
+    dropped = forms.number(carried.columns, "dropped", dropped)
+    schema_url = forms.text(carried.columns, "schema_url", schema_url)
+    written = identity.canonical(attributes)
+    rest = (str(dropped).encode(), identity.raw_text(schema_url))
+    resource_id = identity.digest(work.key, b"resource", written, *rest)
+    if carried.origin and not settled.origin:
+        resource_id = settled.ids
+    return _resource(resource_id, attributes, written, dropped, schema_url)
+
+
+def _resource(
+    resource_id: bytes, attributes: ATTRIBUTES, written: bytes, dropped: int, schema_url: str
+) -> Resource:
     by_name = opened(attributes)
     environments = (name_of(by_name.get(key)) for key in _ENVIRONMENT_KEYS)
-    made = Resource(
+    return Resource(
         resource_id,
         attributes,
         written,
@@ -111,20 +144,37 @@ def make_resource(
         name_of(by_name.get("service.name")) or UNKNOWN_SERVICE,
         next((name for name in environments if name), None),
     )
-    return made, sent_id
 
 
 def make_scope(
     work: Work, name: str, version: str, attributes: ATTRIBUTES, dropped: int, schema_url: str
 ) -> Scope:
     """The scope; its id is taken before redaction, as the digests of its records hold it."""
+    carried = work.carried(attributes)
     attributes, special = work.settled(attributes)
     written = identity.canonical(attributes)
     texts = (identity.raw_text(text) for text in (name, version, schema_url))
     scope_id = identity.digest(work.key, b"scope", written, str(dropped).encode(), *texts)
     if special:
-        written = identity.canonical(work.redact(attributes)[0])
+        attributes = work.redact(attributes)[0]
+        written = identity.canonical(attributes)
+    if carried:
+        settled = settle(work.key, carried, scope_id, 16)
+        attributes = forms.restored_attributes(attributes, carried.columns, work.memory.redaction)
+        attributes |= _kept_origin(settled)
+        written = identity.canonical(attributes)
+        name, version, schema_url = (
+            forms.text(carried.columns, column, told)
+            for column, told in (("name", name), ("version", version), ("schema_url", schema_url))
+        )
+        dropped = forms.number(carried.columns, "dropped", dropped)
+        scope_id = settled.ids
     return Scope(scope_id, storable(name), storable(version), written, dropped, storable(schema_url))
+
+
+def _kept_origin(settled: Settled) -> ATTRIBUTES:
+    """Resources and scopes keep it among their attributes: they have no other place."""
+    return {IDENTITY: settled.origin} if settled.origin else {}
 
 
 def name_of(value: Any) -> str:
@@ -150,6 +200,7 @@ def finish_span(work: Work, span: Span, links: list[dict[str, Any]]) -> None:
     if fault:
         work.refuse(fault, span.resource)
         return
+    carried = work.carried(span.attributes)
     span.attributes, special = work.settled(span.attributes)
     span.attributes_json = identity.canonical(span.attributes)
     span.facts = facts_of(span)
@@ -166,7 +217,17 @@ def finish_span(work: Work, span: Span, links: list[dict[str, Any]]) -> None:
     if links:
         _redact_links(work, span, links)
     _fit_span(span)
+    if carried:
+        settled = settle(work.key, carried, span.digest, 16)
+        forms.restore_span(span, carried.columns, work.memory.redaction)
+        span.digest = settled.ids
+        _keep_origin(span, settled)
     work.batch.spans.append(span)
+
+
+def _keep_origin(record: Span | Log, settled: Settled) -> None:
+    if settled.origin:
+        record.exact = {**(record.exact or {}), ORIGIN: settled.origin}
 
 
 def _event_rows(work: Work, events: list[Event]) -> list[dict[str, Any]]:
@@ -240,11 +301,13 @@ def finish_log(work: Work, log: Log, sender: bytes) -> None:
     Until here `time_ns` is the event time as sent. `sender` is the identity of its resource and scope.
     """
     sent_ns = log.time_ns
+    carried = work.carried(log.attributes)
     log.attributes, special = work.settled(log.attributes)
     log.attributes_json = identity.canonical(log.attributes)
     log.body_json = identity.canonical(log.body)
     log.digest = identity.log_digest(work.key, log, sender, sent_ns)
-    log.log_id = work.log_id(log)
+    # A log that carries its identity has its place among its equals.
+    log.log_id = log.digest if carried and carried.origin else work.log_id(log)
     if special:
         _redact_attributes(work, log)
     if isinstance(log.body, (dict, list)):
@@ -256,7 +319,17 @@ def finish_log(work: Work, log: Log, sender: bytes) -> None:
     _fit_log_ids(log)
     if not is_storable(f"{log.severity_text}{log.event_name}"):
         fit_texts(log, ("severity_text", "event_name"))
+    if carried:
+        _restore_log(work, log, carried)
     work.batch.logs.append(log)
+
+
+def _restore_log(work: Work, log: Log, carried: Carried) -> None:
+    settled = settle(work.key, carried, log.digest, 32)
+    forms.restore_log(log, carried.columns, work.memory.redaction)
+    if carried.origin:
+        log.digest, log.log_id = settled.ids[:16], settled.ids[16:]
+    _keep_origin(log, settled)
 
 
 def _fit_log_times(log: Log, sent_ns: int) -> None:

@@ -56,18 +56,23 @@ def parse(body: bytes) -> Any:
         raise Malformed(f"the body is not JSON: {str(error)[:100]}") from None
 
 
-def _groups(work: Work, body: bytes, name: str, scopes: str, records: str) -> list[Any]:
-    """The resources of a request, which holds no more records than are read."""
+def _request(work: Work, body: bytes, name: str) -> dict[str, Any]:
+    """A request's object; a sentence where it holds another signal than it was sent for."""
     request = parse(body)
     if not isinstance(request, dict):
         raise Malformed(f"the body is not an object holding {name}")
+    for other, address in _OTHER_SIGNALS.items():
+        if other != name and not request.get(name) and request.get(other):
+            work.refuse(f"the body holds {other}; send it to {address}", count=0)
+    return request
+
+
+def _groups(request: dict[str, Any], name: str, scopes: str, records: str) -> list[Any]:
+    """The resources of a request, which holds no more records than are read."""
     try:
         found = list_in(request, name)
     except BadField as error:
         raise Malformed(f"the body is no request: {error}") from None
-    for other, address in _OTHER_SIGNALS.items():
-        if other != name and not found and request.get(other):
-            work.refuse(f"the body holds {other}; send it to {address}", count=0)
     groups = [group for resource in found for group in _objects(resource, scopes)]
     check_records(len(found) + len(groups) + sum(len(_objects(group, records)) for group in groups))
     return found
@@ -79,7 +84,7 @@ def read_resource(work: Work, holder: dict[str, Any]) -> tuple[Resource, bytes]:
     return make_resource(work, attributes_in(work.memory, sent), dropped, text_in(holder, "schemaUrl"))
 
 
-def _scope(work: Work, holder: dict[str, Any]) -> Scope:
+def read_scope(work: Work, holder: dict[str, Any]) -> Scope:
     sent = object_in(holder, "scope")
     return make_scope(
         work,
@@ -99,22 +104,27 @@ def _objects(holder: Any, name: str) -> list[Any]:
 
 def read_spans(work: Work, body: bytes) -> Iterator[None]:
     """Every span of a trace request, into the batch; stops after each part. Raises `Malformed` and `TooMany`."""
+    yield from spans_in(work, _request(work, body, "resourceSpans"))
+
+
+def spans_in(work: Work, request: dict[str, Any]) -> Iterator[None]:
+    """The same of a request that is parsed already."""
     try:
-        for resource_spans in _groups(work, body, "resourceSpans", "scopeSpans", "spans"):
+        for resource_spans in _groups(request, "resourceSpans", "scopeSpans", "spans"):
             scopes = _objects(resource_spans, "scopeSpans")
             resource, _ = read_resource(work, resource_spans)
             for scope_spans in scopes:
                 spans = _objects(scope_spans, "spans")
-                scope = _scope(work, scope_spans)
+                scope = read_scope(work, scope_spans)
                 for sent in spans:
-                    _read_span(work, sent, resource, scope)
+                    read_span(work, sent, resource, scope)
                     if work.is_full(0):
                         yield
     except BadField as error:
         raise Malformed(f"the body is no trace request: {error}") from None
 
 
-def _read_span(work: Work, sent: Any, resource: Resource, scope: Scope) -> None:
+def read_span(work: Work, sent: Any, resource: Resource, scope: Scope) -> None:
     try:
         if not isinstance(sent, dict):
             raise BadField("it is not an object")
@@ -188,22 +198,26 @@ def _link(work: Work, sent: Any) -> tuple[Link, dict[str, Any]]:
 
 def read_logs(work: Work, body: bytes) -> Iterator[None]:
     """Every log record of a logs request, as `read_spans` does."""
+    yield from logs_in(work, _request(work, body, "resourceLogs"))
+
+
+def logs_in(work: Work, request: dict[str, Any]) -> Iterator[None]:
     try:
-        for resource_logs in _groups(work, body, "resourceLogs", "scopeLogs", "logRecords"):
+        for resource_logs in _groups(request, "resourceLogs", "scopeLogs", "logRecords"):
             scopes = _objects(resource_logs, "scopeLogs")
             resource, sent_id = read_resource(work, resource_logs)
             for scope_logs in scopes:
                 logs = _objects(scope_logs, "logRecords")
-                scope = _scope(work, scope_logs)
+                scope = read_scope(work, scope_logs)
                 for sent in logs:
-                    _read_log(work, sent, resource, scope, sent_id + scope.scope_id)
+                    read_log(work, sent, resource, scope, sent_id + scope.scope_id)
                     if work.is_full(0):
                         yield
     except BadField as error:
         raise Malformed(f"the body is no logs request: {error}") from None
 
 
-def _read_log(work: Work, sent: Any, resource: Resource, scope: Scope, sender: bytes) -> None:
+def read_log(work: Work, sent: Any, resource: Resource, scope: Scope, sender: bytes) -> None:
     try:
         if not isinstance(sent, dict):
             raise BadField("it is not an object")

@@ -10,11 +10,12 @@ import psycopg
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from tracing import erasing
+from tracing import auditing, erasing
 from tracing.database import conninfo
 from tracing.erasing import Target
 from tracing.forgetting import count_flows
 from tracing.management import waiting
+from tracing.management.asking import TERMINAL
 from tracing.noting import KINDS
 from tracing.sentence import Sentence
 
@@ -53,6 +54,8 @@ class Command(BaseCommand):
             gone: Counter[str] = Counter()
             for flow in flows:
                 gone += erasing.erase(connection, Target(flow[0], flow[2], flow[3]), settings.ENVIRONMENT)
+                # The key is what was to be forgotten: the audit says that, and of which type.
+                auditing.note(TERMINAL, "flow forgotten", flow[2], flow[4])
         self._say(gone)
 
     def _check(

@@ -1,0 +1,106 @@
+"""`/import`: a file by page; what became of it is said, and what is too large or no file of ours is refused whole."""
+
+import gzip
+from typing import Any
+
+import orjson
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.test.utils import override_settings
+
+from tests.builders import Service, batch
+from tests.otlp_bodies import as_json, log, logs, span, traces
+from tests.tables import ask, one
+from tracing.storing import Store
+
+pytestmark = pytest.mark.usefixtures("clean_store")
+
+
+def upload(client: Client, content: bytes, name: str = "flow.json") -> Any:
+    return client.post("/import", {"file": SimpleUploadedFile(name, content)})
+
+
+def requests() -> bytes:
+    """An order's span and log, as JSON Lines, with a line between them that is none."""
+    told = (as_json(traces(span({"order.id": "4711"}))), as_json(logs(log("said", {"order.id": "4711"}))))
+    return b"\n".join((orjson.dumps(told[0]), b'{"resourceSpans":[{"sco', orjson.dumps(told[1])))
+
+
+def test_a_file_is_stored_and_its_flows_linked(client: Client, conninfo: str) -> None:
+    page = upload(client, requests())
+    said = page.content.decode()
+    assert page.status_code == 200
+    assert (
+        "OTLP JSON: <b>1</b> spans and <b>1</b> logs read, <b>2</b> stored, <b>0</b> already there, <b>1</b> refused"
+        in said
+    )
+    assert "this is not JSON" in said and "line 2" in said
+    assert 'href="/flow/entity/order/4711"' in said
+    assert client.get("/flow/entity/order/4711", {"format": "json"}).json()["flow"]["spans"] == 1
+    again = upload(client, gzip.compress(requests()), "flow.json.gz").content.decode()
+    assert "<b>0</b> stored, <b>2</b> already there" in again
+    assert one(conninfo, "SELECT count(*) FROM span") == 1
+
+
+def test_an_import_is_no_traffic_and_nobodys_clock(client: Client, conninfo: str, store: Store) -> None:
+    upload(client, requests())
+    from tracing.senders import shared
+
+    shared().flush()
+    senders = ask(conninfo, "SELECT service, transport, clock_offset_ns FROM tracing_sender ORDER BY 1")
+    assert ("shop", "import", None) in senders
+    assert one(conninfo, "SELECT count(*) FROM tally") == 0
+    trust = client.get("/flow/entity/order/4711", {"format": "json"}).json()["trust"]
+    assert trust["late"] == 0
+    assert one(conninfo, "SELECT sum(late) FROM request") == 0
+    store.put(batch(Service("live").span("GET /", 0, 1)))
+    assert one(conninfo, "SELECT count(*) FROM tally") > 0
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "Choose a file"),
+        (b"\n \n", "It is empty"),
+        (b"PK\x03\x04 no json", "neither OTLP JSON nor Jaeger JSON"),
+        (b'{"traceEvents": []}', "Chrome"),
+        (b'[{"traceId": "1", "id": "2"}]', "Zipkin"),
+        (b'{"resourceMetrics": [{}]}', "metrics are not kept"),
+        (gzip.compress(b"x" * 100, mtime=0)[:20], "ends in the middle of its gzip packing"),
+        (b"\x1f\x8bnot gzip", "packing is broken"),
+    ],
+)
+def test_what_is_no_file_of_ours_is_a_sentence(
+    client: Client, conninfo: str, content: bytes, sentence: str
+) -> None:
+    page = upload(client, content)
+    assert (page.status_code, sentence in page.content.decode()) == (400, True), page.content.decode()
+    assert one(conninfo, "SELECT count(*) FROM span") == 0
+
+
+def test_a_file_that_is_too_large_is_refused_before_it_is_read(client: Client) -> None:
+    with override_settings(IMPORT_MB=1):
+        assert upload(client, b"x" * (2**20 + 70_000)).status_code == 413
+        page = upload(client, b"x" * (2**20 + 10))
+        assert page.status_code == 413 and "larger than 1 MiB" in page.content.decode()
+
+
+def test_a_packed_file_is_read_up_to_a_bound(client: Client) -> None:
+    line = orjson.dumps(as_json(traces(span({"order.id": "4711"})))) + b"\n"
+    with override_settings(IMPORT_MB=1):
+        said = upload(client, gzip.compress(line + b" " * 2**20 * 21)).content.decode()
+    assert "only the beginning was read" in said and "<b>1</b> stored" in said
+
+
+def test_a_form_of_another_page_is_refused(conninfo: str) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    assert upload(strict, requests()).status_code == 403
+    assert one(conninfo, "SELECT count(*) FROM span") == 0
+
+
+def test_the_page_is_linked_where_one_looks_for_it(client: Client) -> None:
+    for path in ("/", "/flows", "/settings/"):
+        assert 'href="/import"' in client.get(path).content.decode(), path
+    assert client.get("/import").status_code == 200
+    assert client.put("/import").status_code == 405
