@@ -24,6 +24,7 @@ TABLE: dict[str, tuple[Role, Role]] = {
     "mark.svg": (N, N),
     "find": (V, O),
     "import": (O, O),
+    "import/look": (V, O),
     "types": (V, O),
     "types/<str:type>": (V, O),
     "types/<str:type>/settings": (V, A),

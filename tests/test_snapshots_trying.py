@@ -23,9 +23,11 @@ def test_it_is_laid_out_as_it_would_be_stored(
         assert worker.execute("SELECT count(*) FROM flow").fetchone() == (0,)
         with on_stage(stage_id):
             order, request = page("format=json&expand=all"), page(*asked)
-        # The same, stored.
-        store.put(batch(*order_4711()[:3]))
-        store.put(batch(*order_4711()))
+        # The same, stored as an import.
+        importing = Store(conninfo, "production", 400, writers=1, live=False)
+        importing.put(batch(*order_4711()[:3]))
+        importing.put(batch(*order_4711()))
+        importing.close()
         assert page("format=json&expand=all") == order
         assert page(*asked) == request
 

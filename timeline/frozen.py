@@ -4,11 +4,13 @@
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Concatenate, ParamSpec
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 
 from timeline import sharing
+from timeline.addresses import with_query
 from timeline.answers import BadFilter, NotFound
 from timeline.sharing import Shown
 from timeline.staged import on_stage
@@ -44,7 +46,10 @@ def drawn(
 ) -> HttpResponseBase:
     """A page as of a copy."""
     by = f"the problem, as its {copy.role} flow" if copy.role else copy.name
-    request.shown = Shown(copy.path, copy.taken_ns, by, copy.reason, copy.expires_ns, copy.with_values)  # type: ignore[attr-defined]
+    shown = Shown(copy.path, copy.taken_ns, by, copy.reason, copy.expires_ns, copy.with_values)
+    if copy.subject == Snapshot.Subject.FILE:
+        shown = replace(shown, path=with_query(copy.path, {"frozen": str(copy.pk)}), file=copy.title)
+    request.shown = shown  # type: ignore[attr-defined]
     stage_id = sharing.frozen_stage(copy.pk)
     return on_its_stage(stage_id, copy.taken_ns, lambda: page(request, *asked, **more))
 

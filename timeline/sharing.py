@@ -50,6 +50,7 @@ class Shown:
     with_values: bool = True
     moment: str = ""  # of a live view: the same while nothing of it moved
     tags: Tags | None = None  # what a channel shows of the link; of a part of a page none
+    file: str = ""  # the file whose records these are; none of them is stored
     share: Share | None = None  # None for a copy that one who is signed in looks at
 
     @property

@@ -59,6 +59,7 @@ urlpatterns: list[URLPattern] = [
     path("mark.svg", mark.mark, name="mark"),
     path("find", find.find, name="find"),
     path("import", importing.import_file, name="import"),
+    path("import/look", importing.looked, name="import-look"),
     path("types", types.types, name="types"),
     path("types/<str:type>", types.type_page),
     path("types/<str:type>/settings", typesettings.type_settings),

@@ -17,6 +17,7 @@ class Snapshot(models.Model):
         RECORD = "record"
         PROBLEM = "problem"
         COMPARISON = "comparison"
+        FILE = "file"  # of a file that was only looked at
 
     subject = models.CharField(max_length=12, choices=Subject.choices)
     title = models.CharField(max_length=300)

@@ -1,4 +1,4 @@
-"""`/import`: a file of OTLP JSON or Jaeger JSON into the store, by page; what became of it is the answer.
+"""`/import`: a file of OTLP JSON or Jaeger JSON into the store, or to look at it only; what became of it is the answer.
 
 Django writes the upload to disk while it comes, but only after its length was looked at: what is too large is refused
 before a byte of it is read. `tracing.files` reads and stores.
@@ -7,24 +7,32 @@ before a byte of it is read. `tracing.files` reads and stores.
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from timeline.access import needs
-from timeline.addresses import flow_url
-from timeline.answers import page_answer
+from timeline.addresses import absolute, flow_url, with_more, with_query
+from timeline.answers import NotFound, asked_format, json_answer, page_answer, text_answer
+from timeline.frozen import asked_copy, drawn
+from timeline.queries.filed import read_filed
 from timeline.reader import name_of
 from tracing import auditing
 from tracing.database import conninfo
 from tracing.files.keeping import Importer, Kept
+from tracing.files.looking import SUBJECT, NothingInIt, look
 from tracing.files.reading import Unreadable
 from tracing.files.unpacking import Stream
 from tracing.redaction import Redaction
 from tracing.roles import Role
+from tracing.shares import Snapshot
+from tracing.snapshots import keeping
+from tracing.snapshots.belonging import TooLarge
 from tracing.storing import Unavailable
 
 MOST_NAMED = 20  # flows that are linked
+MOST_LISTED = 500
+LOOK, LOOK_PATH = "look", "/import/look"
 # A packed file may hold so many times its size.
 UNPACKED = 20
 # What a form adds around its file.
@@ -54,6 +62,8 @@ def _checked(request: HttpRequest) -> HttpResponse:
         return _page(request, _too_large(), status=413)
     kept = Kept()
     try:
+        if request.POST.get("into") == LOOK:
+            return _laid_out(request, uploaded, uploaded.name or "a file", kept)
         _keep(uploaded, kept)
     except Unreadable as error:
         return _page(request, f"{uploaded.name} cannot be read. {error}", status=400)
@@ -63,6 +73,63 @@ def _checked(request: HttpRequest) -> HttpResponse:
     detail = f"{kept.stored:,} records stored, {kept.again:,} already there"
     auditing.note(name_of(request), "file imported", uploaded.name or "", detail)
     return _page(request, kept=kept, name=uploaded.name or "")
+
+
+def _laid_out(request: HttpRequest, uploaded: Stream, name: str, kept: Kept) -> HttpResponse:
+    about = keeping.About(SUBJECT, name, LOOK_PATH, pinned=True, name=name_of(request))
+    try:
+        copy_id = look(
+            conninfo(settings.DATABASES["default"]),
+            uploaded,
+            kept,
+            about,
+            settings.ENVIRONMENT,
+            Redaction(settings.REDACT),
+            settings.SNAPSHOT_BYTES,
+            UNPACKED * settings.IMPORT_MB * MIB,
+        )
+    except NothingInIt as nothing:
+        return _page(request, f"{name}: {nothing}", kept=kept, name=name, status=400)
+    except TooLarge as large:
+        return _page(
+            request, f"{name}: {large} It can be imported, or looked at in smaller files.", status=413
+        )
+    except keeping.QuotaFull as full:
+        return _page(request, full.sentence, status=409)
+    auditing.note(name_of(request), "file looked at", name, f"{kept.account.records:,} records, none stored")
+    return _page(request, kept=kept, name=name, copy_id=copy_id)
+
+
+@require_safe
+def looked(request: HttpRequest) -> HttpResponseBase:
+    """What a file holds that was only looked at."""
+    copy = asked_copy(request, LOOK_PATH)
+    if copy is None or copy.subject != SUBJECT:
+        raise NotFound("This address is of a file that is looked at; choose one under Import.")
+    return drawn(request, copy, _filed, copy)
+
+
+def _filed(request: HttpRequest, copy: Snapshot) -> HttpResponse:
+    form = asked_format(request)
+    filed = read_filed(MOST_LISTED)
+    frozen = {"frozen": str(copy.pk)}
+    lines = [
+        (kind, [(flow, with_more(flow.path, frozen)) for flow in flows], count)
+        for kind, flows, count in (
+            ("flows", filed.flows, filed.all_flows),
+            ("requests", filed.requests, filed.all_requests),
+        )
+    ]
+    if form == "json":
+        told = {
+            kind: [flow.as_json(settings.URL) | {"url": absolute(href)} for flow, href in listed]
+            for kind, listed, _ in lines
+        }
+        return json_answer({"file": copy.title, "until": str(copy.expires_ns), **told})
+    if form != "html":
+        rows = [f"{flow.title} {absolute(href)}" for _, listed, _ in lines for flow, href in listed]
+        return text_answer("\n".join([f"{copy.title}: looked at, none of it stored", *rows]), form)
+    return page_answer(request, "import/look.html", {"copy": copy, "lines": lines})
 
 
 def _keep(uploaded: Stream, kept: Kept) -> None:
@@ -79,20 +146,38 @@ def _keep(uploaded: Stream, kept: Kept) -> None:
 
 
 def _page(
-    request: HttpRequest, problem: str = "", kept: Kept | None = None, name: str = "", status: int = 200
+    request: HttpRequest,
+    problem: str = "",
+    kept: Kept | None = None,
+    name: str = "",
+    status: int = 200,
+    copy_id: int | None = None,
 ) -> HttpResponse:
-    context: dict[str, Any] = {"problem": problem, "most": settings.IMPORT_MB, "kept": kept, "name": name}
+    """`copy_id` is of a file that was only looked at: its flows are shown from there."""
+    frozen = {"frozen": str(copy_id)} if copy_id is not None else {}
+    context: dict[str, Any] = {
+        "problem": problem,
+        "most": settings.IMPORT_MB,
+        "kept": kept,
+        "name": name,
+        "look": LOOK,
+        "look_href": with_query(LOOK_PATH, frozen) if frozen else "",
+    }
     if kept is not None and kept.account.form:
         context |= {
             "refused": kept.account.refused.total(),
             "refusals": kept.account.refusals(),
             "flows": [
-                (flow_url(flow.kind, flow.type, flow.key, flow.environment), f"{flow.type} {flow.key}", count)
+                (
+                    flow_url(flow.kind, flow.type, flow.key, flow.environment, **frozen),
+                    f"{flow.type} {flow.key}",
+                    count,
+                )
                 for flow, count in kept.flows.most_common(MOST_NAMED)
             ],
             "more_flows": max(0, len(kept.flows) - MOST_NAMED),
             "traces": [
-                (flow_url("request", "trace", trace.hex()), trace.hex(), count)
+                (flow_url("request", "trace", trace.hex(), **frozen), trace.hex(), count)
                 for trace, count in kept.traces.most_common(MOST_NAMED)
             ],
             "more_traces": max(0, len(kept.traces) - MOST_NAMED),

@@ -13,11 +13,11 @@ from psycopg import sql
 from tracing.snapshots import keeping, staging
 from tracing.snapshots.copying import ROWS, Part, columns_of, compressed
 
-# Copies that hold one of these flows' pages, or its problem's page beside others.
+# Copies of one of these flows, alone or beside others: a file that holds it goes as a whole, its records were never stored.
 _OWN = """
 SELECT id FROM tracing_snapshot WHERE flow_id = ANY(%(flows)s)
 UNION SELECT snapshot_id FROM tracing_snapshotmark JOIN tracing_snapshot s ON s.id = snapshot_id
-    WHERE mark = ANY(%(flows)s) AND s.subject = 'comparison'
+    WHERE mark = ANY(%(flows)s) AND s.subject IN ('comparison', 'file')
 """
 _SHARING = (
     "SELECT DISTINCT snapshot_id FROM tracing_snapshotmark WHERE mark = ANY(%(marks)s) ORDER BY snapshot_id"

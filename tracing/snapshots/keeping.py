@@ -52,7 +52,7 @@ class QuotaFull(Exception):
 class About:
     """What is known of a copy beside its rows; see `tracing.shares.Snapshot`."""
 
-    subject: str  # flow, problem or comparison
+    subject: str  # flow, record, problem, comparison or file
     title: str
     path: str
     flow_id: bytes | None = None
@@ -69,6 +69,11 @@ def freeze(connection: psycopg.Connection, subject: Subject, about: About, quota
     """Take a copy and keep it; its id. In autocommit. Raises `QuotaFull` and `belonging.TooLarge`."""
     taken_ns = now_ns()
     copy = copying.take(connection, subject, taken_ns, values=about.with_values)
+    return keep(connection, copy, about, taken_ns, quota_bytes)
+
+
+def keep(connection: psycopg.Connection, copy: Copy, about: About, taken_ns: int, quota_bytes: int) -> int:
+    """Keep a copy that was taken; its id. In autocommit. Raises `QuotaFull`."""
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
         _make_room(connection, copy.size, quota_bytes, automatic=bool(about.role))

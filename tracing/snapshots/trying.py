@@ -32,7 +32,7 @@ def lay_out(conninfo: str, batches: Iterable[Batch], environment: str) -> Copy:
             if table not in SHARED:
                 statement = "CREATE TEMP TABLE {name} (LIKE public.{name} INCLUDING ALL)"
                 connection.execute(sql.SQL(statement).format(name=sql.Identifier(table)))
-        writer = Writer(connection, environment)
+        writer = Writer(connection, environment, live=False)
         for batch in batches:
             if batch.spans or batch.logs:
                 writer.write(batch.spans, batch.logs, now_ns())
