@@ -326,3 +326,13 @@ def test_problems_and_comparisons_have_a_card(client: Client, shows: str) -> Non
     for of in (f"/problems/{b'problem 1234'.hex()}", f"/compare?{both}"):
         card = client.get(share(client, of, shows=shows) + "/card.png")
         assert card.status_code == 200 and card.content.startswith(b"\x89PNG")
+
+
+def test_the_settings_count_the_links_that_are_open(client: Client, at: Callable[[int], None]) -> None:
+    share(client)
+    share(client, shows="live", until="7")
+    assert "2 open links" in client.get("/settings/").content.decode()
+    client.post(f"/settings/shares/{Share.objects.order_by('pk')[0].pk}/revoke")
+    assert "1 open link." in client.get("/settings/").content.decode()
+    at(now_ns() + 8 * DAY_NS)
+    assert "0 open links" in client.get("/settings/").content.decode()

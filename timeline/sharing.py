@@ -126,6 +126,12 @@ def find(token: str) -> Share | None:
     return found if found is not None and is_open(found) else None
 
 
+def count_open() -> int:
+    """How many links somebody could open now."""
+    over = Q(expires_ns__lt=now_ns()) | Q(frozen=True, snapshot=None)
+    return Share.objects.filter(revoked_ns=None).exclude(over).count()
+
+
 def is_open(share: Share) -> bool:
     over = share.expires_ns is not None and share.expires_ns < now_ns()
     return not (share.revoked_ns is not None or over or (share.frozen and share.snapshot is None))

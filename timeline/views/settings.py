@@ -1,12 +1,14 @@
 """`/settings/`: where the settings' pages are, each with its one number.
 
-The pages themselves are `timeline.views.senders`, `rules`, `calendars`, `maintenance`, `notifications` and `storage`.
+The pages themselves are `timeline.views.senders`, `rules`, `calendars`, `maintenance`, `notifications`,
+`storage`, `shares`, `importing`, `people`, `keys` and `audit`.
 """
 
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
+from timeline import sharing
 from timeline.answers import page_answer
 from tracing import senderkeys
 from tracing.clock import now_ns
@@ -27,6 +29,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "keys": senderkeys.valid().count(),
         "routes": Route.objects.filter(enabled=True).count(),
         "days": _stored_days(),
+        "links": sharing.count_open(),
     }
     return page_answer(request, "settings/overview.html", context)
 
