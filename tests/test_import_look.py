@@ -77,6 +77,10 @@ def test_what_is_downloaded_is_looked_at_as_it_was(client: Client, store: Store,
     assert rows(conninfo) == before
     there = client.get(f"{FLOW}?{urlsplit(address).query}&format=json&expand=all").json()
     assert [row["name"] for row in there["rows"]] == [row["name"] for row in live["rows"]]
+    # What shares its chapters is looked at there too.
+    page = client.get(f"{FLOW}?{urlsplit(address).query}").content.decode()
+    beside = re.findall(r'href="(/flow/[^"]+)" hx-boost="false">(?:parcel|payment|shipment) ', page)
+    assert beside and all(urlsplit(address).query in one for one in beside)
     assert b"".join(client.get(f"{FLOW}?{urlsplit(address).query}&format=otlp")) == file
 
 

@@ -48,7 +48,8 @@ def drawn(
     by = f"the problem, as its {copy.role} flow" if copy.role else copy.name
     shown = Shown(copy.path, copy.taken_ns, by, copy.reason, copy.expires_ns, copy.with_values)
     if copy.subject == Snapshot.Subject.FILE:
-        shown = replace(shown, path=with_query(copy.path, {"frozen": str(copy.pk)}), file=copy.title)
+        path = with_query(copy.path, {"frozen": str(copy.pk)})
+        shown = replace(shown, path=path, file=copy.title, number=copy.pk)
     request.shown = shown  # type: ignore[attr-defined]
     stage_id = sharing.frozen_stage(copy.pk)
     return on_its_stage(stage_id, copy.taken_ns, lambda: page(request, *asked, **more))

@@ -51,6 +51,7 @@ class Shown:
     moment: str = ""  # of a live view: the same while nothing of it moved
     tags: Tags | None = None  # what a channel shows of the link; of a part of a page none
     file: str = ""  # the file whose records these are; none of them is stored
+    number: int = 0  # of the file's copy: its flows lead to each other there
     share: Share | None = None  # None for a copy that one who is signed in looks at
 
     @property
