@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import orjson
 import pytest
 import requests
 from django.urls import get_resolver
 
 from tests import product
+from tests.otlp_bodies import as_json, span, traces
 from tests.product import Running
 from tests.test_access_table import address, routes
 
@@ -46,6 +48,7 @@ EVIL = [
 class Door:
     running: Running
     browser: requests.Session
+    key: str
 
     def get(self, path: str) -> requests.Response:
         return self.browser.get(self.running.url + path, timeout=30, allow_redirects=False)
@@ -56,20 +59,23 @@ class Door:
         return found[1]
 
 
-def manage(home: Path, *words: str) -> None:
-    subprocess.run(
+def manage(home: Path, *words: str) -> str:
+    """What it printed."""
+    return subprocess.run(
         [sys.executable, str(product.ROOT / "manage.py"), *words],
         env=product.environ(home), input=f"{PASSWORD}\n", text=True, check=True, capture_output=True, cwd=product.ROOT,
-    )  # fmt: skip
+    ).stdout  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def door() -> Iterator[Door]:
     with tempfile.TemporaryDirectory(prefix="threadline-test-") as home:
         manage(Path(home), "user", "create", "ada", "--role=administrator", "--password-stdin")
+        found = re.search(r"tlk_\S+", manage(Path(home), "key", "create", "shop"))
+        assert found
         with product.started(Path(home)) as running, requests.Session() as browser:
             browser.trust_env = False
-            yield Door(running, browser)
+            yield Door(running, browser, found[0])
 
 
 @pytest.fixture
@@ -161,5 +167,41 @@ def test_no_page_asks_anybody_else(inside: Door) -> None:
         if not page.headers.get("Content-Type", "").startswith("text/html"):
             continue
         asked = re.findall(r'(?:src|href|action|srcset|poster)="([^"]*)"', page.text)
-        assert [one for one in asked if not one.startswith(("/", "#", "?")) and one] == [], path
+        assert [
+            one for one in asked if one and not one.startswith(("/", "#", "?", f"{inside.running.url}/"))
+        ] == [], path
         assert not re.search(r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son\w+=", page.text), path
+
+
+@pytest.fixture
+def link(inside: Door) -> str:
+    """A link that anyone may open."""
+    body = orjson.dumps(as_json(traces(span({"order.id": "4711"}))))
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {inside.key}"}
+    sent = requests.post(f"{inside.running.otlp}/v1/traces", body, headers=headers, timeout=30)
+    assert sent.status_code == 200
+    form = "/share?of=/flow/entity/order/4711"
+    told = {
+        "of": "/flow/entity/order/4711", "audience": "anyone", "shows": "live", "detail": "values", "until": "7",
+        "csrfmiddlewaretoken": inside.form_token(form),
+    }  # fmt: skip
+    made = inside.browser.post(inside.running.url + form, told, timeout=30)
+    found = re.search(r'id="address" value="([^"]+)"', made.text)
+    assert found, made.text
+    return found[1]
+
+
+@pytest.mark.parametrize(
+    "query", ["", "?format=json", "?format=otlp", "?format=md", "?find=<script>", "?x=y", "/card.png"]
+)
+def test_what_a_link_shows_gives_nothing_else_away(link: str, query: str) -> None:
+    answer = requests.get(link + query, timeout=30, allow_redirects=False)
+    assert answer.status_code == 200
+    told = answer.headers
+    assert {name: told.get(name) for name in HEADERS} == HEADERS | {"Referrer-Policy": "no-referrer"}
+    assert "noindex" in told["X-Robots-Tag"] and not told.get("Set-Cookie")
+    assert "no-store" in told["Cache-Control"] or query == "/card.png"
+    assert "default-src 'self'" in told["Content-Security-Policy"]
+    assert "<script>" not in answer.text and "csrfmiddlewaretoken" not in answer.text
+    for method in ("POST", "PUT", "DELETE"):
+        assert requests.request(method, link, timeout=30).status_code in (403, 405)

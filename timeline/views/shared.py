@@ -73,7 +73,7 @@ def card(request: HttpRequest, token: str) -> HttpResponseBase:
     def draw() -> HttpResponseBase:
         return cardshelf.answer(request, sharecard.card_of(share, copied.stage_id))
 
-    return on_its_stage(copied.stage_id, copied.taken_ns, draw)
+    return _unnamed(on_its_stage(copied.stage_id, copied.taken_ns, draw))
 
 
 def _asked(token: str) -> Share:
@@ -84,10 +84,14 @@ def _asked(token: str) -> Share:
 
 
 def _private(response: HttpResponseBase) -> HttpResponseBase:
+    response.headers["Cache-Control"] = "private, no-store"
+    return _unnamed(response)
+
+
+def _unnamed(response: HttpResponseBase) -> HttpResponseBase:
     """Neither search engines nor whoever a link in it leads to learn of the token."""
     response.headers["X-Robots-Tag"] = "noindex, nofollow"
     response.headers["Referrer-Policy"] = "no-referrer"
-    response.headers["Cache-Control"] = "private, no-store"
     return response
 
 
