@@ -196,8 +196,11 @@ def short_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "REINDEXED", 60)
 
 
-FILLED = pytest.mark.parametrize(
-    "fill", [fill_by_hand, fill_with_secrets, fill_with_odd_values, fill_with_invalid_text, fill_with_demo]
+FILLS = [fill_by_hand, fill_with_secrets, fill_with_odd_values, fill_with_invalid_text]
+FILLED = pytest.mark.parametrize("fill", [*FILLS, fill_with_demo])
+# Half a minute of every flow of the demo: in every run once, the other ways when asked for (`-m slow`).
+FILLED_SLOWLY = pytest.mark.parametrize(
+    "fill", [*FILLS, pytest.param(fill_with_demo, marks=pytest.mark.slow)]
 )
 
 
@@ -237,7 +240,7 @@ JAEGER_LOSES = """
         SELECT FROM span WHERE span.trace_id = log.trace_id AND span.span_id = log.span_id)"""
 
 
-@FILLED
+@FILLED_SLOWLY
 def test_jaeger_json_into_an_empty_store_and_out_again_is_equal(
     client: Client, store: Store, conninfo: str, fill: Callable[[Store], None]
 ) -> None:
@@ -266,7 +269,7 @@ def test_jaeger_json_into_an_empty_store_and_out_again_is_equal(
             assert there == told
 
 
-@FILLED
+@FILLED_SLOWLY
 @pytest.mark.parametrize("form", FORMS)
 def test_a_file_back_into_its_own_store_adds_nothing(
     client: Client, store: Store, conninfo: str, fill: Callable[[Store], None], form: str

@@ -12,17 +12,24 @@ from pathlib import Path
 import pytest
 
 from tests import product
-from tests.product import ROOT
+from tests.product import ROOT, Running
 
 SAFE = {"THREADLINE_SECRET": secrets.token_urlsafe(48), "THREADLINE_URL": "https://threadline.example.com"}
 
 
 @pytest.fixture(scope="module")
-def home() -> Iterator[Path]:
-    """One home for the tests of commands."""
-    with tempfile.TemporaryDirectory(prefix="threadline-test-") as folder:
-        yield Path(folder)
-        product.forget(Path(folder))
+def up() -> Iterator[Running]:
+    """One product for the tests of commands, which need not start a database each."""
+    with (
+        tempfile.TemporaryDirectory(prefix="threadline-test-") as folder,
+        product.started(Path(folder)) as running,
+    ):
+        yield running
+
+
+@pytest.fixture
+def home(up: Running) -> Path:
+    return up.home
 
 
 @pytest.fixture
@@ -128,25 +135,20 @@ def test_keys_by_command(home: Path) -> None:
     assert "There is no key 'x'" in manage(home, "key", "revoke", "x").stderr
 
 
-def test_a_demo_without_a_key_is_told_how_to_get_one(home: Path) -> None:
-    ports = product.free_ports(3)
-    running = product.start(home, ports)
-    try:
-        product.wait_ready(running)
-        secret = manage(home, "key", "create", f"demo {os.getpid()}").stdout.strip()
-        more = {"THREADLINE_OTLP_PORT": str(ports[1]), "THREADLINE_GRPC_PORT": str(ports[2])}
-        assert (
-            "This Threadline asks for a key"
-            in manage(home, "demo", "--orders", "1", "--hours", "1", **more).stderr
-        )
-        for way in ({"THREADLINE_KEY": secret}, {"OTEL_EXPORTER_OTLP_HEADERS": f"x-threadline-key={secret}"}):
-            told = manage(home, "demo", "--orders", "1", "--hours", "1", **more, **way)
-            assert told.returncode == 0 and "Sent" in told.stdout, told.stderr
-        owned = manage(home, "demo", "--own-key", "--orders", "1", "--hours", "1", "--seed", "2", **more)
-        assert owned.returncode == 0, owned.stderr
-        assert "the demo of process" not in manage(home, "key", "list").stdout
-    finally:
-        product.end(running)
+def test_a_demo_without_a_key_is_told_how_to_get_one(up: Running, home: Path) -> None:
+    secret = manage(home, "key", "create", f"demo {os.getpid()}").stdout.strip()
+    ports = (up.otlp.rpartition(":")[2], up.grpc.rpartition(":")[2])
+    more = dict(zip(("THREADLINE_OTLP_PORT", "THREADLINE_GRPC_PORT"), ports, strict=True))
+    assert (
+        "This Threadline asks for a key"
+        in manage(home, "demo", "--orders", "1", "--hours", "1", **more).stderr
+    )
+    for way in ({"THREADLINE_KEY": secret}, {"OTEL_EXPORTER_OTLP_HEADERS": f"x-threadline-key={secret}"}):
+        told = manage(home, "demo", "--orders", "1", "--hours", "1", **more, **way)
+        assert told.returncode == 0 and "Sent" in told.stdout, told.stderr
+    owned = manage(home, "demo", "--own-key", "--orders", "1", "--hours", "1", "--seed", "2", **more)
+    assert owned.returncode == 0, owned.stderr
+    assert "the demo of process" not in manage(home, "key", "list").stdout
 
 
 def test_the_deployment_check_finds_nothing(tmp_path: Path) -> None:
