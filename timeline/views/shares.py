@@ -19,6 +19,7 @@ from timeline.reader import name_of, remember, said
 from timeline.shareforms import KeepForm, ShareForm, filled
 from timeline.sharing import Terms
 from timeline.subjects import View, read_view
+from timeline.views.shared import expect_channel
 from tracing import auditing
 from tracing.roles import Role
 from tracing.shares import Share, Snapshot
@@ -51,6 +52,7 @@ def _ask(request: HttpRequest, kind: type[KeepForm], what: str) -> HttpResponse:
     try:
         if isinstance(form, ShareForm):
             made = sharing.make(view, terms)
+            expect_channel(made)
             auditing.note(terms.name, "link made", view.title, _told(terms))
             return remember(HttpResponseRedirect(reverse("share-made", args=[made.pk])), terms.name)
         snapshot_id = sharing.keep(view, terms, pinned=True)
