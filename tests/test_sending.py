@@ -128,7 +128,7 @@ def test_what_is_told_of_one_problem_stays_in_order(watch: Watch, hook: Hook) ->
 
 
 def test_a_hanging_receiver_holds_up_nobody_else(watch: Watch, hook: Hook) -> None:
-    watch.sending = sending.Sending(Threads(limit_s=1.0))
+    watch.sending = sending.Sending(Threads(limit_s=3.0))
     with receivers.hooked() as slow:
         slow.go.clear()
         routed("slow", slow.address, wait_s=0, goes_on=True)
@@ -136,12 +136,15 @@ def test_a_hanging_receiver_holds_up_nobody_else(watch: Watch, hook: Hook) -> No
         watch.problem()
         watch.flip("forming", "open")
         watch.tell()
-        watch.send(patience_s=0.5)
+        for _ in range(4):  # of a busy machine, well within the limit
+            watch.send(patience_s=0.5)
+            if ("sent",) in watch.messages("state"):
+                break
         assert len(hook.got) == 1
         assert sorted(watch.messages("state")) == [("sent",), ("trying",)]
         watch.send()
         states = watch.messages("state, error, doubtful", channel_id=only_channel(watch, "slow"))
-        assert states == [("waiting", "No answer within 1 s.", True)]
+        assert states == [("waiting", "No answer within 3 s.", True)]
         slow.go.set()
         watch.send(10)
         assert [message["repeated"] for message in slow.got] == ["false", "true"]

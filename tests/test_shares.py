@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from django.test import Client
 
-from tests.builders import T1, batch
+from tests.builders import T1, Service, batch
 from tests.judged import judge, order_id, problem
 from tests.test_flow_page import order_4711
 from tracing import retention
@@ -289,7 +289,7 @@ def test_what_is_not_known_cannot_be_shared(client: Client) -> None:
 
 @pytest.mark.parametrize("shows", ["frozen", "live"])
 def test_what_is_too_large_to_copy_is_not_shared(
-    client: Client, monkeypatch: pytest.MonkeyPatch, shows: str
+    client: Client, monkeypatch: pytest.MonkeyPatch, store: Store, shows: str
 ) -> None:
     path = share(client, shows="live")
     monkeypatch.setattr(belonging, "MOST_RECORDS", 3)
@@ -297,6 +297,8 @@ def test_what_is_too_large_to_copy_is_not_shared(
     response = client.post("/share", said)
     assert response.status_code == 409
     assert "records are more than the 3" in response.content.decode()
+    assert client.get(path).status_code == 200  # laid out when it was made
+    store.put(batch(Service("shop").span("more of it", 5_000_000, 5, attributes={"order.id": "4711"})))
     assert client.get(path).status_code == 404  # it grew since
 
 
