@@ -61,6 +61,41 @@ def test_others_are_not_let_near_without_secret_and_https(tmp_path: Path, comman
 
 
 @pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"THREADLINE_PROXY": "1"}, ("through the proxy", "without THREADLINE_PROXY")),
+        ({"THREADLINE_URL": "https://t.example"}, ("as t.example", "without THREADLINE_URL")),
+    ],
+)
+@pytest.mark.parametrize("command", ["up", "pages", "collect"])
+def test_others_who_come_another_way_are_not_let_near_either(
+    tmp_path: Path, command: str, more: dict[str, str], told: tuple[str, str]
+) -> None:
+    """The address it listens on is this machine's alone."""
+    ended = manage(tmp_path, command, **more)
+    assert ended.returncode == 2 and len(ended.stderr.strip().splitlines()) == 1
+    for wanted in ("THREADLINE_SECRET", "administrator", "key", *told):
+        assert wanted in ended.stderr
+
+
+def test_behind_a_proxy_nothing_starts_before_there_are_people(fresh: Path) -> None:
+    ended = manage(fresh, "up", **SAFE, THREADLINE_PROXY="1")
+    assert ended.returncode == 2 and "user create" in ended.stderr and "key create" in ended.stderr
+
+
+def test_under_another_server_nobody_comes_in_without_signing_in(up: Running) -> None:
+    code = (
+        "from tracing.wsgi import application; from django.test import Client;"
+        "print(*(Client(headers={'host': 'localhost'}).get(one).status_code for one in ('/mark.svg', '/settings/keys', '/flows?format=json')))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=product.environ(up.home, {"PYTHONPATH": str(ROOT)}),
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert told.stdout.split() == ["200", "302", "401"], told.stderr
+
+
+@pytest.mark.parametrize(
     ("more", "sentence"),
     [
         ({"THREADLINE_SECRET": "short"}, "THREADLINE_SECRET must have at least 32 characters"),

@@ -1,10 +1,12 @@
 """Whether Threadline is open, and what it still needs before other machines may reach it.
 
-On this machine alone and without users it is open to everybody who sits at it. Any other address is refused by `up`, `pages`
-and `collect` until there are an administrator, a sender's key, a secret and https. `tracing.ports` knows addresses.
+On this machine alone and without users it is open to everybody who sits at it. Once others can reach it, by the address it
+listens on, through a proxy or by the name its links have, `up`, `pages` and `collect` refuse to start until there are an
+administrator, a sender's key, a secret and https. `tracing.ports` knows addresses.
 """
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from tracing import ports, settings
 from tracing.sentence import Sentence
@@ -12,31 +14,48 @@ from tracing.sentence import Sentence
 _SECRET = "THREADLINE_SECRET (at least 32 random characters)"
 _HTTPS = "THREADLINE_URL with https (or with http and THREADLINE_PROXY=1, behind a proxy that ends TLS)"
 _ADMINISTRATOR = "an administrator (`manage.py user create NAME --role administrator`)"
+EVERYWHERE = "0.0.0.0"
 _KEY = "a key for senders (`manage.py key create NAME`)"
 
 _LACKS = """
 SELECT NOT EXISTS (SELECT FROM tracing_user WHERE role = 3 AND is_active),
     NOT EXISTS (SELECT FROM tracing_senderkey WHERE revoked_ns IS NULL AND until_ns IS NULL)
 """
-# Set by the process that listens: `--host` may say something else than the settings.
-_reachable = False
+# What the process that listens was told: `--host` may say something else than the settings. None until it was.
+_host: str | None = None
 
 
 def listening(host: str) -> str:
     """The number to bind for `host`; from here on this process knows whether others can reach it. Raises Sentence."""
-    global _reachable
-    found = ports.number_of(host)
-    _reachable = not ports.is_loopback(found)
-    if _reachable and (lacking := _unset()):
-        raise Sentence(
-            _sentence(host, [*lacking, "an administrator and a key for senders, if there are none yet"])
-        )
+    global _host
+    found = _host = ports.number_of(host)
+    if is_reachable() and (lacking := _unset()):
+        raise Sentence(_sentence([*lacking, "an administrator and a key for senders, if there are none yet"]))
     return found
 
 
+def served() -> None:
+    """The pages are about to be served. By another server than ours nobody knows where, so that counts as reachable."""
+    global _host
+    _host = EVERYWHERE if _host is None else _host
+
+
 def is_reachable() -> bool:
-    """Whether other machines can reach this process."""
-    return _reachable or not ports.is_loopback(settings.HOST)
+    """Whether other machines can reach this process, as far as it can know."""
+    return _way_in() is not None
+
+
+def _way_in() -> tuple[str, str] | None:
+    """Through what others come, and what to do for this machine alone; None where they cannot."""
+    for host in (_host or settings.HOST, settings.HOST):
+        if not ports.is_loopback(host):
+            return host, "with --host 127.0.0.1"
+    if settings.PROXY:
+        return "it through the proxy that THREADLINE_PROXY=1 tells of", "without THREADLINE_PROXY"
+    name = urlsplit(settings.URL).hostname or ""
+    if name != "localhost" and not ports.is_loopback(name):
+        return f"it as {name}, which THREADLINE_URL says", "without THREADLINE_URL"
+    return None
 
 
 def is_open() -> bool:
@@ -46,7 +65,7 @@ def is_open() -> bool:
     return not is_reachable() and not users.exist()
 
 
-def demand_people(host: str) -> None:
+def demand_people() -> None:
     """Raises Sentence where others can reach us and there is no administrator or no key. Needs the migrated database."""
     if not is_reachable():
         return
@@ -61,7 +80,7 @@ def demand_people(host: str) -> None:
         row = (True, True)
     lacking = [word for word, lacks in zip((_ADMINISTRATOR, _KEY), row, strict=True) if lacks]
     if lacking:
-        raise Sentence(_sentence(host, lacking))
+        raise Sentence(_sentence(lacking))
 
 
 def _unset() -> list[str]:
@@ -69,10 +88,11 @@ def _unset() -> list[str]:
     return [word for word, there in given if not there]
 
 
-def _sentence(host: str, lacking: list[str]) -> str:
+def _sentence(lacking: list[str]) -> str:
+    through, instead = _way_in() or ("", "")
     return (
-        f"Other machines can reach {host}, so Threadline does not start there before it has {_listed(lacking)}; "
-        "with --host 127.0.0.1 it starts for this machine alone."
+        f"Other machines can reach {through}, so Threadline does not start there before it has {_listed(lacking)}; "
+        f"{instead} it starts for this machine alone."
     )
 
 

@@ -100,7 +100,7 @@ class Run:
             demand_database()
         self.migrate()
         if not self.stop.is_set():
-            guarding.demand_people(self.host)
+            guarding.demand_people()
         self.begin("watch", "--wait")
         self.await_ready()
         if self.stop.is_set():

@@ -1,6 +1,7 @@
 """The web port's whole WSGI application: health, OTLP for those who know one address only, and the pages.
 
-`manage.py pages` serves it; any other WSGI server can, too. The OTLP port has `manage.py collect` to itself.
+`manage.py pages` serves it; any other WSGI server can, too, and then nobody comes in without signing in. The OTLP port has
+`manage.py collect` to itself.
 """
 
 import os
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from django.core.wsgi import get_wsgi_application
 
-from tracing import health, secret
+from tracing import guarding, health, secret
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -62,6 +63,7 @@ pages = get_wsgi_application()
 
 from django.conf import settings  # noqa: E402
 
+guarding.served()
 if not settings.SECRET:
     settings.SECRET_KEY = secret.kept(settings.HOME)
 

@@ -19,13 +19,13 @@ def add_argument(parser: CommandParser) -> None:
     )
 
 
-def demand(options: dict[str, Any], host: str = "") -> None:
+def demand(options: dict[str, Any], *, listens: bool = False) -> None:
     """Raises Sentence where the database does not answer and nobody said to wait for it.
 
-    So it does where other machines reach `host` and nobody has been made an administrator. Who waits is closed until then:
-    without a user nobody can sign in, without a key nobody can send.
+    So it does for what `listens` where other machines reach it and nobody has been made an administrator. Who waits is closed
+    until then: without a user nobody can sign in, without a key nobody can send.
     """
     if not options["wait"]:
         up.demand_database()
-        if host:
-            guarding.demand_people(host)
+        if listens:
+            guarding.demand_people()

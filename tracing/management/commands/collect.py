@@ -48,7 +48,7 @@ class Command(BaseCommand):
         helping = options["take"] is not None
         options["host"] = guarding.listening(options["host"])
         if not helping:
-            waiting.demand(options, options["host"])
+            waiting.demand(options, listens=True)
         stop = stopping.event()
         spare_the_collector()
         with storing() as store:

@@ -28,7 +28,7 @@ class Command(BaseCommand):
     def handle(self, *arguments: str, **options: Any) -> None:
         host = guarding.listening(options["host"])
         ports.demand_free(host, {"--port": options["port"]})
-        waiting.demand(options, host)
+        waiting.demand(options, listens=True)
         from tracing.wsgi import application, receiving
 
         stop = stopping.event()
