@@ -1,17 +1,24 @@
 """`manage.py forget`: a flow goes from everywhere, and whoever shared its records is as if they had never come."""
 
 import io
+import re
+import zlib
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 import psycopg
 import pytest
 from django.core.management import call_command
 from django.test import Client
+from psycopg import sql
+from psycopg.types.json import Jsonb
 
 from tests import tables
 from tests.builders import BASE_NS, Service, batch, event, trace_id
 from tests.conftest import empty_tables
+from tests.judged import problem as judged_problem
+from tests.test_shares import share
 from tests.test_snapshots_erasing import spans_of
 from tests.test_thinning import flow_id, wrong
 from tests.watching import insert
@@ -127,8 +134,9 @@ def test_it_goes_on_where_a_crash_cut_it_short(
     erase_some = erasing._erase_some
 
     def once(*values: Any) -> bool:
-        erase_some(*values)
-        raise Died
+        if erase_some(*values):
+            raise Died
+        return False
 
     def never(*values: Any) -> int:
         raise Died
@@ -276,3 +284,65 @@ def test_the_audit_says_that_something_was_forgotten_and_not_what(both: object) 
     run("order", OWN, "--yes")
     [told] = Audit.objects.all()
     assert (told.action, told.subject, told.detail) == ("flow forgotten", "order", "production")
+
+
+NAMED = re.compile(r"order(?:[ /=:+]|%20|%2F|%252F)4711(?![0-9])")
+
+
+def named_in(conninfo: str) -> list[tuple[str, str]]:
+    """Where the order is still named, in any table or frozen copy."""
+    tables_of = tables.ask(
+        conninfo,
+        "SELECT table_schema, table_name FROM information_schema.tables"
+        " WHERE table_type = 'BASE TABLE' AND table_schema IN ('public', 'stage')",
+    )
+    found = []
+    with psycopg.connect(conninfo) as connection:
+        for schema, table in tables_of:
+            question = sql.SQL("SELECT t::text FROM {} AS t").format(sql.Identifier(schema, table))
+            found += [(table, text) for (text,) in connection.execute(question) if NAMED.search(text)]
+        for table, data in connection.execute('SELECT "table", data FROM tracing_snapshotpart'):
+            if NAMED.search(zlib.decompress(data).decode(errors="replace")):
+                found.append(("copy", table))
+    return found
+
+
+@pytest.mark.parametrize("shows", ["frozen", "live"])
+def test_links_pins_copies_and_the_audit_lose_its_name(
+    both: object, conninfo: str, client: Client, shows: str
+) -> None:
+    judged_problem([flow_id(conninfo, OWN), flow_id(conninfo, "4712")])
+    with psycopg.connect(conninfo) as connection:
+        connection.execute(
+            "UPDATE problem SET why = 'order 4711 waits', evidence = %s",
+            (Jsonb({"order 4711": "4711", "worst": ["order 4711"]}),),
+        )
+        Note.objects.create(flow_id=flow_id(conninfo, "4712"), at_ns=BASE_NS, text="as order 4711, 4711")
+    page, other = f"/flow/entity/order/{OWN}", "/flow/entity/order/4712"
+    compared = "/compare?" + urlencode({"a": page, "b": other})
+    [(problem_id,)] = tables.ask(conninfo, "SELECT encode(problem_id, 'hex') FROM problem")
+    paths = [
+        share(client, of, shows=shows, reason="for order 4711")
+        for of in (page, compared, other, f"/problems/{problem_id}")
+    ]
+    client.post("/pin", {"of": other, "until": "30", "reason": "beside order 4711", "name": "x"})
+    client.post(page, {"do": "close", "reason": "order 4711 done", "name": "x"})
+    for path in paths:
+        assert client.get(path).status_code == 200
+    assert {"tracing_share", "tracing_audit", "tracing_snapshot", "problem_rows"} <= {
+        table for table, _ in named_in(conninfo)
+    }
+    run("order", OWN, "--yes")
+    assert named_in(conninfo) == []
+    assert [client.get(path).status_code for path in paths] == [404, 404, 200, 200]
+    assert client.get(paths[0]).content == client.get("/s/" + "x" * 43).content
+    told = client.get(paths[1] + "?format=json")
+    assert told.status_code == 404 and told.content == client.get(f"/s/{'x' * 43}?format=json").content
+    assert "[forgotten] waits" in client.get(paths[3]).content.decode()
+
+
+def test_a_text_may_not_grow_beyond_its_column(both: object, conninfo: str) -> None:
+    Audit.objects.create(action="x", subject=("order 4711 " * 30)[:300])
+    run("order", OWN, "--yes")
+    [told] = Audit.objects.filter(action="x")
+    assert "4711" not in told.subject and len(told.subject) == 300

@@ -86,7 +86,8 @@ def test_behind_a_proxy_nothing_starts_before_there_are_people(fresh: Path) -> N
 def test_under_another_server_nobody_comes_in_without_signing_in(up: Running) -> None:
     code = (
         "from tracing.wsgi import application; from django.test import Client;"
-        "print(*(Client(headers={'host': 'localhost'}).get(one).status_code for one in ('/mark.svg', '/settings/keys', '/flows?format=json')))"
+        "print(*(Client(headers={'host': 'localhost'}).get(one).status_code for one in"
+        " ('/mark.svg', '/settings/keys', '/flows?format=json')))"
     )
     told = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=product.environ(up.home, {"PYTHONPATH": str(ROOT)}),

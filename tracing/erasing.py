@@ -135,11 +135,15 @@ def erase(connection: psycopg.Connection, target: Target, environment: str) -> C
     erased = _Ids()
     connection.execute("SELECT pg_advisory_lock(%s)", (REWRITE_LOCK,))
     try:
-        while not _end(connection, target, gone):
+        is_over = False
+        while not is_over:
             while _again(lambda: _erase_some(connection, target.flow_id, gone, erased)):
                 pass
-        # Once more: a live link may have been copied anew between a copy's cleaning and the records' end.
-        _erase_copies(connection, target.flow_id, erased, gone)
+            # Before the flow's own row, by which a run that was cut short is begun again.
+            _erase_copies(connection, target.flow_id, erased, gone)
+            gone["texts in frozen copies"] += _scrub_copies(connection, target)
+            is_over = _end(connection, target, gone)
+        copies.end(connection)
         gone["counted anew"] += finish(connection, environment)
     finally:
         if not connection.closed:
@@ -170,6 +174,11 @@ def _erase_copies(connection: psycopg.Connection, flow_id: bytes, ids: _Ids, gon
     told = copies.erase(connection, [flow_id], sorted(ids.spans), sorted(ids.logs))
     gone["frozen copies"] += told.copies
     gone["records in other frozen copies"] += told.records
+
+
+def _scrub_copies(connection: psycopg.Connection, target: Target) -> int:
+    problems = [row[0] for row in connection.execute(_PROBLEMS, (target.flow_id,)).fetchall()]
+    return copies.scrub(connection, target.type, target.key, target.flow_id, problems)
 
 
 def _erase_some(connection: psycopg.Connection, flow_id: bytes, gone: Counter[str], erased: _Ids) -> bool:

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from timeline import cardshelf, refusing, sharecard, sharing
 from timeline.access import needs
 from timeline.addresses import flow_in_address
-from timeline.answers import NotFound, json_answer, wants_part
+from timeline.answers import BadFilter, NotFound, json_answer, wants_part
 from timeline.frozen import on_its_stage
 from timeline.person import person_of
 from timeline.queries.pulse import AGAIN_MS, read_pulse
@@ -49,7 +49,7 @@ def shared(request: HttpRequest, token: str) -> HttpResponseBase:
     if share.audience == Share.Audience.PEOPLE and not person_of(request).views:
         return refusing.sign_in(request)
     if not share.frozen and "pulse" in request.GET:
-        return _private(json_answer({"pulse": _moment(read_view(share.path)), "again_ms": AGAIN_MS}))
+        return _private(json_answer({"pulse": _moment(_view(share)), "again_ms": AGAIN_MS}))
     sharing.note_opened(share)
     copied = _copied(share)
     _ask_for_view(request, share)
@@ -132,13 +132,21 @@ def _ask_for_view(request: HttpRequest, share: Share) -> None:
 def _copied(share: Share) -> Copied:
     if share.snapshot is not None:
         return Copied(sharing.frozen_stage(share.snapshot.pk), share.snapshot.taken_ns)
-    view = read_view(share.path)
+    view = _view(share)
     moment = _moment(view)
     try:
         return Copied(sharing.live_stage(share, view, moment), None, moment)
     except TooLarge as large:
         # It grew since it was shared.
         raise NotFound(f"{large} A link cannot show that many any more.") from None
+
+
+def _view(share: Share) -> View:
+    """What a live link shows; where that is gone, so is the link."""
+    try:
+        return read_view(share.path)
+    except (BadFilter, NotFound):
+        raise NotFound(GONE) from None
 
 
 def _moment(view: View) -> str:

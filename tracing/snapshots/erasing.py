@@ -1,15 +1,17 @@
 """What is forgotten is forgotten in frozen copies too: `manage.py forget` calls this after it erased the records.
 
 A copy of a forgotten flow goes as a whole, and the links to it. From copies of other flows that shared records with it
-these records are taken out: laid out on the stage, deleted there, and copied back.
+these records are taken out: laid out on the stage, deleted there, and copied back. So are texts that name it.
 """
 
-from collections.abc import Sequence
+import zlib
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import psycopg
 from psycopg import sql
 
+from tracing import scrubbing
 from tracing.snapshots import keeping, staging
 from tracing.snapshots.copying import ROWS, Part, columns_of, compressed
 
@@ -32,6 +34,8 @@ _SPANS = """
 DELETE FROM stage.span_rows r USING unnest(%(traces)s::bytea[], %(spans)s::bytea[]) AS gone(trace_id, span_id)
 WHERE r.stage_id = %(stage)s AND r.trace_id = gone.trace_id AND r.span_id = gone.span_id
 """
+_ITS_PROBLEMS = "SELECT problem_id FROM stage.problem_flow_rows WHERE stage_id = %s AND flow_id = %s"
+_TEXTS = 'SELECT snapshot_id, data FROM tracing_snapshotpart WHERE "table" = ANY(%s)'
 _LOGS = "DELETE FROM stage.log_rows WHERE stage_id = %(stage)s AND log_id = ANY(%(logs)s)"
 
 
@@ -62,6 +66,40 @@ def erase(
     return Erased(len(own), cleaned, records)
 
 
+def scrub(
+    connection: psycopg.Connection, type: str, key: str, flow_id: bytes, problems: Sequence[bytes]
+) -> int:
+    """Take the flow's name out of what all copies say of others; how many texts. In autocommit; may be run again."""
+
+    def change(stage_id: int) -> int:
+        with connection.cursor() as cursor:
+            cursor.execute(_ITS_PROBLEMS, (stage_id, flow_id))
+            own = [row[0] for row in cursor.fetchall()]
+            return scrubbing.scrub(cursor, type, key, flow_id, [*problems, *own], stage_id)
+
+    return sum(_changed(connection, one, change) for one in _mentioning(connection, key, flow_id))
+
+
+def end(connection: psycopg.Connection) -> None:
+    """Nothing that was laid out before is left: what is looked at next is laid out anew. In autocommit."""
+    staging.leave_live(connection)
+    staging.evict(connection)
+
+
+def _mentioning(connection: psycopg.Connection, key: str, flow_id: bytes) -> list[int]:
+    """Copies whose texts may name the flow: what is copied is UTF-8 as it stands, JSON too."""
+    wanted = [one.encode() for one in scrubbing.sought(key, flow_id)]
+    found: set[int] = set()
+    with connection.transaction(), connection.cursor("texts") as cursor:
+        cursor.execute(_TEXTS, (list(scrubbing.COPIED),))
+        for snapshot_id, data in cursor:
+            if snapshot_id not in found:
+                content = zlib.decompress(data)
+                if any(one in content for one in wanted):
+                    found.add(snapshot_id)
+    return sorted(found)
+
+
 def _clean(
     connection: psycopg.Connection,
     snapshot_id: int,
@@ -70,23 +108,33 @@ def _clean(
     logs: Sequence[bytes],
 ) -> int:
     """Rows that were taken out of a copy."""
-    stage_id = staging.staged(
-        connection, f"cleaning {snapshot_id}", lambda: keeping.parts(connection, snapshot_id)
-    )
     asked = {
-        "stage": stage_id,
         "traces": [trace_id for trace_id, _ in spans],
         "spans": [span_id for _, span_id in spans],
         "logs": list(logs),
         "flows": list(flows),
     }
+
+    def change(stage_id: int) -> int:
+        on = asked | {"stage": stage_id}
+        rows = connection.execute(_SPANS, on).rowcount + connection.execute(_LOGS, on).rowcount
+        for table, column in _NAMING.items():
+            statement = sql.SQL("DELETE FROM stage.{} WHERE stage_id = %(stage)s AND {} = ANY(%(flows)s)")
+            named = statement.format(sql.Identifier(f"{table}_rows"), sql.Identifier(column))
+            rows += connection.execute(named, on).rowcount
+        return rows
+
+    return _changed(connection, snapshot_id, change)
+
+
+def _changed(connection: psycopg.Connection, snapshot_id: int, change: Callable[[int], int]) -> int:
+    """Lay a copy out, change its rows there, and keep them instead; how many were."""
+    stage_id = staging.staged(
+        connection, f"cleaning {snapshot_id}", lambda: keeping.parts(connection, snapshot_id)
+    )
     try:
         with connection.transaction():
-            rows = connection.execute(_SPANS, asked).rowcount + connection.execute(_LOGS, asked).rowcount
-            for table, column in _NAMING.items():
-                statement = sql.SQL("DELETE FROM stage.{} WHERE stage_id = %(stage)s AND {} = ANY(%(flows)s)")
-                named = statement.format(sql.Identifier(f"{table}_rows"), sql.Identifier(column))
-                rows += connection.execute(named, asked).rowcount
+            rows = change(stage_id)
             if rows:
                 keeping.replace_parts(connection, snapshot_id, _parts(connection, stage_id))
         return rows

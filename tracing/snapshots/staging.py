@@ -88,6 +88,14 @@ def _fill(connection: psycopg.Connection, table: str, parts: list[Part]) -> int:
         return cursor.rowcount
 
 
+def leave_live(connection: psycopg.Connection) -> None:
+    """Views that move are laid out anew at the next look; what was is cleared by `evict`."""
+    connection.execute(
+        "UPDATE stage.staged SET used_ns = 0, name = name || ' gone ' || stage_id WHERE starts_with(name, %s) AND used_ns > 0",
+        (LIVE,),
+    )
+
+
 def evict(connection: psycopg.Connection) -> int:
     """Clear what nobody looked at for a while, and the oldest beyond the room; how many stages. In autocommit."""
     now = now_ns()
