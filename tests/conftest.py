@@ -98,6 +98,10 @@ def end_other_sessions(busy_only: bool = False) -> None:
 def seeded(django_db_setup: None, django_db_blocker: "DjangoDbBlocker") -> None:
     from django.db import connection
 
+    from tracing import guarding
+
+    # What the tests serve themselves, they serve to this machine.
+    guarding.listening("127.0.0.1")
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         for table in SEEDED:
             cursor.execute(f"DROP TABLE IF EXISTS test_{table}")

@@ -1,6 +1,7 @@
 """`/import`: a file by page; what became of it is said, and what is too large or no file of ours is refused whole."""
 
 import gzip
+import re
 from typing import Any
 
 import orjson
@@ -12,6 +13,7 @@ from django.test.utils import override_settings
 from tests.builders import Service, batch
 from tests.otlp_bodies import as_json, log, logs, span, traces
 from tests.tables import ask, one
+from tracing.files import reading
 from tracing.storing import Store
 
 pytestmark = pytest.mark.usefixtures("clean_store")
@@ -104,3 +106,36 @@ def test_the_page_is_linked_where_one_looks_for_it(client: Client) -> None:
         assert 'href="/import"' in client.get(path).content.decode(), path
     assert client.get("/import").status_code == 200
     assert client.put("/import").status_code == 405
+
+
+@pytest.mark.parametrize("into", ["", "look"])
+@pytest.mark.parametrize(
+    "content",
+    [b"[]", b'{"data":[]}', b'{"data":[],"total":0,"errors":null}', b"[]\n[]", b'{"resourceSpans":[]}'],
+)
+def test_what_holds_nothing_is_said(client: Client, content: bytes, into: str) -> None:
+    """Such as Jaeger's answer to a search that found nothing."""
+    file = SimpleUploadedFile("empty.json", content)
+    page = client.post("/import", {"file": file, "into": into})
+    assert page.status_code in (200, 400)
+    assert re.search("no spans and no logs|can be shown|0</b> spans", page.content.decode())
+
+
+@pytest.mark.parametrize("line", [b"{}", b"1", b"x"])
+def test_millions_of_lines_of_something_else_are_not_read(
+    client: Client, monkeypatch: pytest.MonkeyPatch, line: bytes
+) -> None:
+    monkeypatch.setattr(reading, "MOST_FOREIGN", 100)
+    late = orjson.dumps(as_json(traces(span({"order.id": "4711"}))))
+    page = upload(client, gzip.compress(b"\n".join([*[line] * 200, late])))
+    assert "The first 100 lines hold neither spans nor logs" in page.content.decode()
+    early = upload(client, gzip.compress(b"\n".join([late, *[line] * 200])))
+    assert early.status_code == 200 and "<b>1</b> spans" in early.content.decode()
+
+
+def test_many_small_gzip_members_are_read_at_once(client: Client) -> None:
+    body = orjson.dumps(as_json(traces(span({"order.id": "4711"}))))
+    packed = b"".join(gzip.compress(body[at : at + 1]) for at in range(len(body)))
+    empty = gzip.compress(b"") * 20_000
+    page = upload(client, empty + packed + empty)
+    assert page.status_code == 200 and "<b>1</b> spans" in page.content.decode()

@@ -80,6 +80,9 @@ def test_the_highest_role_of_a_claim_counts_and_is_read_anew_each_time(house: Ho
 
 def test_nobody_takes_over_a_name(house: House) -> None:
     assert "ada-2 · operator" in house.visit(sub="8", preferred_username="ada", threadline_role="ops").text
+    with psycopg.connect(house.running.conninfo) as connection:
+        connection.execute("UPDATE tracing_user SET name = 'Zed' WHERE username = 'ada'")
+    assert "zed-2 · operator" in house.visit(sub="18", preferred_username="zed", threadline_role="ops").text
 
 
 def test_whoever_has_no_role_is_told_so(house: House) -> None:

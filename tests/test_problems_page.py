@@ -11,6 +11,7 @@ from tests import wrongs
 from tests.builders import Service, batch, trace_id
 from tests.wrongs import HOUR_NS, MINUTE_NS, problem_id
 from timeline.queries.problems import of_flows
+from tracing.auditing import Audit
 from tracing.clock import now_ns
 from tracing.people import Note
 from tracing.storing import Store
@@ -473,6 +474,7 @@ def test_a_note_is_markdown_and_can_be_taken_back(client: Client, clean_store: N
     assert strict.post(f"{path}/note", {"delete": str(note.pk)}).status_code == 403
     assert client.post(f"{path}/note", {"delete": str(note.pk)})["Location"] == path
     assert not Note.objects.exists()
+    assert [told.action for told in Audit.objects.all()] == ["note deleted", "problem noted"]
 
 
 def test_the_texts_read_well_in_a_ticket(client: Client, clean_store: None) -> None:

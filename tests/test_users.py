@@ -10,6 +10,7 @@ from tracing import auditing, oneway, peers, secret, senderkeys, tokens, users
 from tracing.auditing import Audit
 from tracing.clock import now_ns
 from tracing.roles import Role, role_named
+from tracing.tokens import Token
 from tracing.unfit import Unfit
 from tracing.users import User
 
@@ -80,7 +81,8 @@ def test_a_token_is_its_person_or_less(clean_store: None) -> None:
     otto, _ = users.create("otto", Role.OPERATOR)
     _, full = tokens.issue(otto, "all")
     _, low = tokens.issue(otto, "reads", Role.VIEWER)
-    _, high = tokens.issue(otto, "hopes", Role.ADMINISTRATOR)
+    _, high = tokens.issue(otto, "hopes", Role.OPERATOR)
+    Token.objects.filter(label="hopes").update(role=int(Role.ADMINISTRATOR))  # as its person once was
     _, over = tokens.issue(otto, "over", until_ns=now_ns() - 1)
     roles = {
         secret: getattr(tokens.holder(secret), "role", None)
@@ -158,3 +160,29 @@ def test_only_our_proxy_says_whom_it_speaks_for(rf: RequestFactory, monkeypatch:
     monkeypatch.setattr("django.conf.settings.PROXY", True)
     assert peers.address_of(request) == "192.0.2.7"
     assert peers.address_of(rf.get("/", REMOTE_ADDR="", HTTP_X_FORWARDED_FOR="x")) == ""
+
+
+def test_a_reset_by_somebody_else_ends_tokens_and_an_own_change_does_not(clean_store: None) -> None:
+    user, _ = users.create("eve", Role.OPERATOR)
+    _, told = tokens.issue(user, "script")
+    users.set_password(user, "a fine password", own=True)
+    assert tokens.holder(told)
+    users.set_password(user)
+    assert tokens.holder(told) is None
+    _, told = tokens.issue(user, "script")
+    users.set_password(user, "told to them")
+    assert tokens.holder(told) is None
+
+
+def test_a_token_does_no_more_than_its_person(clean_store: None) -> None:
+    user, _ = users.create("vic", Role.VIEWER)
+    with pytest.raises(Unfit, match="vic is a viewer"):
+        tokens.issue(user, "boss", Role.ADMINISTRATOR)
+    assert tokens.issue(user, "own", Role.VIEWER)
+
+
+def test_nobody_is_called_as_somebody_else_signs(clean_store: None) -> None:
+    users.create("b.smith", Role.VIEWER, name="Ann")
+    with pytest.raises(Unfit, match="goes by the name ann"):
+        users.create("ann", Role.VIEWER)
+    assert "ann" in users.names_like("an")

@@ -11,7 +11,7 @@ from typing import Any
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 
 from timeline.answers import page_answer
@@ -46,7 +46,7 @@ def free_username(claims: Mapping[str, Any]) -> str:
     """Of what they are called there, in a form that is nobody's here: an account of ours is never taken over by its name."""
     wanted = str(claims.get("preferred_username") or claims.get("email") or claims.get("sub") or "")
     name = re.sub(r"[^a-z0-9._@+-]+", "-", users.normal(wanted)).strip("._@+-")[:90] or "somebody"
-    taken = set(User.objects.filter(username__startswith=name).values_list("username", flat=True))
+    taken = users.names_like(name)
     number = 2
     found = name
     while found in taken:
@@ -66,7 +66,13 @@ class Adapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # allauth has
             raise _refused(request, NO_ROLE, str(sociallogin.user if known else free_username(claims)))
         if known and not sociallogin.user.is_active:
             raise _refused(request, SWITCHED_OFF, str(sociallogin.user))
-        user = sociallogin.user if known else self._made(request, sociallogin, claims, role)
+        if known:
+            user = sociallogin.user
+        else:
+            try:
+                user = self._made(request, sociallogin, claims, role)
+            except IntegrityError:  # somebody of that name came at the same moment
+                user = self._made(request, sociallogin, claims, role)
         if user.role != role:
             # What is said there counts, also of the last administrator: `manage.py user` makes another.
             auditing.note(

@@ -11,6 +11,7 @@ from django.db import models
 from tracing import oneway
 from tracing.clock import now_ns
 from tracing.roles import Role
+from tracing.unfit import Unfit
 from tracing.users import User
 
 PREFIX = "tlt_"
@@ -54,7 +55,11 @@ class Holder:
 
 
 def issue(user: User, label: str, role: Role | None = None, until_ns: int | None = None) -> tuple[Token, str]:
-    """A new token and its secret, which nobody can read again."""
+    """A new token and its secret, which nobody can read again. Raises Unfit for more than its person may do."""
+    if role is not None and role > user.given:
+        raise Unfit(
+            "role", f"{user.username} is {user.given.article} {user.given.word}, and a token may do no more."
+        )
     secret = oneway.made(PREFIX)
     capped = None if role is None else int(role)
     token = Token.objects.create(

@@ -89,12 +89,22 @@ def create(
     found = check_username(username)
     if User.objects.filter(username=found).exists():
         raise Unfit("username", f"There is a user {found} already.")
+    if found in names_like(found):
+        raise Unfit("username", f"Somebody goes by the name {found} already.")
     check_name(name)
     secret = password or oneway.password()
     user = User(username=found, role=int(role), name=name.strip(), email=email, must_change=password is None)
     user.set_password(secret)
     user.save()
     return user, secret
+
+
+def names_like(beginning: str) -> set[str]:
+    """In small letters, what people go by that begins so: usernames, and names that stand in their place."""
+    people = User.objects.filter(
+        models.Q(username__startswith=beginning) | models.Q(name__istartswith=beginning)
+    )
+    return {normal(one) for told in people.values_list("username", "name") for one in told if one}
 
 
 def check_name(name: str, but: User | None = None) -> None:
@@ -105,12 +115,18 @@ def check_name(name: str, but: User | None = None) -> None:
         raise Unfit("name", f"Somebody else goes by {name.strip()} already.")
 
 
-def set_password(user: User, password: str | None = None) -> str:
-    """Their new password: one made for them, which they must change, where none is given. Ends all their sessions."""
+def set_password(user: User, password: str | None = None, *, own: bool = False) -> str:
+    """Their new password: one made for them, which they must change, where none is given. Ends all their sessions.
+
+    Where somebody else gives it, it may be because the account is in other hands: its tokens go too.
+    """
     secret = password or oneway.password()
     user.set_password(secret)
     user.must_change = password is None
-    user.save(update_fields=["password", "must_change"])
+    with transaction.atomic():
+        user.save(update_fields=["password", "must_change"])
+        if not own:
+            user.token_set.all().delete()
     return secret
 
 

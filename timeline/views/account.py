@@ -41,7 +41,7 @@ def password(request: HttpRequest) -> HttpResponse:
         raise NotFound("You sign in elsewhere, so there is no password of yours here.")
     form = PasswordForm(user, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
-        users.set_password(user, form.cleaned_data["new"])
+        users.set_password(user, form.cleaned_data["new"], own=True)
         # This session goes on under a new id; all others end.
         update_session_auth_hash(request, user)
         auditing.note(str(user), "password changed", user.username)

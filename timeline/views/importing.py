@@ -4,6 +4,7 @@ Django writes the upload to disk while it comes, but only after its length was l
 before a byte of it is read. `tracing.files` reads and stores.
 """
 
+import contextlib
 from typing import Any
 
 from django.conf import settings
@@ -29,6 +30,7 @@ from tracing.shares import Snapshot
 from tracing.snapshots import keeping
 from tracing.snapshots.belonging import TooLarge
 from tracing.storing import Unavailable
+from tracing.unavailable import AWAY
 
 MOST_NAMED = 20  # flows that are linked
 MOST_LISTED = 500
@@ -68,11 +70,16 @@ def _checked(request: HttpRequest) -> HttpResponse:
     except Unreadable as error:
         return _page(request, f"{uploaded.name} cannot be read. {error}", status=400)
     except Unavailable as trouble:
+        _note(request, uploaded.name or "", kept)
         sentence = f"{trouble} What was stored until then stays, and is not stored twice."
         return _page(request, sentence, kept=kept, name=uploaded.name or "", status=503)
-    detail = f"{kept.stored:,} records stored, {kept.again:,} already there"
-    auditing.note(name_of(request), "file imported", uploaded.name or "", detail)
+    _note(request, uploaded.name or "", kept)
     return _page(request, kept=kept, name=uploaded.name or "")
+
+
+def _note(request: HttpRequest, name: str, kept: Kept) -> None:
+    with contextlib.suppress(*AWAY):  # what the database cannot take the audit cannot have
+        auditing.note(name_of(request), "file imported", name, kept.told)
 
 
 def _laid_out(request: HttpRequest, uploaded: Stream, name: str, kept: Kept) -> HttpResponse:

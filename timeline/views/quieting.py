@@ -83,7 +83,9 @@ def note(request: HttpRequest, problem_id: str) -> HttpResponse:
     found = asked_problem(problem_id)
     number = request.POST.get("delete", "")
     if number.isascii() and number.isdigit() and len(number) < 18:
-        Note.objects.filter(problem_id=found.identity, pk=int(number)).delete()
+        deleted, _ = Note.objects.filter(problem_id=found.identity, pk=int(number)).delete()
+        if deleted:
+            auditing.note(name_of(request), "note deleted", found.title)
         return HttpResponseRedirect(found.path)
     form = NoteForm(
         said(request) if request.method == "POST" else None, initial=_said(request), auto_id="note-%s"

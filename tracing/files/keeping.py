@@ -40,6 +40,11 @@ class Kept:
     )  # entities and workflows, by how many records name them
     traces: Counter[bytes] = field(default_factory=Counter)
 
+    @property
+    def told(self) -> str:
+        """For the audit."""
+        return f"{self.stored:,} records stored, {self.again:,} already there"
+
     def add(self, batch: Batch, outcome: Outcome) -> None:
         again = outcome.again.total()
         self.stored += outcome.stored_spans + outcome.stored_logs - again

@@ -20,6 +20,8 @@ from tracing.records import Batch
 
 # Records a batch: what the store likes to take at once, however small the lines are.
 TOGETHER = 4_000
+# Lines without a record after which a file that may not be of any size is taken for another kind.
+MOST_FOREIGN = 100_000
 _MIB = MAX_BYTES // 2**20
 _LONG_LINE = f"a line is longer than {_MIB} MiB"
 _LONG_DOCUMENT = f"the file is one JSON document of more than {_MIB} MiB; as JSON Lines, a request a line, it may have any size"
@@ -34,7 +36,10 @@ class Unreadable(Exception):
 def batches(stream: Stream, how: Decoding, account: Account, most_bytes: int = 0) -> Iterator[Batch]:
     """The records of a file in batches, each made when it is asked for. Raises `Unreadable` before the first."""
     together = Batch(transport=how.transport, received_ns=how.received_ns)
-    for batch in _counted(_documents(lines(stream, account, most_bytes), account), how, account):
+    found = lines(stream, account, most_bytes)
+    if most_bytes:
+        found = _while_any(found, account)
+    for batch in _counted(_documents(found, account), how, account):
         together.spans += batch.spans
         together.logs += batch.logs
         together.refusals += batch.refusals
@@ -49,11 +54,25 @@ def batches(stream: Stream, how: Decoding, account: Account, most_bytes: int = 0
         yield together
 
 
+def _while_any(found: Iterator[LINE], account: Account) -> Iterator[LINE]:
+    """The lines, as long as there is something among the first: a small packed file may hold millions that are none."""
+    for number, line in found:
+        if number > MOST_FOREIGN and not account.records:
+            account.note(
+                f"The first {MOST_FOREIGN:,} lines hold neither spans nor logs; the rest was not read."
+                " `manage.py import` reads all of it."
+            )
+            return
+        yield number, line
+
+
 def _nothing(account: Account) -> str:
     return " ".join(("It is empty.", *account.notes)) if account.notes else "It is empty."
 
 
 def _foreign(account: Account) -> str:
+    if not account.refused:
+        return "It holds no spans and no logs."
     _, reason, where = account.refusals()[0]
     return f"It holds neither OTLP JSON nor Jaeger JSON: {f'{where}: ' if where else ''}{reason}."
 

@@ -44,7 +44,19 @@ def _unpacked(stream: Stream, account: Account) -> Iterator[bytes]:
 
 
 def _inflated(rest: bytes, stream: Stream, account: Account) -> Iterator[bytes]:
-    """The content of one or more gzip members."""
+    """The content of one or more gzip members; of many small ones together, a piece of little work each."""
+    gathered: list[bytes] = []
+    size = 0
+    for piece in _members(rest, stream, account):
+        gathered.append(piece)
+        size += len(piece)
+        if size >= _PIECE:
+            yield b"".join(gathered)
+            gathered, size = [], 0
+    yield b"".join(gathered)
+
+
+def _members(rest: bytes, stream: Stream, account: Account) -> Iterator[bytes]:
     unpacked, inflater = 0, zlib.decompressobj(GZIP)
     try:
         while rest or not inflater.eof:
@@ -94,7 +106,10 @@ def _cut(pieces: Iterator[bytes], longest: int) -> Iterator[LINE]:
             number, held, size = number + 1, [], 0
         size += len(open_end)
         # What is too long is not kept, only measured.
-        held = [*held, open_end] if size <= longest else []
+        if size <= longest:
+            held.append(open_end)
+        else:
+            held = []
     yield from _line(number, held, size, longest)
 
 

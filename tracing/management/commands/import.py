@@ -63,8 +63,7 @@ class Command(BaseCommand):
             self._say(name, kept)
             return [f"{trouble} Run the import again: what is stored already is not stored twice."]
         self._say(name, kept)
-        detail = f"{kept.stored:,} records stored, {kept.again:,} already there"
-        auditing.note(TERMINAL, "file imported", Path(name).name, detail)
+        auditing.note(TERMINAL, "file imported", Path(name).name, kept.told)
         return []
 
     def _say(self, name: str, kept: Kept) -> None:

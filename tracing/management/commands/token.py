@@ -11,6 +11,7 @@ from tracing.management.asking import TERMINAL, demand_tables, known_user
 from tracing.roles import GIVEN, role_named
 from tracing.sentence import Sentence
 from tracing.tokens import Token
+from tracing.unfit import Unfit
 
 
 class Command(BaseCommand):
@@ -39,7 +40,10 @@ class Command(BaseCommand):
             raise Sentence("A token lives for 1 to 36,500 days, or until it is revoked.")
         role = role_named(options["role"]) if options["role"] else None
         until_ns = now_ns() + days * DAY_NS if days else None
-        made, secret = tokens.issue(user, options["name"][:100], role, until_ns)
+        try:
+            made, secret = tokens.issue(user, options["name"][:100], role, until_ns)
+        except Unfit as problem:
+            raise Sentence(problem.sentence) from None
         auditing.note(TERMINAL, "token made", made.label, f"for {user.username}")
         self.stdout.write(secret)
         self.stderr.write("Shown only now; send it as `Authorization: Bearer …` with any page's address.")
