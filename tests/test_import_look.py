@@ -80,7 +80,8 @@ def test_what_is_downloaded_is_looked_at_as_it_was(client: Client, store: Store,
     # What shares its chapters is looked at there too.
     page = client.get(f"{FLOW}?{urlsplit(address).query}").content.decode()
     beside = re.findall(r'href="(/flow/[^"]+)" hx-boost="false">(?:parcel|payment|shipment) ', page)
-    assert beside and all(urlsplit(address).query in one for one in beside)
+    beside += re.findall(r'href="(/flow/request/[^"]+)"', page)
+    assert len(beside) > 2 and all(urlsplit(address).query in one for one in beside)
     assert b"".join(client.get(f"{FLOW}?{urlsplit(address).query}&format=otlp")) == file
 
 

@@ -1,10 +1,13 @@
 """Links and people: who may open which link, what else a link lets them do (nothing), and what the audit says of it."""
 
+import re
 from collections.abc import Iterator
 from urllib.parse import urlencode
 
 import pytest
+from django.conf import settings
 
+from tests import tables
 from tests.builders import T1, batch
 from tests.cast import Actor, everybody
 from tests.judged import judge, order_id, problem
@@ -121,3 +124,40 @@ def test_a_link_gives_its_records_as_a_file_unless_values_were_left_out(
         refused = stranger.get(f"{hidden}?format={form}")
         assert refused.status_code == 400 and b"without values" in refused.content
         assert f"format={form}" not in stranger.get(hidden).content.decode()
+
+
+@pytest.mark.parametrize("shows", ["frozen", "live"])
+def test_nothing_on_a_shared_page_leads_to_where_a_stranger_may_not_go(
+    cast: dict[str, Actor], conninfo: str, shows: str
+) -> None:
+    problem_id = tables.one(conninfo, "SELECT encode(problem_id, 'hex') FROM problem")
+    subjects = (
+        FLOW,
+        f"/flow/request/trace/{T1.hex()}",
+        f"/problems/{problem_id}",
+        "/compare?" + urlencode({"a": FLOW, "b": f"/flow/request/trace/{T1.hex()}"}),
+        f"/record/{T1.hex()}/{order_4711()[1].span_id.hex()}",
+    )
+    for of in subjects:
+        path = share(cast["otto"].client, of, shows=shows)
+        for query in (
+            "",
+            "?expand=all",
+            "?view=table",
+            f"?record=s-{T1.hex()}-{order_4711()[1].span_id.hex()}",
+        ):
+            page = cast["stranger"].client.get(path + query).content.decode()
+            hrefs = set(re.findall(r'(?:href|action)="([^"#][^"]*)"', page))
+            away = {
+                href for href in hrefs if href.partition("?")[0] not in (path, "") and "/static/" not in href
+            }
+            assert away <= {"/", "/mark.svg", f"{settings.URL}{path}", f"{settings.URL}{path}/card.png"}, (
+                of,
+                query,
+            )
+        # Whoever may go there is led there.
+        assert (
+            'href="/flow/' in cast["vera"].client.get(path).content.decode()
+            or "request" in of
+            or "record" in of
+        )

@@ -41,7 +41,7 @@ def context(request: HttpRequest, reading: Reading, others: Sequence[FlowSummary
     axis = shared_axis(reading)
     services = {*reading.flow.services, *(row.service for row in reading.rows if row.service)}
     hues = distinct_hues(services)
-    painter = Painter(reading, path, axis, zone, now, hues, origin(reading))
+    painter = Painter(reading, path, axis, zone, now, hues, origin(reading), _file(request))
     record = reading.asked.record
     add_links(reading, path)
     mark_slow(reading)
@@ -68,6 +68,11 @@ def context(request: HttpRequest, reading: Reading, others: Sequence[FlowSummary
         "record": record_context(request, record, reading.flow) if record else None,
         **opened_in(request),
     }
+
+
+def _file(request: HttpRequest) -> int:
+    shown = label(request)
+    return shown.number if shown else 0
 
 
 def _pulse(request: HttpRequest, reading: Reading) -> str:

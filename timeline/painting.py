@@ -9,6 +9,7 @@ from datetime import UTC, tzinfo
 from urllib.parse import quote
 
 from timeline import moments, signs
+from timeline.addresses import with_more
 from timeline.bodies import first_line, further_lines
 from timeline.drawing import bar, percent, point
 from timeline.layout.axis import Axis
@@ -72,6 +73,7 @@ class Painter:
     now_ns: int
     hues: dict[str, str]
     origin: int | None  # from when on moments are told; None where the clock tells them
+    file: int = 0  # of a file that is looked at: its flows lead to each other there
     _base: str = ""
     _folds: str = ""
 
@@ -206,7 +208,7 @@ class Painter:
 
     def _record_href(self, row: Row) -> str:
         if row.row in ("chapter", *GROUPS):
-            return row.href
+            return with_more(row.href, {"frozen": str(self.file)}) if self.file and row.href else row.href
         if not self._base:
             told = self.reading.asked.address(self.path, ("record",))
             self._base = f"{told}{'&' if '?' in told else '?'}record="

@@ -100,6 +100,7 @@ class Problem:
             "url": base_url + self.path,
             "environment": self.environment,
             "severity": self.severity,
+            "grey": self.is_grey,
             "opened": str(self.opened_ns),
             "resolved": None if self.resolved_ns is None else str(self.resolved_ns),
             "cause": self.cause_id.hex() if self.cause_id else None,

@@ -55,7 +55,8 @@ def _named(problem: Problem) -> str:
 
 def _numbers(problem: Problem, at_ns: int) -> str:
     """`stuck, open, since 2026-11-27 14:55:00.000 UTC, 3 h 12 m ago, 22 flows`."""
-    told = f"{problem.sign.word}, {problem.state}, {since(problem, at_ns)}"
+    grey = ", grey: nobody is told" if problem.is_grey and problem.is_standing else ""
+    told = f"{problem.sign.word}, {problem.state}{grey}, {since(problem, at_ns)}"
     if problem.flows:
         told += f", {problem.flows:,} flow{'' if problem.flows == 1 else 's'}"
     return told if problem.is_here else f"{told}, {problem.environment}"

@@ -120,7 +120,7 @@ def seen_in(batch: Batch, outcome: Outcome, environment: str) -> dict[Identity, 
         seen = _refuse(found, refusal, batch, environment)
         # These were counted as accepted above.
         seen.spans, seen.logs = _less(seen.spans, refusal, batch.spans), _less(seen.logs, refusal, batch.logs)
-    for resource_id, count in outcome.again.items():
+    for resource_id, count in outcome.again.items() if batch.transport != IMPORT else ():
         by_resource[resource_id].resent += count
     return found
 

@@ -96,7 +96,8 @@ class Writer:
         self._known |= noted
         self._day_hours |= days
         again: list[Span | Log] = [*spans_again, *logs_again]
-        if again:
+        # What an import repeats nobody sent again.
+        if again and self._live:
             self._note_again(fold)
         return again
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
-from django.http import HttpRequest, HttpResponseBase, QueryDict
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.views.decorators.http import require_safe
 
 from timeline import cardshelf, refusing, sharecard, sharing
@@ -21,6 +21,7 @@ from timeline.person import person_of
 from timeline.queries.pulse import AGAIN_MS, read_pulse
 from timeline.sharing import Shown
 from timeline.subjects import LOG, SPAN, View, read_view
+from timeline.unlinking import without_ways_out
 from timeline.views import compare, flow, problems, record
 from tracing.clock import now_ns
 from tracing.lengths import SECOND_NS
@@ -58,7 +59,10 @@ def shared(request: HttpRequest, token: str) -> HttpResponseBase:
         request.shown = _shown(request, share, copied)  # type: ignore[attr-defined]
         return _page(share.path)(request)
 
-    return _private(on_its_stage(copied.stage_id, copied.taken_ns, draw))
+    response = on_its_stage(copied.stage_id, copied.taken_ns, draw)
+    if isinstance(response, HttpResponse) and not person_of(request).views and _is_page(response):
+        response.content = without_ways_out(response.content.decode(), request.path)
+    return _private(response)
 
 
 @needs(Role.NOBODY, Role.NOBODY)
@@ -87,6 +91,10 @@ def _asked(token: str) -> Share:
     if share is None:
         raise NotFound(GONE)
     return share
+
+
+def _is_page(response: HttpResponse) -> bool:
+    return response.headers.get("Content-Type", "").startswith("text/html")
 
 
 def _private(response: HttpResponseBase) -> HttpResponseBase:

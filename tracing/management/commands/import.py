@@ -78,7 +78,7 @@ class Command(BaseCommand):
         for count, reason, where in account.refusals():
             self.stdout.write(f"  refused {count:,}: {reason}{f' ({where})' if where else ''}")
         for path in paths(kept)[:MOST_NAMED]:
-            self.stdout.write(f"  {settings.URL}{path}")
+            self.stdout.write(f"  {settings.URL if settings.HAS_URL else ''}{path}")
 
 
 def opened(name: str) -> BinaryIO:
