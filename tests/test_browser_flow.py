@@ -104,9 +104,9 @@ def test_without_scripts_every_link_is_a_page(browser: Browser, served: str, sto
     page = context.new_page()
     page.goto(served + ORDER)
     page.locator("a.name", has_text="charge card").first.click()
-    assert "CardDeclined" in page.locator("#record").inner_text()
+    expect(page.locator("#record")).to_contain_text("CardDeclined")
     page.locator("a.twist").first.click()
-    assert page.locator(".row.span").count() == 2
+    expect(page.locator(".row.span")).to_have_count(2)
     context.close()
 
 
