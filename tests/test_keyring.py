@@ -3,6 +3,7 @@
 import http.client
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
@@ -16,7 +17,17 @@ from tests.product import free_ports
 from tests.test_otlp_http import ask
 from tracing import senderkeys, server
 from tracing.clock import now_ns
-from tracing.keyring import NO_KEY, NOT_YET, STRANGE, Keyring, Refused, secret_in
+from tracing.keyring import (
+    CROWDED,
+    MOST_WAITING,
+    NO_KEY,
+    NOT_YET,
+    PATIENCE_S,
+    STRANGE,
+    Keyring,
+    Refused,
+    secret_in,
+)
 from tracing.otlp import grpc as services
 from tracing.otlp import http as endpoint
 
@@ -112,6 +123,19 @@ def test_a_key_made_a_moment_ago_is_good_at_once(ring: Keyring) -> None:
     for name in "abc":
         _, secret = senderkeys.issue(name)
         assert refusal(ring, secret) == ""
+
+
+def test_whoever_guesses_keys_holds_few_threads(ring: Keyring) -> None:
+    _, secret = senderkeys.issue("shop")
+    assert eventually(lambda: ring.admit_patiently(secret) is not None)
+    with ThreadPoolExecutor(MOST_WAITING) as guessing, ring._lock:  # no look ends for a while
+        guesses = [guessing.submit(refusal, ring, f"tlk_guess{number}") for number in range(MOST_WAITING)]
+        assert eventually(lambda: ring._waiting._value == 0)
+        began = time.monotonic()
+        assert refusal(ring, "tlk_another") == CROWDED and ring.admit_patiently(secret)
+        assert time.monotonic() - began < PATIENCE_S / 2
+        assert {guess.result() for guess in guesses} == {STRANGE}
+    assert refusal(ring, "tlk_another") == STRANGE
 
 
 def test_a_key_ends_by_itself(ring: Keyring) -> None:

@@ -116,13 +116,20 @@ def test_a_one_time_password_leads_to_changing_it(client: Client, clean_store: N
     make("ada", Role.ADMINISTRATOR)
     vera, once = users.create("vera", Role.VIEWER)
     sign_in(client, "vera", once)
-    assert client.get("/flows").headers["Location"] == "/account/password"
+    assert client.get("/").headers["Location"] == "/account/password"
+    kept = client.get("/flows?env=staging").headers["Location"]
+    assert kept == "/account/password?next=%2Fflows%3Fenv%3Dstaging"
     assert client.get("/flows?format=json").status_code == 403 and client.get("/mark.svg").status_code == 200
-    wrong = client.post("/account/password", {"current": once, "new": "12345678901", "again": "x"})
+    wrong = client.post(kept, {"current": once, "new": "12345678901", "again": "x"})
+    assert '<input type="hidden" name="next" value="/flows?env=staging">' in wrong.content.decode()
     assert wrong.status_code == 400 and "entirely numeric" in wrong.content.decode()
     told = {"current": once, "new": "a password of mine", "again": "a password of mine"}
-    assert client.post("/account/password", told).headers["Location"] == "/account?changed=1"
+    assert client.post(kept, told).headers["Location"] == "/flows?env=staging"
     assert client.get("/flows").status_code == 200
+    told |= {"current": told["new"], "new": "another password", "again": "another password"}
+    assert client.post("/account/password", told | {"next": "//evil.example"}).headers["Location"] == "/"
+    told |= {"current": "another password", "new": "a password of mine", "again": "a password of mine"}
+    assert client.post("/account/password", told).headers["Location"] == "/account?changed=1"
     assert User.objects.get(pk=vera.pk).check_password("a password of mine")
 
 

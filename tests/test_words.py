@@ -12,6 +12,7 @@ from tests import judged
 from tests.builders import BASE_NS, T1, batch
 from tests.test_flow_page import get
 from tests.test_verdict_page import ORDER, page
+from tracing.auditing import Audit
 from tracing.people import Channel, Closure, Follow, Note
 from tracing.storing import Store
 
@@ -204,6 +205,10 @@ def test_a_note_is_taken_back(client: Client) -> None:
     answer = client.post(f"{ORDER}?only=errors&record=n-{one.pk}", {"do": "unnote", "note": str(one.pk)})
     assert answer["Location"] == f"{ORDER}?only=errors"
     assert not Note.objects.exists()
+    # Only what changed something is told.
+    say(client, "reopen")
+    say(client, "unfollow", channel="99")
+    assert [told.action for told in Audit.objects.order_by("id")] == ["flow noted", "note deleted"]
 
 
 def test_a_note_of_another_flow_stays(client: Client) -> None:

@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
+from timeline.addresses import with_query
 from timeline.answers import json_answer, page_answer, text_answer
 from timeline.person import Person
 from tracing.roles import Role
@@ -54,7 +55,10 @@ def by_hand(request: HttpRequest) -> HttpResponse:
 
 
 def change_first(request: HttpRequest) -> HttpResponse:
-    address = reverse("account-password")
+    """To the page for a password of one's own, and from there on to what was asked for."""
+    is_part = "HX-Request" in request.headers
+    asked = _shown(request) if is_part else request.get_full_path() if request.method == "GET" else ""
+    address = with_query(reverse("account-password"), {"next": asked if asked != "/" else ""})
     if request.headers.get("HX-Request") or _is_program(request):
         response = _said(request, CHANGE_FIRST, 403)
         response.headers["HX-Redirect"] = address
@@ -62,10 +66,15 @@ def change_first(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(address)
 
 
+def _shown(request: HttpRequest) -> str:
+    """The page that htmx asked from."""
+    shown = urlsplit(request.headers.get("HX-Current-URL", ""))
+    return shown.path + (f"?{shown.query}" if shown.query else "")
+
+
 def _htmx(request: HttpRequest) -> HttpResponse:
     """htmx would draw the page for signing in into the part it asked for: it is told to go there as a whole."""
-    shown = urlsplit(request.headers.get("HX-Current-URL", ""))
-    back = shown.path + (f"?{shown.query}" if shown.query else "")
+    back = _shown(request)
     response = HttpResponse(f"{SIGN_IN}\n", status=401, content_type="text/plain; charset=utf-8")
     response.headers["HX-Redirect"] = sign_in_address(back)
     response.headers["WWW-Authenticate"] = "Bearer"

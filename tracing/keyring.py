@@ -27,6 +27,8 @@ MOST_STRANGE = 10_000
 # How long a request waits for a look it needs.
 PATIENCE_S = 1.0
 USED_EVERY_NS = 60 * 1_000_000_000
+# Of the threads that answer, so many may wait for a look: whoever guesses keys takes the others from nobody.
+MOST_WAITING = 4
 # Exporters give up on a longer wait.
 LONGEST_WAIT_S = 9
 
@@ -36,6 +38,7 @@ UPDATE tracing_senderkey SET used_ns = greatest(coalesce(used_ns, 0), %s), spent
 """
 NO_KEY = "no key: this Threadline asks for one, as Authorization: Bearer tlk_… or x-threadline-key (Settings → Keys)"
 STRANGE = "an unknown key: it was not made here, or was copied wrong (Settings → Keys)"
+CROWDED = "many unknown keys are tried at once, so this one could not be looked for; send it again"
 NOT_YET = "whose keys are valid is not known yet, because the database does not answer; send it again"
 
 
@@ -123,6 +126,7 @@ class Keyring:
         # for once, however often its sender tries.
         self._strange: set[bytes] = set()
         self._news = threading.Condition()
+        self._waiting = threading.BoundedSemaphore(MOST_WAITING)
         self._wanted = threading.Event()
         self._stop = False
         self._thread = threading.Thread(target=self._run, name="keys", daemon=True)
@@ -159,7 +163,7 @@ class Keyring:
         except Refused as refused:
             if refused.sentence not in (STRANGE, NOT_YET) or digest(secret) in self._strange:
                 raise
-        looked = self._await_look()
+            looked = self._look_for_it() if refused.sentence == STRANGE else self._await_look()
         try:
             return self.admit(secret)
         except Refused as refused:
@@ -171,6 +175,14 @@ class Keyring:
         if len(self._strange) >= MOST_STRANGE:
             self._strange.clear()
         self._strange.add(strange)
+
+    def _look_for_it(self) -> bool:
+        if not self._waiting.acquire(blocking=False):
+            raise Refused(CROWDED, 2)
+        try:
+            return self._await_look()
+        finally:
+            self._waiting.release()
 
     def _await_look(self) -> bool:
         """Until a look has ended that began from now on; False where none did in a moment."""

@@ -10,7 +10,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from timeline import refusing
-from timeline.access import needs
+from timeline.access import needs, own_path
 from timeline.answers import NotFound, page_answer
 from timeline.peopleforms import PasswordForm, TokenForm
 from timeline.person import person_of
@@ -39,17 +39,17 @@ def password(request: HttpRequest) -> HttpResponse:
         return refusing.by_hand(request)
     if not user.has_usable_password():
         raise NotFound("You sign in elsewhere, so there is no password of yours here.")
+    following = request.POST.get("next", "") or request.GET.get("next", "")
     form = PasswordForm(user, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         users.set_password(user, form.cleaned_data["new"], own=True)
         # This session goes on under a new id; all others end.
         update_session_auth_hash(request, user)
         auditing.note(str(user), "password changed", user.username)
-        return HttpResponseRedirect(f"{reverse('account')}?changed=1")
+        return HttpResponseRedirect(own_path(following) if following else f"{reverse('account')}?changed=1")
     status = 400 if form.errors else 200
-    return page_answer(
-        request, "people/password.html", {"form": form, "must": user.must_change}, status=status
-    )
+    context = {"form": form, "must": user.must_change, "next": following}
+    return page_answer(request, "people/password.html", context, status=status)
 
 
 @needs(Role.VIEWER, Role.VIEWER)

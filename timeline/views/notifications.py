@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from timeline import notifying
 from timeline.access import needs
+from timeline.addresses import row_number
 from timeline.answers import BadFilter, NotFound, page_answer
 from timeline.queries import messages, untold
 from timeline.queries.messages import Message
@@ -67,18 +68,18 @@ def notifications(request: HttpRequest) -> HttpResponse:
     tested = request.GET.get("tested", "")
     lines = _channels()
     labels = {line.channel.pk: line.channel.label for line in lines}
-    latest = messages.latest(state, _number(request.GET.get("channel", "")))
+    latest = messages.latest(state, row_number(request.GET.get("channel", "")))
     told_by = _routes()
-    saved = _number(request.GET.get("saved", ""))
+    saved = row_number(request.GET.get("saved", ""))
     context = {
         "channels": lines,
         "routes": told_by,
         "saved": next((line for line in told_by if line.route.pk == saved), None),
-        "telling": _number(request.GET.get("telling", "")),
+        "telling": row_number(request.GET.get("telling", "")),
         "messages": [MessageLine(one, labels.get(one.channel_id, "deleted")) for one in latest],
         "counts": sorted(messages.states().items()),
         "state": state,
-        "asked_channel": labels.get(_number(request.GET.get("channel", "")), ""),
+        "asked_channel": labels.get(row_number(request.GET.get("channel", "")), ""),
         "tested": messages.by_id(tested) if re.fullmatch(r"[0-9a-f]{20}", tested) else None,
         "call": _call(),
     }
@@ -195,7 +196,7 @@ def route(request: HttpRequest, route_id: int | None = None) -> HttpResponse:
     """A route's form; a new one where there is no id, to the channel that `?channel=` names."""
     found = _route(route_id) if route_id is not None else Route()
     if found.pk is None:
-        found.channel_id = _number(request.GET.get("channel", ""))
+        found.channel_id = row_number(request.GET.get("channel", ""))
     form = notifying.route_form(found, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -260,8 +261,3 @@ def _route(route_id: int) -> Route:
     if found is None:
         raise NotFound("There is no such route.")
     return found
-
-
-def _number(text: str) -> int:
-    """An id of an address; 0 where it is none."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods, require_POST
 
 from timeline.access import needs
+from timeline.addresses import row_number
 from timeline.answers import page_answer
 from timeline.problem import Problem
 from timeline.problemforms import MuteForm, NoteForm, WordForm
@@ -81,9 +82,9 @@ def unmute(request: HttpRequest, problem_id: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def note(request: HttpRequest, problem_id: str) -> HttpResponse:
     found = asked_problem(problem_id)
-    number = request.POST.get("delete", "")
-    if number.isascii() and number.isdigit() and len(number) < 18:
-        deleted, _ = Note.objects.filter(problem_id=found.identity, pk=int(number)).delete()
+    number = row_number(request.POST.get("delete", ""))
+    if number:
+        deleted, _ = Note.objects.filter(problem_id=found.identity, pk=number).delete()
         if deleted:
             auditing.note(name_of(request), "note deleted", found.title)
         return HttpResponseRedirect(found.path)

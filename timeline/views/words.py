@@ -11,6 +11,7 @@ from django import forms
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
+from timeline.addresses import row_number
 from timeline.answers import BadFilter, page_answer
 from timeline.asked import sent_path
 from timeline.reader import name_of, remember, said, signed_by
@@ -39,8 +40,9 @@ def say(request: HttpRequest, flow: FlowSummary) -> HttpResponse:
     if what in OF_JUDGED and flow.kind == "request":
         raise BadFilter("do", "A request is not judged: it can neither be closed nor followed.")
     if what in PLAIN:
-        PLAIN[what](flow, request)
-        auditing.note(signed_by(request), DONE[what], flow.title)
+        # What was so already nobody changed.
+        if PLAIN[what](flow, request):
+            auditing.note(signed_by(request), DONE[what], flow.title)
         # A note that is gone can be open no more.
         return HttpResponseRedirect(_back(request, *(["record"] if what == "unnote" else [])))
     if what not in FORMS:
@@ -66,16 +68,20 @@ def close(flow: FlowSummary, told: dict[str, Any]) -> None:
         _wake(flow)
 
 
-def reopen(flow: FlowSummary, request: HttpRequest) -> None:
-    """What closed it until now is a note from here on: who closed it, and why, stays on the timeline."""
+def reopen(flow: FlowSummary, request: HttpRequest) -> bool:
+    """False where it was open.
+
+    What closed it until now is a note from here on: who closed it, and why, stays on the timeline.
+    """
     by = signed_by(request)
     with transaction.atomic():
         standing = Closure.objects.filter(flow_id=flow.identity, at_ns__gte=flow.last_ns or 0)
         for one in standing.select_for_update():
             text = f"Reopened; had been closed by {one.name or 'somebody'}: {one.reason}"
             Note.objects.create(flow_id=flow.identity, at_ns=now_ns(), text=text, name=by)
-        standing.delete()
+        deleted, _ = standing.delete()
         _wake(flow)
+    return deleted > 0
 
 
 def follow(flow: FlowSummary, told: dict[str, Any]) -> None:
@@ -88,10 +94,11 @@ def follow(flow: FlowSummary, told: dict[str, Any]) -> None:
         _wake(flow)
 
 
-def unfollow(flow: FlowSummary, request: HttpRequest) -> None:
-    channel = request.POST.get("channel", "")
-    if channel.isascii() and channel.isdigit() and len(channel) < 18:
-        Follow.objects.filter(flow_id=flow.identity, channel_id=int(channel)).delete()
+def unfollow(flow: FlowSummary, request: HttpRequest) -> bool:
+    """False where it was not followed there."""
+    channel = row_number(request.POST.get("channel", ""))
+    deleted, _ = Follow.objects.filter(flow_id=flow.identity, channel_id=channel).delete()
+    return deleted > 0
 
 
 def note(flow: FlowSummary, told: dict[str, Any]) -> None:
@@ -99,11 +106,14 @@ def note(flow: FlowSummary, told: dict[str, Any]) -> None:
     Note.objects.create(flow_id=flow.identity, at_ns=at_ns, text=told["text"], name=told["name"])
 
 
-def unnote(flow: FlowSummary, request: HttpRequest) -> None:
-    """Whoever may write here may take a note back, not its writer alone: names are only typed while nobody signs in."""
-    number = request.POST.get("note", "")
-    if number.isascii() and number.isdigit() and len(number) < 18:
-        Note.objects.filter(flow_id=flow.identity, pk=int(number)).delete()
+def unnote(flow: FlowSummary, request: HttpRequest) -> bool:
+    """False where there is none.
+
+    Whoever may write here may take a note back, not its writer alone: names are only typed while nobody signs in.
+    """
+    number = row_number(request.POST.get("note", ""))
+    deleted, _ = Note.objects.filter(flow_id=flow.identity, pk=number).delete()
+    return deleted > 0
 
 
 def _wake(flow: FlowSummary) -> None:
@@ -139,7 +149,7 @@ SAY: dict[str, Callable[[FlowSummary, dict[str, Any]], None]] = {
     "follow": follow,
     "note": note,
 }
-PLAIN: dict[str, Callable[[FlowSummary, HttpRequest], None]] = {
+PLAIN: dict[str, Callable[[FlowSummary, HttpRequest], bool]] = {
     "reopen": reopen,
     "unfollow": unfollow,
     "unnote": unnote,
