@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from tests import product
 
@@ -37,6 +38,23 @@ CHROMIUMS = (Path("/usr/bin/chromium-headless-shell"), Path("/usr/bin/chromium")
 SEEDED = ("installation", "tracing_rule")
 # Follows the partitions, which stay.
 KEPT = (*SEEDED, "day", "django_migrations", "django_content_type", "auth_permission")
+
+
+# Modules whose tests share a product, which takes seconds to start; `running` is that of several.
+TOGETHER = {f"test_{name}.py": name for name in ("faults", "guarding", "oidc", "sharing", "sweep", "up")} | {
+    f"test_{name}.py": "running" for name in ("celery", "demo_stories", "protocol", "sdks")
+}
+
+
+class Together(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
+    """Each test goes to the next worker that is free, those that share a product to one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return TOGETHER.get(nodeid.partition("::")[0].rpartition("/")[2], nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
+    return Together(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -55,7 +55,7 @@ def test_the_page_says_what_differs(client: Client, store: Store) -> None:
     said = " ".join(re.sub(r"<[^>]+>", " ", text).split())
     assert "6 of 6 steps differ; the second took 900 ms longer" in said
     assert "span SELECT stock shop +10 ms 50 ms +10 ms 200 ms +150 ms × 4.0" in said
-    assert "span mail shop only there – +200 ms 5 ms" in said
+    assert "span mail shop only in the second – +200 ms 5 ms" in said
     same = client.get("/compare", {"a": A, "b": A}).content.decode()
     assert "No step differs" in same
     numbered = [shop.log(f"took order {n} from shelf", 50, trace=trace) for n, trace in ((17, T1), (18, T2))]
@@ -99,7 +99,7 @@ def test_the_text_says_what_differs_within_a_hundred_columns(client: Client) -> 
     assert lines[1] == "6 of 6 steps differ; the second took 900 ms longer."
     (stock,) = [line.split() for line in lines if line.startswith("SELECT stock · shop")]
     assert stock == "SELECT stock · shop 50 ms 200 ms +150 ms × 4.0".split()
-    assert any(line.split()[-2:] == ["only", "there"] for line in lines if line.startswith("mail · shop"))
+    assert any(line.split()[-3:] == ["only", "in", "b"] for line in lines if line.startswith("mail · shop"))
     assert all(len(line) <= 100 for line in lines if "://" not in line)
     assert lines[-1].endswith(B) and "/compare?a=" in text
 
@@ -130,3 +130,13 @@ def test_the_title_says_how_both_stand(client: Client) -> None:
     html = client.get("/compare", {"a": A, "b": B}).content.decode()
     assert "<title>checkout: ok and checkout: ok itself, a failure below it · Threadline</title>" in html
     assert 'data-copies="text"' in html and "format=md" in html
+
+
+@pytest.mark.usefixtures("both")
+def test_equal_steps_in_a_row_are_one_line(client: Client, store: Store) -> None:
+    root = shop.span("refund", 0, 300, trace=T3)
+    store.put(batch(root, *(shop.span("dial", 10 + n, 5, trace=T3, parent=root) for n in range(4))))
+    path = f"/flow/request/trace/{T3.hex()}"
+    text = client.get("/compare", {"a": A, "b": path, "format": "txt"}).content.decode()
+    (line,) = [line for line in text.splitlines() if "dial" in line]
+    assert line.split() == "4 × dial · shop – 5 ms only in b".split()

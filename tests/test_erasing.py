@@ -4,6 +4,7 @@ import io
 import re
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -24,6 +25,7 @@ from tests.test_thinning import flow_id, wrong
 from tests.watching import insert
 from tracing import erasing
 from tracing.auditing import Audit
+from tracing.forgetting import count_flows
 from tracing.management.commands import forget
 from tracing.models import Note
 from tracing.records import DAY_NS, Log, Span
@@ -95,7 +97,11 @@ def test_whoever_shared_its_records_is_as_if_they_had_never_come(
     assert members_without_rows(conninfo) == []
     assert forget.AGAIN in said
     assert "4 spans and 2 logs" in said.split("Erased")[0] and "Erased: " in said
-    assert "1 flows" in said and "4 spans" in said.split("Erased")[1] and "counts again" in said
+    assert (
+        "Erased: 1 flow, 4 spans, 2 logs" in said
+        and "4 spans" in said.split("Erased")[1]
+        and "counts again" in said
+    )
     assert tables.ask(conninfo, "SELECT 1 FROM recount") == []
 
 
@@ -204,6 +210,14 @@ def test_who_is_unknown_is_one_sentence(both: object, arguments: tuple[str, ...]
         run(*arguments, "--yes")
 
 
+def test_whatever_is_counted_has_words(conninfo: str) -> None:
+    with psycopg.connect(conninfo) as connection, connection.cursor() as cursor:
+        counted = count_flows(cursor, [b""])
+    assert set(counted) <= set(forget.WORDS)
+    named = re.findall(r'(?:told|gone)\["([^"]+)"\]', Path(erasing.__file__).read_text())
+    assert len(named) > 5 and set(named) <= set(forget.WORDS)
+
+
 def test_without_a_yes_nothing_goes(both: object, conninfo: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before = tables.everything(conninfo)
     monkeypatch.setattr("builtins.input", lambda prompt: "no")
@@ -273,7 +287,7 @@ def test_frozen_copies_lose_it_too(both: object, conninfo: str, worker: psycopg.
         for kind, key in (("order", OWN), ("nightly", "n1"))
     )
     assert "handle 4711" in spans_of(worker, other)
-    assert "1 frozen copies" in run("order", OWN, "--yes")
+    assert "1 frozen copy," in run("order", OWN, "--yes")
     assert list(keeping.parts(worker, own)) == []
     left = spans_of(worker, other)
     assert "handle 4711" not in left

@@ -1,18 +1,24 @@
 """What Threadline needs before other machines may reach it, and the commands that give it; as real processes."""
 
+import contextlib
+import io
 import os
 import re
 import secrets
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
+from pytest_django.fixtures import Settings
 
 from tests import product
 from tests.product import ROOT, Running
+from tracing.management.borrowing import welcome
+from tracing.sentence import Sentence
 
 SAFE = {"THREADLINE_SECRET": secrets.token_urlsafe(48), "THREADLINE_URL": "https://threadline.example.com"}
 
@@ -60,14 +66,14 @@ def test_others_are_not_let_near_without_secret_and_https(tmp_path: Path, comman
         assert wanted in ended.stderr
 
 
+PROXY = ({"THREADLINE_PROXY": "1"}, ("through the proxy", "without THREADLINE_PROXY"))
+NAMED = ({"THREADLINE_URL": "https://t.example"}, ("as t.example", "without THREADLINE_URL"))
+
+
 @pytest.mark.parametrize(
-    ("more", "told"),
-    [
-        ({"THREADLINE_PROXY": "1"}, ("through the proxy", "without THREADLINE_PROXY")),
-        ({"THREADLINE_URL": "https://t.example"}, ("as t.example", "without THREADLINE_URL")),
-    ],
+    ("command", "more", "told"),
+    [("up", *PROXY), ("up", *NAMED), ("pages", *PROXY), ("collect", *NAMED)],
 )
-@pytest.mark.parametrize("command", ["up", "pages", "collect"])
 def test_others_who_come_another_way_are_not_let_near_either(
     tmp_path: Path, command: str, more: dict[str, str], told: tuple[str, str]
 ) -> None:
@@ -76,11 +82,6 @@ def test_others_who_come_another_way_are_not_let_near_either(
     assert ended.returncode == 2 and len(ended.stderr.strip().splitlines()) == 1
     for wanted in ("THREADLINE_SECRET", "administrator", "key", *told):
         assert wanted in ended.stderr
-
-
-def test_behind_a_proxy_nothing_starts_before_there_are_people(fresh: Path) -> None:
-    ended = manage(fresh, "up", **SAFE, THREADLINE_PROXY="1")
-    assert ended.returncode == 2 and "user create" in ended.stderr and "key create" in ended.stderr
 
 
 def test_under_another_server_nobody_comes_in_without_signing_in(up: Running) -> None:
@@ -107,12 +108,15 @@ def test_under_another_server_nobody_comes_in_without_signing_in(up: Running) ->
     ],
 )
 def test_an_unsafe_setting_is_one_sentence(tmp_path: Path, more: dict[str, str], sentence: str) -> None:
-    ended = manage(tmp_path, "check", **more)
+    ended = manage(tmp_path, "up", **more)
     assert ended.returncode == 2 and sentence in ended.stderr and "short" not in ended.stderr
 
 
 def test_a_first_start_for_others(fresh: Path) -> None:
-    """Refused until there are an administrator and a key; the commands that make them need no start before."""
+    """Refused until there are an administrator and a key; the commands that make them need no start before.
+
+    Behind a proxy just so, whatever it listens on.
+    """
     web, otlp, rpc = product.free_ports(3)
     up = ("up", "--host", "0.0.0.0", f"--port={web}", f"--otlp-port={otlp}", f"--grpc-port={rpc}")
     refused = manage(fresh, *up, **SAFE)
@@ -120,7 +124,9 @@ def test_a_first_start_for_others(fresh: Path) -> None:
     made = manage(fresh, "user", "create", "ada", "--role", "administrator")
     once = re.search(r": ([a-z0-9-]{19})$", made.stdout.strip())
     assert made.returncode == 0 and once
-    assert "user create" not in manage(fresh, *up, **SAFE).stderr
+    refused = manage(fresh, "up", **SAFE, THREADLINE_PROXY="1")
+    assert refused.returncode == 2
+    assert "user create" not in refused.stderr and "key create" in refused.stderr
     key = manage(fresh, "key", "create", "shop").stdout.strip()
     assert re.fullmatch("tlk_[A-Za-z0-9]{32}", key)
     running = product.start(fresh, [web, otlp, rpc], ("--host", "0.0.0.0"), SAFE)
@@ -138,40 +144,51 @@ def test_a_first_start_for_others(fresh: Path) -> None:
         product.end(running)
 
 
-def test_users_by_command(home: Path) -> None:
-    assert (
-        "operator"
-        in manage(
-            home, "user", "create", "Otto", "--role", "operator", "--password-stdin", told="a fine password\n"
-        ).stdout
-    )
-    assert (
-        "cannot be taken" in manage(home, "user", "create", "eve", "--password-stdin", told="12345\n").stderr
-    )
-    assert "There is a user otto already" in manage(home, "user", "create", "OTTO").stderr
-    assert "administrator now" in manage(home, "user", "role", "otto", "administrator").stdout
-    assert "shown only now" in manage(home, "user", "password", "otto").stdout
-    listed = manage(home, "user", "list").stdout
-    assert "otto  administrator, never signed in" in listed
-    token = manage(home, "token", "create", "otto", "nightly", "--role", "viewer", "--days", "7")
-    assert re.fullmatch("tlt_[A-Za-z0-9]{32}", token.stdout.strip())
-    assert "otto  nightly" in manage(home, "token", "list").stdout
-    assert "revoked" in manage(home, "token", "revoke", "otto", "nightly").stdout
-    assert manage(home, "token", "revoke", "otto", "nightly").returncode == 2
-    assert "removed" in manage(home, "user", "remove", "otto").stdout
-    assert "There is no user 'otto'" in manage(home, "user", "role", "otto", "viewer").stderr
+@pytest.fixture
+def command(clean_store: None, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """A command in this process; what it prints, or the sentence with which it ends."""
+
+    def run(*words: str, told: str = "") -> str:
+        monkeypatch.setattr("sys.stdin", io.StringIO(told))
+        out, err = io.StringIO(), io.StringIO()
+        try:
+            call_command(*words, stdout=out, stderr=err)
+        except Sentence as sentence:
+            return str(sentence)
+        return out.getvalue()
+
+    return run
 
 
-def test_keys_by_command(home: Path) -> None:
-    assert manage(home, "key", "create", "billing", "--limit", "500").returncode == 0
-    assert "at most 500 records a second" in manage(home, "key", "list").stdout
-    assert "any number" in manage(home, "key", "limit", "billing").stdout
-    assert "is revoked" in manage(home, "key", "revoke", "billing").stdout
-    assert "There is a key billing already" in manage(home, "key", "create", "billing").stderr
-    assert "There is no key 'x'" in manage(home, "key", "revoke", "x").stderr
+def test_users_by_command(command: Callable[..., str]) -> None:
+    create = ("user", "create", "Otto", "--role", "operator", "--password-stdin")
+    assert "operator" in command(*create, told="a fine password\n")
+    assert "cannot be taken" in command("user", "create", "eve", "--password-stdin", told="12345\n")
+    assert "There is a user otto already" in command("user", "create", "OTTO")
+    assert "administrator now" in command("user", "role", "otto", "administrator")
+    assert "shown only now" in command("user", "password", "otto")
+    assert "otto  administrator, never signed in" in command("user", "list")
+    token = command("token", "create", "otto", "nightly", "--role", "viewer", "--days", "7")
+    assert re.fullmatch("tlt_[A-Za-z0-9]{32}", token.strip())
+    assert "otto  nightly" in command("token", "list")
+    assert "revoked" in command("token", "revoke", "otto", "nightly")
+    assert "no token" in command("token", "revoke", "otto", "nightly")
+    assert "removed" in command("user", "remove", "otto")
+    assert "There is no user 'otto'" in command("user", "role", "otto", "viewer")
 
 
-def test_a_demo_without_a_key_is_told_how_to_get_one(up: Running, home: Path) -> None:
+def test_keys_by_command(command: Callable[..., str]) -> None:
+    assert re.fullmatch("tlk_[A-Za-z0-9]{32}", command("key", "create", "billing", "--limit", "500").strip())
+    assert "at most 500 records a second" in command("key", "list")
+    assert "any number" in command("key", "limit", "billing")
+    assert "is revoked" in command("key", "revoke", "billing")
+    assert "There is a key billing already" in command("key", "create", "billing")
+    assert "There is no key 'x'" in command("key", "revoke", "x")
+
+
+def test_a_demo_without_a_key_is_told_how_to_get_one(
+    up: Running, home: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     secret = manage(home, "key", "create", f"demo {os.getpid()}").stdout.strip()
     ports = (up.otlp.rpartition(":")[2], up.grpc.rpartition(":")[2])
     more = dict(zip(("THREADLINE_OTLP_PORT", "THREADLINE_GRPC_PORT"), ports, strict=True))
@@ -179,9 +196,13 @@ def test_a_demo_without_a_key_is_told_how_to_get_one(up: Running, home: Path) ->
         "This Threadline asks for a key"
         in manage(home, "demo", "--orders", "1", "--hours", "1", **more).stderr
     )
-    for way in ({"THREADLINE_KEY": secret}, {"OTEL_EXPORTER_OTLP_HEADERS": f"x-threadline-key={secret}"}):
-        told = manage(home, "demo", "--orders", "1", "--hours", "1", **more, **way)
-        assert told.returncode == 0 and "Sent" in told.stdout, told.stderr
+    settings.OTLP_PORT = int(ports[0])
+    for key, is_taken in ((secret, True), ("tlk_wrong", False)):
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", f"x-threadline-key={key}")
+        with contextlib.nullcontext() if is_taken else pytest.raises(Sentence, match="asks for a key"):
+            welcome("")
+    told = manage(home, "demo", "--orders", "1", "--hours", "1", **more, THREADLINE_KEY=secret)
+    assert told.returncode == 0 and "Sent" in told.stdout, told.stderr
     owned = manage(home, "demo", "--own-key", "--orders", "1", "--hours", "1", "--seed", "2", **more)
     assert owned.returncode == 0, owned.stderr
     assert "the demo of process" not in manage(home, "key", "list").stdout

@@ -82,7 +82,7 @@ def test_what_cannot_be_read_is_a_sentence(database: dict[str, str], tmp_path: P
     assert code == 2 and "good: OTLP JSON, 1 spans" in said
     assert complaint.count("\n") == 1 and "Traceback" not in complaint
     assert f"{missing} cannot be read: No such file or directory." in complaint
-    assert "image.png cannot be read: It holds neither OTLP JSON nor Jaeger JSON" in complaint
+    assert "image.png cannot be read. It holds neither OTLP JSON nor Jaeger JSON" in complaint
     assert run(database)[0] == 2
 
 

@@ -1,19 +1,15 @@
 """`/`: what needs a person and what is in motion, in every form, and each number a link to what it counts."""
 
 import re
-import subprocess
 from collections.abc import Iterator
 from html import unescape
 from typing import Any
 
 import pytest
-from django.template.loader import render_to_string
 from django.test import Client
 
 from tests import wrongs
-from tests.asking import as_json, found
 from tests.builders import batch
-from tests.product import Running
 from tests.wrongs import HOUR_NS, MINUTE_NS, SECOND_NS, order
 from timeline.queries import backlog, motion
 from tracing.clock import now_ns
@@ -329,13 +325,3 @@ def test_the_empty_page_names_the_readers_own_address(client: Client, clean_stor
     page = client.get("/").content.decode()
     assert "http://testserver:4318/v1/traces" in page
     assert "OTEL_EXPORTER_OTLP_ENDPOINT=http://testserver:4318" in page
-
-
-def test_the_first_span_by_hand_makes_the_order_it_promises(running: Running) -> None:
-    page = render_to_string("now/first.html", {"otlp": running.otlp})
-    shell = re.search(r"<pre[^>]*>(trace=.*?)</pre>", page, re.DOTALL)
-    assert shell is not None
-    subprocess.run(["bash", "-euc", unescape(shell[1])], check=True, timeout=30)
-    path = found(running.url, "order+4711")
-    assert path == "/flow/entity/order/4711"
-    assert as_json(running.url, path)["flow"]["state"] == "created"

@@ -1,5 +1,7 @@
 """Signing in by the word of an OpenID provider: the real product, a provider of ours that speaks the real protocol."""
 
+import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ import requests
 from tests import product
 from tests.product import Running
 from tests.provider import CLIENT, SECRET, Provider
+from tracing.postgres import wait_until
 
 
 @dataclass
@@ -44,16 +47,17 @@ def house() -> Iterator[House]:
         "THREADLINE_OIDC_CLIENT_SECRET": SECRET,
         "THREADLINE_OIDC_ROLES": "ops=operator, sre-leads=administrator, all=viewer",
     }
-    with tempfile.TemporaryDirectory(prefix="threadline-test-") as home:
-        import subprocess
-        import sys
-
+    with (
+        tempfile.TemporaryDirectory(prefix="threadline-test-") as home,
+        product.started(Path(home), more=more) as running,
+    ):
         subprocess.run(
             [sys.executable, str(product.ROOT / "manage.py"), "user", "create", "ada", "--role=administrator"],
             env=product.environ(Path(home), more), check=True, capture_output=True, cwd=product.ROOT,
         )  # fmt: skip
-        with product.started(Path(home), more=more) as running:
-            yield House(running, provider)
+        # That somebody must sign in is known within seconds.
+        assert wait_until(lambda: product.status(f"{running.url}/account?format=json") == 401, 10)
+        yield House(running, provider)
     provider.shutdown()
     provider.server_close()
 

@@ -7,15 +7,18 @@ repository; without a toolchain or its registry a language is skipped. Go compil
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import uuid
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 
 import pytest
+from django.template.loader import render_to_string
 
 from tests.asking import as_json, every_row, found
 from tests.product import Running
@@ -140,3 +143,13 @@ def test_services_in_two_languages_share_an_order(running: Running) -> None:
     flow = as_json(running.url, found(running.url, order))["flow"]
     assert (flow["spans"], flow["logs"], flow["related"]) == (6, 6, 3)
     assert sorted(flow["services"]) == ["sdk-node-http", "sdk-python-grpc", "sdk-python-http"]
+
+
+def test_the_first_span_by_hand_makes_the_order_it_promises(running: Running) -> None:
+    page = render_to_string("now/first.html", {"otlp": running.otlp})
+    shell = re.search(r"<pre[^>]*>(trace=.*?)</pre>", page, re.DOTALL)
+    assert shell is not None
+    subprocess.run(["bash", "-euc", unescape(shell[1])], check=True, timeout=30)
+    path = found(running.url, "order+4711")
+    assert path == "/flow/entity/order/4711"
+    assert as_json(running.url, path)["flow"]["state"] == "created"

@@ -239,6 +239,23 @@ def test_the_audit_is_filtered_and_paged(clean_store: None) -> None:
     parsed(client.get("/settings/audit?limit=2").content.decode())
 
 
+def test_names_from_before_there_were_people_are_no_accounts(client: Client, clean_store: None) -> None:
+    from tracing import auditing
+
+    auditing.note("ada", "rule changed", "rule 1")
+    auditing.note(auditing.TERMINAL, "key made", "shop")
+    told = {"username": "ada", "name": "", "email": "", "role": "administrator"}
+    assert client.post("/settings/people", told).status_code == 200
+    ada = signed_in(User.objects.get())
+    User.objects.update(must_change=False)
+    auditing.note("ada", "rule changed", "rule 2")
+    rows = ada.get("/settings/audit?format=json").json()["audit"]
+    typed = {row["subject"]: row["typed"] for row in rows if row["action"] != "signed in"}
+    assert typed == {"rule 1": True, "shop": False, "ada": False, "rule 2": False}
+    assert ada.get("/settings/audit").content.decode().count(">as typed<") == 1
+    assert ada.get("/settings/audit?format=txt").content.decode().count("ada (as typed)") == 1
+
+
 @pytest.mark.parametrize(
     "path", ["/login", "/account", "/account/password", "/settings/people", "/settings/keys"]
 )

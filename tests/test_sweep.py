@@ -17,6 +17,7 @@ from tests import product
 from tests.otlp_bodies import as_json, span, traces
 from tests.product import Running
 from tests.test_access_table import address, routes
+from tracing.postgres import wait_until
 
 PASSWORD = "correct horse battery"
 ROUTES = sorted(routes(get_resolver().url_patterns))
@@ -69,13 +70,18 @@ def manage(home: Path, *words: str) -> str:
 
 @pytest.fixture(scope="module")
 def door() -> Iterator[Door]:
-    with tempfile.TemporaryDirectory(prefix="threadline-test-") as home:
+    with (
+        tempfile.TemporaryDirectory(prefix="threadline-test-") as home,
+        product.started(Path(home)) as running,
+        requests.Session() as browser,
+    ):
         manage(Path(home), "user", "create", "ada", "--role=administrator", "--password-stdin")
         found = re.search(r"tlk_\S+", manage(Path(home), "key", "create", "shop"))
         assert found
-        with product.started(Path(home)) as running, requests.Session() as browser:
-            browser.trust_env = False
-            yield Door(running, browser, found[0])
+        browser.trust_env = False
+        door = Door(running, browser, found[0])
+        assert wait_until(lambda: door.get("/account").status_code == 302, 10)
+        yield door
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ Views raise `BadFilter` or `NotFound`; `timeline.views.errors` turns them into a
 JSON can carry and UTF-8 cannot (a lone surrogate) goes out as it came in JSON, and as `\\ud800` everywhere else.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import BadRequest
@@ -35,11 +35,12 @@ class NotFound(Http404):
         self.sought = sought
 
 
-def asked_format(request: HttpRequest) -> str:
-    """One of `FORMATS`; raises BadFilter for another."""
+def asked_format(request: HttpRequest, others: Sequence[str] = ()) -> str:
+    """One of `FORMATS`; raises BadFilter for another. `others` are those that this page has and its caller looked for."""
     wanted = request.GET.get("format", "") or "html"
     if wanted not in FORMATS:
-        raise BadFilter("format", "The format must be json, txt or md, or left out for a page.")
+        *most, last = (*FORMATS[1:], *others)
+        raise BadFilter("format", f"The format must be {', '.join(most)} or {last}, or left out for a page.")
     return wanted
 
 

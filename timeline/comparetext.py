@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 from timeline.addresses import absolute
@@ -29,9 +30,11 @@ class Told(NamedTuple):
 def write(
     flows: Sequence[FlowSummary], steps: Sequence[Told], alike: int, longer: str, link: str, form: str
 ) -> str:
-    """`longer` says how the second took; `link` is the comparison's own."""
+    """`longer` says how the second took; `link` is the comparison's own. Equal steps in a row are one line."""
     lead = f"{len(steps):,} of {len(steps) + alike:,} steps differ; the second took {longer}."
-    more = len(steps) - MOST
+    folded = [(step, sum(1 for _ in equal)) for step, equal in groupby(steps)]
+    steps = [step._replace(name=f"{count} × {step.name}") if count > 1 else step for step, count in folded]
+    more = sum(count for _, count in folded[MOST:])
     rest = f"… {more:,} more that differ" if more > 0 else ""
     if form == "md":
         return _markdown(flows, steps[:MOST], lead, rest, link)

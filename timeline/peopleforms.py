@@ -16,8 +16,8 @@ from tracing.users import LONGEST, User
 
 ROLES = [(role.word, role.word) for role in GIVEN]
 MEANINGS = (
-    "A viewer reads; an operator also acknowledges, mutes, notes, closes, follows, shares and imports; an administrator"
-    " also changes settings, people and keys."
+    "A viewer reads; an operator also acknowledges, mutes, notes, closes, follows, shares, pins and imports; an"
+    " administrator also changes settings, people and keys."
 )
 # What a token may live for, in days; none for ever.
 LIVES = (("30", "30 days"), ("90", "90 days"), ("365", "a year"), ("", "until it is revoked"))

@@ -11,6 +11,8 @@ from django.db import models
 from tracing.clock import now_ns
 from tracing.values import storable
 
+# Who does what a command does.
+TERMINAL = "manage.py"
 LONGEST_WHO, LONGEST_ACTION, LONGEST_SUBJECT, LONGEST_DETAIL = 100, 60, 300, 500
 
 

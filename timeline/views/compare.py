@@ -130,7 +130,7 @@ def _drawn(pair: Pair, *, flat: bool) -> dict[str, Any]:
         "longer": _signed(longer) if longer and (pair.differs or abs(longer) >= LEAST_SAID_NS) else "",
         "times": _times(pair),
         "css": _css(pair),
-        "note": "" if pair.first and pair.second else "only here" if pair.first else "only there",
+        "lone": "" if pair.first and pair.second else "first" if pair.first else "second",
     }
 
 
@@ -192,7 +192,8 @@ def _told(drawn: dict[str, Any]) -> comparetext.Told:
         f"{'✕ ' if side['failed'] else ''}{side['took'] or side['at']}" if side else "–"
         for side in drawn["sides"]
     )
-    longer = " ".join(part for part in (drawn["longer"] or drawn["note"], drawn["times"]) if part)
+    only = {"first": "only in a", "second": "only in b"}.get(drawn["lone"], "")
+    longer = " ".join(part for part in (drawn["longer"] or only, drawn["times"]) if part)
     name = f"{row.name} · {row.service}" if row.service else row.name
     return comparetext.Told(name, first, second, longer)
 

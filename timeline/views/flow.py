@@ -53,7 +53,13 @@ def flow(request: HttpRequest, kind: str, type: str = "", key: str = "") -> Http
 def answer(request: HttpRequest, kind: str, type: str, key: str) -> HttpResponseBase:
     """The same of a flow that was named, by whatever address; drawn from a copy where the request stands on a stage."""
     file = download.asked_file(request)
-    form = "csv" if request.GET.get("format") == "csv" else "" if file else asked_format(request)
+    form = (
+        "csv"
+        if request.GET.get("format") == "csv"
+        else ""
+        if file
+        else asked_format(request, ("csv", *download.FORMATS))
+    )
     asked = read_asked(request.GET, reader_zone(request))
     is_part = request.headers.get("HX-Target") == "record"
     if is_part and not asked.record.startswith("n-"):

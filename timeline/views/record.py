@@ -13,6 +13,7 @@ from timeline import bodies, grouping, moments, signs
 from timeline.addresses import flow_url, record_url
 from timeline.answers import NotFound, asked_format, json_answer, page_answer, text_answer
 from timeline.asked import sent_path
+from timeline.download import FORMATS as FILES
 from timeline.download import asked_file, download_record
 from timeline.layout.ids import EVENT_ID, LOG_ID, NOTE_ID, SPAN_ID
 from timeline.queries.record import LogRecord, SpanRecord, read_linking, read_log, read_versions
@@ -33,7 +34,7 @@ def record(request: HttpRequest, trace_id: str, span_id: str) -> HttpResponseBas
     versions = _versions(trace_id, span_id)
     if file := asked_file(request):
         return download_record(versions[0].trace_id, versions[0].span_id, file)
-    form = asked_format(request)
+    form = asked_format(request, FILES)
     told = [version.as_json() for version in versions]
     if form != "html":
         return _plain({**told[0], "versions": told[1:], "records": versions[0].stored}, form)

@@ -51,7 +51,7 @@ class Post:
             for _ in range(TRIES):
                 if export(records).name == "SUCCESS":
                     return len(records)
-            raise NotDelivered(f"{sender} could not deliver {len(records)} records")
+            raise NotDelivered(f"The demo's {sender} could not deliver {len(records)} records")
         finally:
             self._room.release()
 

@@ -16,9 +16,6 @@ from tracing.readiness import newest_is_there
 from tracing.sentence import Sentence
 from tracing.users import User, normal
 
-# Under which name the audit shows what was done at a terminal.
-TERMINAL = "manage.py"
-
 
 def demand_tables() -> None:
     """Brings them up to date where they are not: people and keys are made before Threadline is first started for others."""

@@ -17,7 +17,6 @@ from django.db import Error, connections
 from tracing import auditing, senderkeys
 from tracing.clock import now_ns
 from tracing.lengths import MINUTE_NS
-from tracing.management.asking import TERMINAL
 from tracing.senderkeys import SenderKey
 from tracing.sentence import Sentence
 
@@ -32,9 +31,9 @@ def borrowed(given: str, may_make: bool) -> Iterator[str]:
         yield given
         return
     made, secret = senderkeys.issue(
-        f"the demo of process {os.getpid()}", by=TERMINAL, until_ns=now_ns() + LIVES_NS
+        f"the demo of process {os.getpid()}", by=auditing.TERMINAL, until_ns=now_ns() + LIVES_NS
     )
-    auditing.note(TERMINAL, "key made", made.name, "for minutes")
+    auditing.note(auditing.TERMINAL, "key made", made.name, "for minutes")
     stop = threading.Event()
     renewing = threading.Thread(target=_renew, args=(made, stop), name="key", daemon=True)
     renewing.start()
@@ -45,7 +44,7 @@ def borrowed(given: str, may_make: bool) -> Iterator[str]:
         renewing.join(5)
         with contextlib.suppress(Error):
             made.delete()
-            auditing.note(TERMINAL, "key removed", made.name)
+            auditing.note(auditing.TERMINAL, "key removed", made.name)
 
 
 def _is_asked() -> bool:

@@ -55,6 +55,8 @@ class Command(BaseCommand):
         except OSError as error:
             raise Sentence(f"The demo cannot keep its place in {settings.HOME}: {error}.") from None
         except NotDelivered as error:
+            # A key that was made, or revoked, since it began is told as such.
+            welcome(self.key)
             raise Sentence(f"{error}: is Threadline still running at {where()}?") from None
 
     def play(self, run: Run, anchor: Anchor, live: bool) -> None:

@@ -15,7 +15,6 @@ from tracing.database import conninfo
 from tracing.erasing import Target
 from tracing.forgetting import count_flows
 from tracing.management import waiting
-from tracing.management.asking import TERMINAL
 from tracing.noting import KINDS
 from tracing.sentence import Sentence
 
@@ -25,6 +24,31 @@ WHERE lower(key) = lower(%(key)s) AND key = %(key)s AND (%(type)s::text IS NULL 
 AND (%(environment)s::text IS NULL OR environment = %(environment)s) AND (%(kind)s::int IS NULL OR kind = %(kind)s)
 ORDER BY type, environment, kind
 """
+# What is counted, in words; the order is the one it is told in.
+WORDS = {
+    "flows": ("flow", "flows"),
+    "spans": ("span", "spans"),
+    "logs": ("log", "logs"),
+    "links": ("span link", "span links"),
+    "chapter": ("chapter", "chapters"),
+    "assertion": ("state that was told", "states that were told"),
+    "current_state": ("current state", "current states"),
+    "stated": ("deadline or promise", "deadlines and promises"),
+    "expectation": ("expectation", "expectations"),
+    "told_exception": ("exception", "exceptions"),
+    "failure": ("failure", "failures"),
+    "flip": ("turn of its verdict", "turns of its verdict"),
+    "problem_flow": ("place in a problem", "places in problems"),
+    "message": ("notification", "notifications"),
+    "closure": ("closing by hand", "closings by hand"),
+    "follow": ("follower", "followers"),
+    "note": ("note", "notes"),
+    "frozen copies": ("frozen copy", "frozen copies"),
+    "records in other frozen copies": ("record in another frozen copy", "records in other frozen copies"),
+    "texts in frozen copies": ("text in a frozen copy", "texts in frozen copies"),
+    "texts": ("text that named it", "texts that named it"),
+    "counted anew": ("flow or request counted anew", "flows and requests counted anew"),
+}
 AGAIN = "What is sent again later counts again: whoever still has these records can bring them back."
 
 
@@ -55,7 +79,7 @@ class Command(BaseCommand):
             for flow in flows:
                 gone += erasing.erase(connection, Target(flow[0], flow[2], flow[3]), settings.ENVIRONMENT)
                 # The key is what was to be forgotten: the audit says that, and of which type.
-                auditing.note(TERMINAL, "flow forgotten", flow[2], flow[4])
+                auditing.note(auditing.TERMINAL, "flow forgotten", flow[2], flow[4])
         self._say(gone)
 
     def _check(
@@ -88,8 +112,9 @@ class Command(BaseCommand):
                 said = count_flows(cursor, [flow_id])
             self.stdout.write(f"  with it: {_listed(said) or 'nothing else'}")
         self.stdout.write(
-            "These records go from every request and flow that has them. A record that only mentions the key in its"
-            " text, without carrying it, stays."
+            "These records go from every request, flow and frozen copy that has them, and the flows that shared them are"
+            " counted anew; its name goes out of links, pins, problems and the audit. A record that only mentions the"
+            " key in its text, without carrying it, stays."
         )
 
     def _say(self, gone: Counter[str]) -> None:
@@ -118,7 +143,8 @@ def _confirm() -> None:
 
 
 def _listed(counts: Counter[str]) -> str:
-    return ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in sorted(counts.items()) if count)
+    told = ((counts[name], one, many) for name, (one, many) in WORDS.items() if counts[name])
+    return ", ".join(f"{count:,} {one if count == 1 else many}" for count, one, many in told)
 
 
 def _kind(flow: tuple[Any, ...]) -> str:

@@ -3,6 +3,7 @@
 `tracing.files` reads and stores; here is what is printed. Files that cannot be read are said at the end, exit code 2.
 """
 
+import contextlib
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
@@ -15,11 +16,11 @@ from tracing import auditing, senders
 from tracing.database import conninfo
 from tracing.files.keeping import Importer, Kept
 from tracing.files.reading import Unreadable
-from tracing.management.asking import TERMINAL
 from tracing.mentions import Flow
 from tracing.redaction import Redaction
 from tracing.sentence import Sentence
 from tracing.storing import Unavailable
+from tracing.unavailable import AWAY
 from tracing.watch.wording import KIND_WORDS, flow_path
 
 MOST_NAMED = 10  # flows whose addresses are printed
@@ -58,12 +59,14 @@ class Command(BaseCommand):
         except OSError as error:
             return [f"{name} cannot be read: {error.strerror or error}."]
         except Unreadable as error:
-            return [f"{name} cannot be read: {error}"]
+            return [f"{name} cannot be read. {error}"]
         except Unavailable as trouble:
             self._say(name, kept)
+            with contextlib.suppress(*AWAY):  # what the database cannot take the audit cannot have
+                _note(name, kept)
             return [f"{trouble} Run the import again: what is stored already is not stored twice."]
         self._say(name, kept)
-        auditing.note(TERMINAL, "file imported", Path(name).name, kept.told)
+        _note(name, kept)
         return []
 
     def _say(self, name: str, kept: Kept) -> None:
@@ -79,6 +82,10 @@ class Command(BaseCommand):
             self.stdout.write(f"  refused {count:,}: {reason}{f' ({where})' if where else ''}")
         for path in paths(kept)[:MOST_NAMED]:
             self.stdout.write(f"  {settings.URL if settings.HAS_URL else ''}{path}")
+
+
+def _note(name: str, kept: Kept) -> None:
+    auditing.note(auditing.TERMINAL, "file imported", Path(name).name, kept.told)
 
 
 def opened(name: str) -> BinaryIO:

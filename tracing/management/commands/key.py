@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from tracing import auditing, senderkeys
-from tracing.management.asking import TERMINAL, demand_tables
+from tracing.management.asking import demand_tables
 from tracing.senderkeys import SenderKey
 from tracing.sentence import Sentence
 from tracing.unfit import Unfit
@@ -35,8 +35,8 @@ class Command(BaseCommand):
 
     def create(self, options: dict[str, Any]) -> None:
         is_first = not SenderKey.objects.exists()
-        made, secret = senderkeys.issue(options["name"], options["limit"], TERMINAL)
-        auditing.note(TERMINAL, "key made", made.name)
+        made, secret = senderkeys.issue(options["name"], options["limit"], auditing.TERMINAL)
+        auditing.note(auditing.TERMINAL, "key made", made.name)
         self.stdout.write(secret)
         hint = "Shown only now; a service sends it with OTEL_EXPORTER_OTLP_HEADERS=x-threadline-key=…"
         self.stderr.write(hint + (" From now on nothing is taken without a key." if is_first else ""))
@@ -51,13 +51,13 @@ class Command(BaseCommand):
     def revoke(self, options: dict[str, Any]) -> None:
         found = _known(options["name"])
         senderkeys.revoke(found)
-        auditing.note(TERMINAL, "key revoked", found.name)
+        auditing.note(auditing.TERMINAL, "key revoked", found.name)
         self.stdout.write(f"{found.name} is revoked: it is refused within two seconds.")
 
     def limit(self, options: dict[str, Any]) -> None:
         found = _known(options["name"])
         senderkeys.set_limit(found, options["limit"])
-        auditing.note(TERMINAL, "key limited", found.name, str(options["limit"] or "no limit"))
+        auditing.note(auditing.TERMINAL, "key limited", found.name, str(options["limit"] or "no limit"))
         limited = (
             f"at most {options['limit']:,} records a second" if options["limit"] else "any number of records"
         )

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from tracing import auditing, tokens
 from tracing.clock import now_ns
 from tracing.lengths import DAY_NS
-from tracing.management.asking import TERMINAL, demand_tables, known_user
+from tracing.management.asking import demand_tables, known_user
 from tracing.roles import GIVEN, role_named
 from tracing.sentence import Sentence
 from tracing.tokens import Token
@@ -44,7 +44,7 @@ class Command(BaseCommand):
             made, secret = tokens.issue(user, options["name"][:100], role, until_ns)
         except Unfit as problem:
             raise Sentence(problem.sentence) from None
-        auditing.note(TERMINAL, "token made", made.label, f"for {user.username}")
+        auditing.note(auditing.TERMINAL, "token made", made.label, f"for {user.username}")
         self.stdout.write(secret)
         self.stderr.write("Shown only now; send it as `Authorization: Bearer …` with any page's address.")
 
@@ -61,5 +61,5 @@ class Command(BaseCommand):
             raise Sentence(
                 f"{user.username} has no token {options['name']!r}; `manage.py token list` names them all."
             )
-        auditing.note(TERMINAL, "token revoked", options["name"], f"of {user.username}")
+        auditing.note(auditing.TERMINAL, "token revoked", options["name"], f"of {user.username}")
         self.stdout.write(f"{options['name']} is revoked.")

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from tracing import auditing, users
-from tracing.management.asking import TERMINAL, demand_tables, known_user, password
+from tracing.management.asking import demand_tables, known_user, password
 from tracing.roles import GIVEN, Role, role_named
 from tracing.sentence import Sentence
 from tracing.unfit import Unfit
@@ -52,7 +52,7 @@ class Command(BaseCommand):
         username = users.check_username(options["username"])
         told = password(User(username=username, name=options["name"]), options["password_stdin"])
         user, secret = users.create(username, role, told, options["name"], options["email"])
-        auditing.note(TERMINAL, "person added", user.username, role.word)
+        auditing.note(auditing.TERMINAL, "person added", user.username, role.word)
         self.say(f"{user.username} is {role.article} {role.word} now.")
         self.show(secret, told)
         if not users.administrators().exists():
@@ -76,14 +76,14 @@ class Command(BaseCommand):
     def role(self, options: dict[str, Any]) -> None:
         user, role = known_user(options["username"]), role_named(options["role"]) or Role.VIEWER
         users.change(user, role=role)
-        auditing.note(TERMINAL, "role changed", user.username, f"{user.given.word} → {role.word}")
+        auditing.note(auditing.TERMINAL, "role changed", user.username, f"{user.given.word} → {role.word}")
         self.say(f"{user.username} is {role.article} {role.word} now.")
 
     def password(self, options: dict[str, Any]) -> None:
         user = known_user(options["username"])
         told = password(user, options["password_stdin"])
         secret = users.set_password(user, told)
-        auditing.note(TERMINAL, "password reset", user.username)
+        auditing.note(auditing.TERMINAL, "password reset", user.username)
         self.say(
             f"The password of {user.username} is changed; wherever they were signed in, they no longer are."
         )
@@ -92,7 +92,7 @@ class Command(BaseCommand):
     def remove(self, options: dict[str, Any]) -> None:
         user = known_user(options["username"])
         users.remove(user)
-        auditing.note(TERMINAL, "person removed", user.username)
+        auditing.note(auditing.TERMINAL, "person removed", user.username)
         self.say(f"{user.username} is removed.")
 
     def show(self, secret: str, told: str | None) -> None:
