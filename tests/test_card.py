@@ -13,7 +13,7 @@ from django.http import QueryDict
 from django.test import RequestFactory
 from PIL import Image
 
-from tests import judged
+from tests import judged, tables
 from tests.builders import BASE_NS, MS, T1, Service, batch, event
 from timeline import card
 from timeline.asked import read_asked
@@ -23,6 +23,7 @@ from timeline.drawncard import TONES, drawn
 from timeline.layout.card import Card
 from timeline.queries import affected, problems
 from timeline.queries.pulse import read_pulse
+from timeline.queries.record import read_log, read_versions
 from timeline.reading import Reading
 from timeline.summaries import find_flows
 from timeline.window import read
@@ -241,3 +242,43 @@ def test_who_has_the_picture_is_told_so(order: bytes, rf: RequestFactory) -> Non
 def test_times_name_their_day(order: bytes) -> None:
     assert when(BASE_NS, judged.NOW) == "18 Nov 11:06 UTC"
     assert when(BASE_NS - 400 * 86_400 * 1_000 * MS, judged.NOW) == "2025-10-14 11:06 UTC"
+
+
+def test_a_span_says_how_it_ended_and_what_it_threw(store: Store) -> None:
+    threw = event("exception", 3, **{"exception.type": "psp.CardDeclined", "exception.message": SECRET})
+    failed = shop.span("charge ann@example.com", 0, 40, trace=T1, status=2, events=(threw, threw))
+    fine = shop.span("ship", 50, 5, trace=T1, attributes={"card": SECRET})
+    store.put(batch(failed, fine))
+    [one] = read_versions(T1, failed.span_id)
+    told = card.of_span(one)
+    (subject,) = told.subjects
+    assert (subject.title, subject.state) == ("charge a…", "took 40 ms")
+    assert subject.mark == ("■", "error", "bad") and subject.strip.bins == ((0.0, 100.0, 1.0, True),)
+    assert [(line.text, line.sign) for line in told.lines] == [("Threw CardDeclined", "✕")]
+    assert told.facts == "internal span of shop" and SECRET not in everything(told)
+    [one] = read_versions(T1, fine.span_id)
+    assert card.of_span(one).subjects[0].mark.word == "no error"
+    assert drawn(told) != drawn(card.of_span(one))
+
+
+@pytest.mark.parametrize(
+    ("severity", "mark"),
+    [
+        (17, ("■", "ERROR", "bad")),
+        (13, ("▲", "WARN", "open")),
+        (9, ("○", "INFO", "off")),
+        (0, ("○", "log", "off")),
+    ],
+)
+def test_a_log_says_how_grave_it_is_and_not_its_words(
+    store: Store, conninfo: str, severity: int, mark: tuple[str, str, str]
+) -> None:
+    store.put(
+        batch(shop.log(SECRET, 7, severity=severity, attributes={"exception.type": "a.b.Odd", "x": SECRET}))
+    )
+    found = read_log(bytes(tables.one(conninfo, "SELECT log_id FROM log")))
+    assert found is not None
+    told = card.of_log(found)
+    assert told.subjects[0].title == "a log of shop" and told.subjects[0].mark == mark
+    assert [line.text for line in told.lines] == ["Threw Odd"] and SECRET not in everything(told)
+    assert drawn(told).startswith(b"\x89PNG")

@@ -83,7 +83,9 @@ def test_a_shared_record_is_that_record_and_nothing_of_its_trace(client: Client,
     assert snapshot is None or snapshot.records == 1
     hidden = client.get(share(client, f"/record/{T1.hex()}/{CHARGE}", shows=shows, detail="names")).content
     assert b"charge card" in hidden and b"issuer said no" not in hidden
-    assert client.get(f"{path}/card.png").status_code == 404
+    card = client.get(f"{path}/card.png")
+    assert card.status_code == 200 and card.content.startswith(b"\x89PNG")
+    assert 'content="charge card: error · took' in page and "issuer said no" not in page.partition("<body")[0]
 
 
 @pytest.mark.parametrize("shows", ["frozen", "live"])
@@ -92,6 +94,8 @@ def test_a_log_is_shared_alone_too(client: Client, shows: str) -> None:
     [log] = [row["id"].removeprefix("l-") for row in rows if row["name"] == "still waiting"]
     page = client.get(share(client, f"/record/log/{log}", shows=shows)).content.decode()
     assert "still waiting" in page and "charge card" not in page
+    tags = " ".join(re.findall(r'<meta [^>]*content="([^"]*)"', page))
+    assert "still waiting" not in tags and "a log of wms: WARN" in tags
 
 
 def test_a_record_that_is_open_in_a_flow_is_shared_with_it(client: Client) -> None:

@@ -1,14 +1,15 @@
-"""The preview picture that a link shows in a channel: a flow, a problem or two flows as a `Card`, and its PNG.
+"""The preview picture that a link shows in a channel: a flow, a problem, two flows or a record as a `Card`, and its PNG.
 
-`of_flow`, `of_problem` and `of_comparison` choose what it may say: names, states and times; no attribute's value but the
+The functions that begin with `of_` choose what it may say: names, states and times; no attribute's value but the
 flow's own key, shortened where it names a person, and an error's type, never its message. `timeline.unfurl` has the tags.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC
 
 from timeline import cardstrip, moments, personal, sentences, signs
+from timeline.bodies import severity_word
 from timeline.cardshelf import answer as answer
 from timeline.cardshelf import etag as etag
 from timeline.cardshelf import png as png
@@ -17,7 +18,7 @@ from timeline.layout.card import Card as Card
 from timeline.layout.card import Line, Mark, Subject
 from timeline.layout.ids import LOG_ID
 from timeline.problem import Problem
-from timeline.queries.record import read_log
+from timeline.queries.record import LogRecord, SpanRecord, read_log
 from timeline.reading import Reading
 from timeline.summaries import FlowSummary
 from tracing.clock import now_ns
@@ -30,6 +31,7 @@ TONE = {
 }  # fmt: skip
 ANYTHING = "waiting for anything"  # says nothing
 MOST_LINES = 2
+WARN, ERROR = 13, 17  # from which severity on
 # What a type of exception looks like in any language; anything else may be a message.
 TYPE = re.compile(r"[*\w.$:/\\<>`,\[\]-]{1,200}")
 
@@ -77,6 +79,38 @@ def of_problem(problem: Problem, wrong: Sequence[tuple[int, int | None]], at_ns:
         _flows(problem),
         _as_of(at_ns),
     )
+
+
+def of_span(span: SpanRecord, at_ns: int | None = None) -> Card:
+    """One span: how it ended, how long it took, and the types of what it threw."""
+    at_ns = _minute(at_ns)
+    word = "no error" if span.status == "unset" else span.status
+    mark = Mark(signs.STATUS[span.status], word, TONE.get(span.status, "off"))
+    took = f"took {moments.took(max(0, span.end - span.start))}"
+    strip = cardstrip.of_span(span.start, span.end, at_ns, failed=span.status == "error")
+    subject = Subject(personal.masked(span.name) or "a span", mark, took, strip)
+    thrown = (event["attributes"].get("exception.type") for event in span.events)
+    return _of_record(span, subject, thrown, f"{span.kind} span", at_ns)
+
+
+def of_log(log: LogRecord, at_ns: int | None = None) -> Card:
+    """One log: how grave it is and when it was; its words are a value."""
+    at_ns = _minute(at_ns)
+    word = severity_word(log.severity, "") or "log"
+    tone = "bad" if log.severity >= ERROR else "open" if log.severity >= WARN else "off"
+    sign = {"bad": signs.ERROR, "open": signs.WARNING}.get(tone, signs.STATUS["unset"])
+    title = personal.masked(log.event_name) or f"a log of {log.service or 'a service'}"
+    subject = Subject(title, Mark(sign, word, tone), "", cardstrip.of_log(log.time, at_ns))
+    return _of_record(log, subject, [log.attributes.get("exception.type")], "log", at_ns)
+
+
+def _of_record(
+    record: SpanRecord | LogRecord, subject: Subject, thrown: Iterable[object], kind: str, at_ns: int
+) -> Card:
+    types = list(filter(None, (error_type(str(one or "")) for one in thrown)))[:MOST_LINES]
+    lines = tuple(Line(f"Threw {one}", "", "✕", "bad") for one in dict.fromkeys(types))
+    facts = f"{kind} of {record.service}" if record.service else kind
+    return Card(record.environment or "record", (subject,), lines, facts, _as_of(at_ns))
 
 
 def title_of(flow: FlowSummary) -> str:

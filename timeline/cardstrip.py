@@ -1,4 +1,4 @@
-"""The mini timelines of a card: a flow's bars, folded stretches and states; how many flows of a problem were wrong when.
+"""The mini timelines of a card: a flow's bars, folded stretches and states; how many of a problem's flows were wrong when.
 
 `timeline.layout.card` places them; `timeline.card` says what stands above.
 """
@@ -63,6 +63,19 @@ def of_problem(problem: Problem, wrong: Sequence[tuple[int, int | None]], until_
     )
     begin, end = _begin(start, length, at_ns), _end(until_ns, length, at_ns)
     return Strip(begin, end, bins, now=None if problem.resolved_ns is not None else 100.0)
+
+
+def of_span(start_ns: int, end_ns: int, at_ns: int, *, failed: bool) -> Strip:
+    """One bar from its beginning to its end."""
+    length = max(0, end_ns - start_ns)
+    return Strip(
+        _begin(start_ns, length, at_ns), _end(end_ns, length, at_ns), (Bin(0.0, 100.0, 1.0, failed),)
+    )
+
+
+def of_log(time_ns: int, at_ns: int) -> Strip:
+    """Its moment alone."""
+    return Strip(_begin(time_ns, 0, at_ns), "")
 
 
 def _gaps(axis: Axis) -> tuple[Gap, ...]:

@@ -1,7 +1,6 @@
 """The card of a shared view: what its link shows in a channel, and its tags. Made on the stage that the page is drawn from.
 
-`timeline.card` says what may stand on it, `timeline.unfurl` puts it into tags. Only a link that anyone may open has one,
-and no single record.
+`timeline.card` says what may stand on it, `timeline.unfurl` puts it into tags. Only a link that anyone may open has one.
 """
 
 import threading
@@ -17,7 +16,9 @@ from timeline.asked import read_asked
 from timeline.layout.card import Card
 from timeline.queries import affected, problems
 from timeline.queries.pulse import read_pulse
+from timeline.queries.record import read_log, read_versions
 from timeline.reading import Reading
+from timeline.subjects import LOG, SPAN
 from timeline.summaries import find_flows
 from timeline.unfurl import Tags
 from timeline.window import read
@@ -31,8 +32,7 @@ _made: OrderedDict[tuple[int, int], Card] = OrderedDict()
 
 
 def has_card(share: Share) -> bool:
-    """A single record has none: what could stand on it are its values."""
-    return share.audience == Share.Audience.ANYONE and share.subject != Snapshot.Subject.RECORD
+    return share.audience == Share.Audience.ANYONE
 
 
 def card_of(share: Share, stage_id: int) -> Card:
@@ -66,7 +66,21 @@ def _of(share: Share) -> Card:
     if share.subject == Snapshot.Subject.COMPARISON:
         asked = QueryDict(share.path.partition("?")[2])
         return card.of_comparison(_reading(str(asked["a"])), _reading(str(asked["b"])))
+    if share.subject == Snapshot.Subject.RECORD:
+        return _of_record(share.path)
     return card.of_flow(_reading(share.path))
+
+
+def _of_record(path: str) -> Card:
+    if match := SPAN.fullmatch(path):
+        versions = read_versions(bytes.fromhex(match[1]), bytes.fromhex(match[2]))
+        if versions:
+            return card.of_span(versions[0])
+    elif match := LOG.fullmatch(path):
+        found = read_log(bytes.fromhex(match[1]))
+        if found is not None:
+            return card.of_log(found)
+    raise NotFound("This record is not stored any more.")
 
 
 def _reading(path: str) -> Reading:
