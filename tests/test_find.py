@@ -103,6 +103,22 @@ def test_several_are_a_list(client: Client, store: Store) -> None:
     assert client.get("/find", {"q": "invoice 77"}).headers["Location"] == "/flow/entity/invoice/77"
 
 
+def test_several_say_as_what_they_were_found(client: Client, store: Store) -> None:
+    store.put(
+        batch(
+            *(
+                Service("shop").log(f"box {n} of pallet 8899", n, attributes={"order.id": f"o{n}"})
+                for n in (1, 2)
+            )
+        )
+    )
+    how = "Found as “8899” in what logs and spans say; not as keys equal to “8899”, keys that begin with “8899”."
+    assert how in client.get("/find", {"q": "8899"}).content.decode()
+    assert client.get("/find", {"q": "8899", "format": "txt"}).content.decode().startswith(f"{how}\n\n")
+    store.put(batch(Service("shop").span("x", 0, 1, attributes={"order.id": "77", "invoice.id": "77"})))
+    assert "Found as" not in client.get("/find", {"q": "77"}).content.decode()
+
+
 def test_none_says_where_it_looked(client: Client, shop: None) -> None:
     page = client.get("/find", {"q": "nothing-like-it"}).content.decode()
     assert "keys equal to “nothing-like-it”" in page and "keys that begin with" in page

@@ -39,12 +39,22 @@ class Answer:
     flows: list[FlowSummary] = field(default_factory=list)
     looked: list[str] = field(default_factory=list)
     record: str = ""  # the row of the one flow found that was meant
+    earlier: int = 0  # how many of `looked` gave nothing before something was found
+
+    @property
+    def how(self) -> str:
+        """As what it was found, where it was not as what one looks for first; empty where there is nothing to say."""
+        missed, hit = self.looked[: self.earlier], self.looked[self.earlier :]
+        if not (self.flows and missed and hit):
+            return ""
+        return f"Found as {', '.join(hit)}; not as {', '.join(missed)}."
 
 
 def look_up(clues: Clues) -> Answer:
     """The flows a text means. Strong clues (an address, ids, named keys) leave the weak ones unread."""
     answer = Answer()
     for step in STEPS:
+        answer.earlier = len(answer.looked)
         answer.flows = step(clues, answer.looked)
         if answer.flows:
             answer.flows = completed(_ordered(answer.flows, clues)[:MAX_FOUND])

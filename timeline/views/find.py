@@ -66,4 +66,5 @@ def _plain(asked: str, text: str, answer: Answer) -> str:
         return f"Nothing found for {one_line(text, 60)}. Looked for:\n" + "\n".join(
             f"- {place}" for place in answer.looked
         )
-    return flow_table(answer.flows, settings.URL) if asked == "md" else flow_lines(answer.flows)
+    told = flow_table(answer.flows, settings.URL) if asked == "md" else flow_lines(answer.flows)
+    return f"{answer.how}\n\n{told}" if answer.how else told
