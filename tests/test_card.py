@@ -18,7 +18,7 @@ from tests.builders import BASE_NS, MS, T1, Service, batch, event
 from timeline import card
 from timeline.asked import read_asked
 from timeline.cardshelf import Shelf
-from timeline.cardstrip import when
+from timeline.cardstrip import SPAN_HIGH, when
 from timeline.drawncard import TONES, drawn
 from timeline.layout.card import Card
 from timeline.queries import affected, problems
@@ -253,7 +253,7 @@ def test_a_span_says_how_it_ended_and_what_it_threw(store: Store) -> None:
     told = card.of_span(one)
     (subject,) = told.subjects
     assert (subject.title, subject.state) == ("charge a…", "took 40 ms")
-    assert subject.mark == ("■", "error", "bad") and subject.strip.bins == ((0.0, 100.0, 1.0, True),)
+    assert subject.mark == ("■", "error", "bad") and subject.strip.bins == ((0.0, 100.0, SPAN_HIGH, True),)
     assert [(line.text, line.sign) for line in told.lines] == [("Threw CardDeclined", "✕")]
     assert told.facts == "internal span of shop" and SECRET not in everything(told)
     [one] = read_versions(T1, fine.span_id)

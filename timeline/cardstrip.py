@@ -18,6 +18,7 @@ from timeline.reading import Reading
 from timeline.sheet import reaches_now, shared_axis
 from tracing.lengths import MINUTE_NS, SECOND_NS
 
+SPAN_HIGH = 0.18  # the bar of a span that stands alone; a wall says no more
 LEAST_FLOWS = 4  # as high as the curve of a problem is at least: one flow is no wall
 
 
@@ -69,7 +70,7 @@ def of_span(start_ns: int, end_ns: int, at_ns: int, *, failed: bool) -> Strip:
     """One bar from its beginning to its end."""
     length = max(0, end_ns - start_ns)
     return Strip(
-        _begin(start_ns, length, at_ns), _end(end_ns, length, at_ns), (Bin(0.0, 100.0, 1.0, failed),)
+        _begin(start_ns, length, at_ns), _end(end_ns, length, at_ns), (Bin(0.0, 100.0, SPAN_HIGH, failed),)
     )
 
 

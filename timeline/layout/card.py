@@ -15,6 +15,7 @@ TONES = 6  # of states
 STATES = 34.0  # height of their row
 NEAR_END = 70  # percent
 BETWEEN = 20  # a sentence and its time
+BAR = 0.8  # of its stretch, where there are others beside it
 
 Measure = Callable[[str, int, bool], float]  # text, size, bold -> width
 
@@ -261,8 +262,9 @@ def _strip(strip: Strip, top: float, height: float, measure: Measure) -> Iterato
     if strip.awaited and bars - head > 80:
         yield from _awaited(strip.awaited, head, measure)
         head += 36
+    share = BAR if len(strip.bins) > 1 else 1.0
     for one in strip.bins:
-        yield _bar(one, strip.gaps, head, bars)
+        yield _bar(one, strip.gaps, head, bars, share)
     for state in strip.states:
         yield from _state(state, bars + 2, measure)
     if not strip.bins:
@@ -288,8 +290,8 @@ def _at(percent: float) -> float:
     return MARGIN + INNER * min(max(percent, 0.0), 100.0) / 100
 
 
-def _bar(one: Bin, gaps: Sequence[Gap], top: float, floor: float) -> Shape:
-    """A bar as wide as its stretch without what is folded of it."""
+def _bar(one: Bin, gaps: Sequence[Gap], top: float, floor: float, share: float) -> Shape:
+    """A bar over a share of its stretch without what is folded of it."""
     start, end = one.left, one.left + one.width
     for gap in gaps:
         if gap.left <= start < gap.left + gap.width:
@@ -299,7 +301,7 @@ def _bar(one: Bin, gaps: Sequence[Gap], top: float, floor: float) -> Shape:
     height = max(6.0, (floor - top) * one.height)
     left, right = _at(start), _at(max(start, end))
     return Box(
-        left, floor - height, max(5.0, (right - left) * 0.8), height, "bad" if one.failed else "bar", 2
+        left, floor - height, max(5.0, (right - left) * share), height, "bad" if one.failed else "bar", 2
     )
 
 
