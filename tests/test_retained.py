@@ -6,10 +6,11 @@ from django.test import Client
 
 from tests import tables
 from tests.builders import Service, batch, trace_id
+from tests.ruling import order_numbers
 from tests.test_thinning import DAY, TODAY, flow_id, received, thin, told, wrong
 from timeline.queries.retained import read_retained
 from timeline.summaries import find_flows
-from tracing import kept
+from tracing import kept, rules
 from tracing.clock import now_ns
 from tracing.records import DAY_NS
 from tracing.storing import Store
@@ -79,6 +80,24 @@ def test_a_record_that_comes_after_makes_it_no_whole_flow(
     store.put(batch(late))
     assert share("request", "trace", trace.hex()) == "partly"
     assert share("entity", "order", "well") in ("partly", "summary")
+
+
+def test_what_two_rules_grouped_counts_once(thinned: None, store: Store, worker: psycopg.Connection) -> None:
+    trace, about = trace_id("twice"), {"order.id": "twice", "shop.order_no": "twice"}
+    early, late = (
+        [
+            SHOP.span(f"{when} {n}", 0, 1, trace=trace, start_ns=DAY * DAY_NS + n, attributes=about)
+            for n in (1, 2)
+        ]
+        for when in ("early", "late")
+    )
+    rules.publish(order_numbers())
+    store.put(batch(*early))
+    received(worker, DAY, 20)
+    thin(worker)
+    assert share("entity", "order", "twice") == "summary"
+    store.put(batch(*late))  # as many as went, each by two rules
+    assert share("entity", "order", "twice") != "all"
 
 
 def test_a_request_that_is_kept_in_part_says_so(

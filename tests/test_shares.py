@@ -67,6 +67,8 @@ def test_a_link_shows_the_view_that_was_shared(client: Client, shows: str) -> No
     path = share(client, f"{FLOW}?only=errors", shows=shows)
     page = client.get(path).content.decode()
     assert "order 4711" in page and "Ann" in page and ("Frozen" in page) == (shows == "frozen")
+    # With its day: on a copy today is always the day it was taken.
+    assert bool(re.search(r"<b>Frozen</b> <time[^>]*>\d{4}-\d\d-\d\d ", page)) == (shows == "frozen")
     assert "charge card" in page and "validate" not in page
     rows = told(client, f"{path}?part=1")["rows"]
     assert rows == told(client, FLOW)["rows"]

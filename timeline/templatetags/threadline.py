@@ -50,6 +50,13 @@ def when(context: Context, time_ns: int | None) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
+def dated(context: Context, time_ns: int) -> SafeString:
+    """The same with its day whatever today is: on a frozen page today is the day it was taken."""
+    zone = reader_zone(context.get("request"))
+    return _time(time_ns, zone, moments.short(time_ns, zone))
+
+
+@register.simple_tag(takes_context=True)
 def between(context: Context, first_ns: int | None, last_ns: int | None, dash: str = "–") -> SafeString:
     """Two such times with a dash."""
     zone, now = reader_zone(context.get("request")), now_ns()
