@@ -2,8 +2,10 @@
 
 import io
 import re
+import time
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -23,6 +25,7 @@ from tests.test_shares import share
 from tests.test_snapshots_erasing import spans_of
 from tests.test_thinning import flow_id, wrong
 from tests.watching import insert
+from timeline.addresses import flow_url
 from tracing import erasing
 from tracing.auditing import Audit
 from tracing.forgetting import count_flows
@@ -300,7 +303,11 @@ def test_the_audit_says_that_something_was_forgotten_and_not_what(both: object) 
     assert (told.action, told.subject, told.detail) == ("flow forgotten", "order", "production")
 
 
-NAMED = re.compile(r"order(?:[ /=:+]|%20|%2F|%252F)4711(?![0-9])")
+NAMED = re.compile(r"(?<!room )(?<![\w.])4711(?![\w.])")
+
+
+# What only mentions it stays.
+RECORDS = re.compile(r"(?:span|log)(?:_rows|_[dk][0-9]+)?")
 
 
 def named_in(conninfo: str) -> list[tuple[str, str]]:
@@ -314,9 +321,10 @@ def named_in(conninfo: str) -> list[tuple[str, str]]:
     with psycopg.connect(conninfo) as connection:
         for schema, table in tables_of:
             question = sql.SQL("SELECT t::text FROM {} AS t").format(sql.Identifier(schema, table))
-            found += [(table, text) for (text,) in connection.execute(question) if NAMED.search(text)]
+            if not RECORDS.fullmatch(table):
+                found += [(table, text) for (text,) in connection.execute(question) if NAMED.search(text)]
         for table, data in connection.execute('SELECT "table", data FROM tracing_snapshotpart'):
-            if NAMED.search(zlib.decompress(data).decode(errors="replace")):
+            if not RECORDS.fullmatch(table) and NAMED.search(zlib.decompress(data).decode(errors="replace")):
                 found.append(("copy", table))
     return found
 
@@ -328,10 +336,10 @@ def test_links_pins_copies_and_the_audit_lose_its_name(
     judged_problem([flow_id(conninfo, OWN), flow_id(conninfo, "4712")])
     with psycopg.connect(conninfo) as connection:
         connection.execute(
-            "UPDATE problem SET why = 'order 4711 waits', evidence = %s",
+            "UPDATE problem SET title = 'Failed: payment of 4711 refused', why = 'order 4711 waits', evidence = %s",
             (Jsonb({"order 4711": "4711", "worst": ["order 4711"]}),),
         )
-        Note.objects.create(flow_id=flow_id(conninfo, "4712"), at_ns=BASE_NS, text="as order 4711, 4711")
+        Note.objects.create(flow_id=flow_id(conninfo, "4712"), at_ns=BASE_NS, text="as order 4711, room 4711")
     page, other = f"/flow/entity/order/{OWN}", "/flow/entity/order/4712"
     compared = "/compare?" + urlencode({"a": page, "b": other})
     [(problem_id,)] = tables.ask(conninfo, "SELECT encode(problem_id, 'hex') FROM problem")
@@ -340,7 +348,9 @@ def test_links_pins_copies_and_the_audit_lose_its_name(
         for of in (page, compared, other, f"/problems/{problem_id}")
     ]
     client.post("/pin", {"of": other, "until": "30", "reason": "beside order 4711", "name": "x"})
-    client.post(page, {"do": "close", "reason": "order 4711 done", "name": "x"})
+    client.post("/pin", {"of": f"/problems/{problem_id}", "until": "30", "reason": "4711", "name": "x"})
+    client.post(f"/problems/{problem_id}/note", {"text": "about 4711", "name": "x"})
+    client.post(page, {"do": "close", "reason": "4711 is done", "name": "x"})
     for path in paths:
         assert client.get(path).status_code == 200
     assert {"tracing_share", "tracing_audit", "tracing_snapshot", "problem_rows"} <= {
@@ -353,6 +363,55 @@ def test_links_pins_copies_and_the_audit_lose_its_name(
     told = client.get(paths[1] + "?format=json")
     assert told.status_code == 404 and told.content == client.get(f"/s/{'x' * 43}?format=json").content
     assert "[forgotten] waits" in client.get(paths[3]).content.decode()
+
+
+@pytest.mark.parametrize("shows", ["frozen", "live"])
+def test_links_of_others_stay_however_alike(store: Store, conninfo: str, client: Client, shows: str) -> None:
+    keys = ("4711.5", "4711/2", "4711:a", "x4711")
+    spans = [
+        SHOP.span("handle", n, 5, trace=trace_id(f"t{n}"), attributes={"order.id": key})
+        for n, key in enumerate((OWN, *keys))
+    ]
+    store.put(batch(*spans))
+    staging = Service("shop", environment="staging")
+    store.put(batch(staging.span("handle", 9, 5, trace=trace_id("t9"), attributes={"order.id": OWN})))
+    others = [*(flow_url("entity", "order", key) for key in keys), f"/flow/entity/order/{OWN}?env=staging"]
+    others.append("/compare?" + urlencode({"a": others[0], "b": others[1]}))
+    own = share(client, f"/flow/entity/order/{OWN}", shows=shows)
+    paths = [share(client, of, shows=shows) for of in others]
+    before = tables.ask(conninfo, "SELECT title, path, query FROM tracing_share WHERE id > 1 ORDER BY id")
+    run("order", OWN, "--env", "production", "--yes")
+    assert client.get(own).status_code == 404
+    assert {client.get(path).status_code for path in paths} == {200}
+    after = tables.ask(conninfo, "SELECT title, path, query FROM tracing_share WHERE id > 1 ORDER BY id")
+    assert after[-len(paths) :] == before[-len(paths) :] and len(after) >= len(paths)
+
+
+def test_no_copy_is_made_while_a_flow_goes(
+    both: object, conninfo: str, worker: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy that was begun before the flow's own row went would keep its name for good."""
+    judged_problem([flow_id(conninfo, OWN), flow_id(conninfo, "4712")])
+    worker.execute("UPDATE problem SET why = 'order 4711 waits'")
+    problem_id = tables.one(conninfo, "SELECT problem_id FROM problem")
+    about = keeping.About("problem", "x", "/x", problem_id=problem_id, pinned=True)
+    end, copying_thread = erasing._end, ThreadPoolExecutor(1)
+    begun: list[Future[int]] = []
+
+    def freeze() -> int:
+        with psycopg.connect(conninfo, autocommit=True) as connection:
+            return keeping.freeze(connection, copying.Subject(problems=(problem_id,)), about, 10**9)
+
+    def ended(*arguments: Any) -> bool:
+        begun.append(copying_thread.submit(freeze))
+        time.sleep(0.3)
+        assert not begun[0].done()
+        return end(*arguments)
+
+    monkeypatch.setattr(erasing, "_end", ended)
+    run("order", OWN, "--yes")
+    assert begun[0].result(10) and named_in(conninfo) == []
+    copying_thread.shutdown()
 
 
 def test_a_text_may_not_grow_beyond_its_column(both: object, conninfo: str) -> None:

@@ -15,7 +15,9 @@ from tracing import recounting, scrubbing, stored
 from tracing.flows import MARK
 from tracing.forgetting import count_flows, forget_flows
 from tracing.parts import REWRITE_LOCK
+from tracing.scrubbing import Target
 from tracing.snapshots import erasing as copies
+from tracing.snapshots import keeping
 
 # Records a transaction; a member row holds at most those of one storing transaction.
 CHUNK = 2_000
@@ -78,15 +80,6 @@ WHERE problem_id = ANY(%s)
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A flow to erase."""
-
-    flow_id: bytes
-    type: str
-    key: str
-
-
 @dataclass(slots=True)
 class _Ids:
     """Records as frozen copies name them: spans by trace and span id, logs by their id."""
@@ -139,10 +132,12 @@ def erase(connection: psycopg.Connection, target: Target, environment: str) -> C
         while not is_over:
             while _again(lambda: _erase_some(connection, target.flow_id, gone, erased)):
                 pass
-            # Before the flow's own row, by which a run that was cut short is begun again.
-            _erase_copies(connection, target.flow_id, erased, gone)
-            gone["texts in frozen copies"] += _scrub_copies(connection, target)
-            is_over = _end(connection, target, gone)
+            # No copy is made until the flow is gone: it would keep the name for good. Copies come before the flow's own
+            # row, by which a run that was cut short is begun again.
+            with keeping.held(connection):
+                _erase_copies(connection, target.flow_id, erased, gone)
+                gone["texts in frozen copies"] += _scrub_copies(connection, target)
+                is_over = _end(connection, target, gone)
         copies.end(connection)
         gone["counted anew"] += finish(connection, environment)
     finally:
@@ -178,7 +173,7 @@ def _erase_copies(connection: psycopg.Connection, flow_id: bytes, ids: _Ids, gon
 
 def _scrub_copies(connection: psycopg.Connection, target: Target) -> int:
     problems = [row[0] for row in connection.execute(_PROBLEMS, (target.flow_id,)).fetchall()]
-    return copies.scrub(connection, target.type, target.key, target.flow_id, problems)
+    return copies.scrub(connection, target, problems)
 
 
 def _erase_some(connection: psycopg.Connection, flow_id: bytes, gone: Counter[str], erased: _Ids) -> bool:
@@ -289,7 +284,7 @@ def _end(connection: psycopg.Connection, target: Target, gone: Counter[str]) -> 
         if cursor.execute("SELECT 1 FROM member WHERE flow_id = %s LIMIT 1", (flow_id,)).fetchone():
             return False
         problems = [row[0] for row in cursor.execute(_PROBLEMS, (flow_id,)).fetchall()]
-        told["texts"] = scrubbing.scrub(cursor, target.type, target.key, flow_id, problems)
+        told["texts"] = scrubbing.scrub(cursor, target, problems)
         told["flows"] = len(
             cursor.execute("DELETE FROM flow WHERE flow_id = %s RETURNING 1", (flow_id,)).fetchall()
         )

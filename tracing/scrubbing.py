@@ -1,93 +1,198 @@
 """Takes a flow's key out of what was written about it: problems, flips, messages, notes, links, the audit.
 
-Where a text belongs to a problem of the flow the key goes wherever it stands as a word; elsewhere only where it is named
-as this flow (`order 4711`, its address, its id), because 4711 may be anything. `erasing` calls it, and
-`snapshots.erasing` for what stands in frozen copies.
+Where a text belongs to a problem of the flow, or to a link to it, the key goes wherever it stands as a word; elsewhere only
+where it is named as this flow (`order 4711`, its address, its id), because 4711 may be anything. An address that a link
+leads to is compared as a whole: that of another flow stays, however alike. `erasing` calls it, and `snapshots.erasing` for
+what stands in frozen copies.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, LiteralString, NamedTuple
-from urllib.parse import quote, quote_plus
+from urllib.parse import parse_qsl, quote, quote_plus, urlencode
 
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
 ERASED = "[forgotten]"
+# Where a link leads that led to the flow: nowhere.
+NOWHERE = f"/flow/entity/forgotten/{quote(ERASED, safe='')}"
+# A key that was cut off at the end of a text is known by so many of its characters.
+LEAST_CUT = 16
+LONGEST_QUOTED = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A flow to forget; `path` is that of its page, as links carry it."""
+
+    flow_id: bytes
+    type: str
+    key: str
+    path: str
 
 
 class _Texts(NamedTuple):
     table: LiteralString
     texts: tuple[LiteralString, ...]
     documents: tuple[LiteralString, ...]
-    problem: bool = False  # rows tell which problem they are of
+    # What tells whose a row is: the column of its problem, and whether it has a path.
+    problem: LiteralString = "NULL::bytea"
+    page: bool = False
     copied: bool = False  # frozen copies have rows of it
 
 
+_OF_PROBLEM: LiteralString = "problem_id"
+# Those whose texts are quoted stand before those that quote them.
 _WHERE = (
-    _Texts("problem", ("title", "why", "step"), ("evidence", "quieted"), True, True),
-    _Texts("flip", ("sentence", "step"), ("evidence",), True, True),
-    _Texts("message", ("subject", "body", "url", "error"), ("facts",), True, True),
-    _Texts("tracing_note", ("text",), (), True, True),
+    _Texts("problem", ("title", "why", "step"), ("evidence", "quieted"), _OF_PROBLEM, copied=True),
+    _Texts("flip", ("sentence", "step"), ("evidence",), _OF_PROBLEM, copied=True),
+    _Texts("message", ("subject", "body", "url", "error"), ("facts",), _OF_PROBLEM, copied=True),
+    _Texts("tracing_note", ("text",), (), _OF_PROBLEM, copied=True),
     _Texts("failure", ("message", "operation"), ()),
     _Texts("learned", (), ("facts",)),
     _Texts("expectation", (), ("evidence",), copied=True),
     _Texts("tracing_expectationrule", (), ("backtest",)),
     _Texts("tracing_maintenance", ("reason",), ()),
     _Texts("tracing_closure", ("reason",), (), copied=True),
-    _Texts("tracing_share", ("title", "path", "query", "reason"), ()),
-    _Texts("tracing_snapshot", ("title", "path", "reason"), ()),
+    _Texts("tracing_snapshot", ("path", "title", "reason"), (), _OF_PROBLEM, page=True),
+    _Texts("tracing_share", ("path", "title", "reason", "query"), (), page=True),
     _Texts("tracing_audit", ("subject", "detail"), ()),
 )
+_OTHERS = ("/flow/entity", "/flow/workflow", "/compare?")
 COPIED = tuple(where.table for where in _WHERE if where.copied)
+_QUOTED = {
+    "problem": ("title",),
+    "tracing_snapshot": ("title", "reason"),
+    "tracing_share": ("title", "reason"),
+}
+# Before a type stands no word, but what an address writes before it.
+_BEGIN = r"(?:(?<![\w-])|(?<=%2[Ff0])|(?<=%252[Ff0])|(?<=%3[DdAa]))"
 # Between a type and a key: as people write it, in an address, and in an address within an address.
-_BETWEEN = r"(?:[ /=:+]|%20|%2F|%3A|%3D)"
+_BETWEEN = r"(?:[._](?:id|key|no|number))?(?:[ /=:+#\"']{1,4}|%(?:25)?(?:20|2[Ff]|3[AaDd]))"
+# After a key: nothing that could make it a longer one.
+_END = r"(?![\w-]|[.:/@]\w|%(?!(?:25)?(?:2[0-479Cc]|26|3[BbFf]))[0-9A-Fa-f]{2})"
 
 
-def scrub(
-    cursor: Any, type: str, key: str, flow_id: bytes, problems: Sequence[bytes], stage_id: int | None = None
-) -> int:
+def scrub(cursor: Any, target: Target, problems: Sequence[bytes], stage_id: int | None = None) -> int:
     """Take the key out; how many rows were changed. In the caller's transaction; of a stage its rows alone."""
-    named = _named(type, key, flow_id)
-    as_word = re.compile(rf"(?<![\w-]){re.escape(key)}(?![\w-])")
-    wanted = [f"%{_escaped(one)}%" for one in sought(key, flow_id)]
+    pen = _Pen(target)
+    wanted = [f"%{_escaped(one)}%" for one in sought(target)]
     changed = 0
     for where in _WHERE if stage_id is None else (one for one in _WHERE if one.copied):
+        limits: dict[str, int] | None = None
         for place, problem_id, *values in _rows(cursor, where, wanted, stage_id):
-            pattern = [*named, as_word] if problem_id is not None and bytes(problem_id) in problems else named
-            left = [_without(value, pattern, flow_id.hex()) for value in values]
-            if left != values:
-                _write(cursor, where, place, left, stage_id)
-                changed += 1
+            is_own = problem_id is not None and bytes(problem_id) in problems
+            if where.page:
+                left = pen.page(values, problems, is_own)
+            elif where.table == "tracing_audit":
+                left = pen.audit(*values)
+            else:
+                left = pen.row(values, is_own)
+            if left == values:
+                continue
+            limits = _limits(cursor, where.table) if limits is None else limits
+            _write(cursor, where, place, left, stage_id, limits)
+            pen.remember(where, values, left)
+            changed += 1
     return changed
 
 
-def sought(key: str, flow_id: bytes) -> set[str]:
+def sought(target: Target) -> set[str]:
     """What stands wherever the flow is named, however it is written.
 
-    JSON and addresses write some characters another way, so of the key its longest plain part.
+    JSON writes some characters another way, so of the key its longest part without these; and a long key may be cut off.
     """
-    return {max(re.split(r"[^A-Za-z0-9._~-]", key), key=len) or key, flow_id.hex()}
+    part = max(re.split(r'["\\\\\x00-\x1f]', target.key), key=len) or target.key
+    cut = {part[:LEAST_CUT]} if len(part) > LEAST_CUT else set()
+    return {target.flow_id.hex()}.union(*(_spellings(one) for one in {part, *cut}))
 
 
-def _named(type: str, key: str, flow_id: bytes) -> list[re.Pattern[str]]:
-    """Ways of writing this very flow."""
-    told, types = _ways(key), _ways(type)
-    return [
-        re.compile(rf"(?P<before>(?:{types}){_BETWEEN})(?:{told})(?![\w-])"),
-        re.compile(rf"(?P<before>[?&]key=|%26key%3D|%3Fkey%3D)(?:{told})(?![\w-])"),
-        re.compile(flow_id.hex()),
-    ]
+class _Pen:
+    """Strikes one flow's name out of texts."""
+
+    def __init__(self, target: Target) -> None:
+        keys, types = _pattern(_spellings(target.key)), _pattern(_spellings(target.type))
+        self.target = target
+        self.named = [
+            re.compile(rf"(?P<before>{_BEGIN}(?i:{types}){_BETWEEN})(?:{keys}){_END}"),
+            re.compile(
+                rf"(?P<before>(?:[?&]|%3[Ff]|%26)type(?:=|%3[Dd])(?:{types})(?:&|&amp;|%26)key(?:=|%3[Dd]))(?:{keys}){_END}"
+            ),
+            re.compile(target.flow_id.hex()),
+        ]
+        self.anywhere = [*self.named, re.compile(rf"(?<![\w-]){re.escape(target.key)}(?![\w-])")]
+        self.before = re.compile(rf"{_BEGIN}(?i:{types}){_BETWEEN}")
+        self.renamed: dict[str, str] = {}
+
+    def row(self, values: Sequence[Any], is_own: bool) -> list[Any]:
+        return [self.without(value, is_own) for value in values]
+
+    def audit(self, subject: str, detail: str) -> list[Any]:
+        """What was said of the flow, its problems, links and copies tells it in their own words."""
+        is_own = subject in self.renamed or subject == f"{self.target.type} {self.target.key}"
+        return [self.renamed.get(one) or self.without(one, is_own) for one in (subject, detail)]
+
+    def page(self, values: Sequence[Any], problems: Sequence[bytes], is_own: bool) -> list[Any]:
+        """A link or a copy. That of another flow keeps its address and its title, which may be of the same name elsewhere."""
+        path, title, *others = values
+        left = self.path(path)
+        is_own = is_own or left != path or path.removeprefix("/problems/") in {one.hex() for one in problems}
+        is_another = not is_own and path.startswith(_OTHERS)
+        told = title if is_another else self.without(title, is_own)
+        return [left, told, *self.row(others, is_own)]
+
+    def path(self, path: str) -> str:
+        """Where it leads to; nowhere where that was this flow, alone or beside another."""
+        if path == self.target.path:
+            return NOWHERE
+        if not path.startswith("/compare?"):
+            return path
+        sides = parse_qsl(path.partition("?")[2], keep_blank_values=True)
+        left = [(name, NOWHERE if side == self.target.path else side) for name, side in sides]
+        return path if left == sides else f"/compare?{urlencode(left, quote_via=quote)}"
+
+    def without(self, value: Any, is_own: bool) -> Any:
+        """The same without the key; examples that are this flow go whole."""
+        if isinstance(value, str):
+            return self._text(value, is_own)
+        if isinstance(value, dict):
+            return {self.without(name, is_own): self.without(one, is_own) for name, one in value.items()}
+        if isinstance(value, list):
+            flow_hex = self.target.flow_id.hex()
+            kept = [one for one in value if not (isinstance(one, dict) and one.get("flow") == flow_hex)]
+            return [self.without(one, is_own) for one in kept]
+        return value
+
+    def _text(self, text: str, is_own: bool) -> str:
+        for pattern in self.anywhere if is_own else self.named:
+            text = pattern.sub(_erased, text)
+        for found in self.before.finditer(text):
+            cut = text[found.end() :]
+            if len(cut) >= LEAST_CUT and self.target.key.startswith(cut):
+                return f"{text[: found.end()]}{ERASED}"
+        return text
+
+    def remember(self, where: _Texts, values: Sequence[Any], left: Sequence[Any]) -> None:
+        """What the audit may have repeated: of a problem, a link or a copy."""
+        for column, old, new in zip(where.texts, values, left, strict=False):
+            if column in _QUOTED.get(where.table, ()) and old != new:
+                self.renamed[old] = self.renamed[old[:LONGEST_QUOTED]] = new[:LONGEST_QUOTED]
 
 
-def _ways(text: str) -> str:
-    """A pattern of the text as it is written, in an address, and in an address within an address."""
-    once = {text, quote(text, safe=""), quote(text), quote_plus(text)}
-    ways = {*once, *(quote(one, safe="") for one in once)}
+def _spellings(text: str) -> set[str]:
+    """A text as it is written, in an address, and in an address within an address; escapes in either case."""
+    once = {quote(text, safe=""), quote(text), quote_plus(text)}
+    ways = {text, *once, *(quote(one, safe="") for one in once)}
+    return ways | {re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), one) for one in ways}
+
+
+def _pattern(ways: set[str]) -> str:
     return "|".join(map(re.escape, sorted(ways, key=len, reverse=True)))
 
 
-def _place(where: _Texts, stage_id: int | None) -> tuple[sql.Composable, sql.Composable]:
+def _table_and_rows(where: _Texts, stage_id: int | None) -> tuple[sql.Composable, sql.Composable]:
     """The table, and which of its rows."""
     if stage_id is None:
         return sql.Identifier(where.table), sql.SQL("true")
@@ -95,13 +200,13 @@ def _place(where: _Texts, stage_id: int | None) -> tuple[sql.Composable, sql.Com
 
 
 def _rows(cursor: Any, where: _Texts, wanted: list[str], stage_id: int | None) -> list[tuple[Any, ...]]:
-    table, of_stage = _place(where, stage_id)
+    table, of_stage = _table_and_rows(where, stage_id)
     columns = [*where.texts, *where.documents]
     question = sql.SQL(
         "SELECT ctid::text, {problem}, {columns} FROM {table}"
         " WHERE {of_stage} AND concat_ws(' ', {texts}) LIKE ANY(%s) FOR UPDATE"
     ).format(
-        problem=sql.SQL("problem_id" if where.problem else "NULL::bytea"),
+        problem=sql.SQL(where.problem),
         columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
         table=table,
         of_stage=of_stage,
@@ -111,11 +216,17 @@ def _rows(cursor: Any, where: _Texts, wanted: list[str], stage_id: int | None) -
     return found
 
 
-def _write(cursor: Any, where: _Texts, place: str, values: Sequence[Any], stage_id: int | None) -> None:
-    table, _ = _place(where, stage_id)
+def _write(
+    cursor: Any,
+    where: _Texts,
+    place: str,
+    values: Sequence[Any],
+    stage_id: int | None,
+    limits: dict[str, int],
+) -> None:
+    table, _ = _table_and_rows(where, stage_id)
     columns = [*where.texts, *where.documents]
     set_all = sql.SQL(", ").join(sql.SQL("{} = %s").format(sql.Identifier(one)) for one in columns)
-    limits = _limits(cursor, where.table)
     texts = [
         text if text is None else text[: limits.get(column)]
         for column, text in zip(where.texts, values, strict=False)
@@ -133,23 +244,6 @@ def _limits(cursor: Any, table: str) -> dict[str, int]:
         (table,),
     )
     return dict(cursor.fetchall())
-
-
-def _without(value: Any, patterns: Iterable[re.Pattern[str]], flow_hex: str) -> Any:
-    """The same without the key; examples that are this flow go whole."""
-    if isinstance(value, str):
-        for pattern in patterns:
-            value = pattern.sub(_erased, value)
-        return value
-    if isinstance(value, dict):
-        return {
-            _without(name, patterns, flow_hex): _without(one, patterns, flow_hex)
-            for name, one in value.items()
-        }
-    if isinstance(value, list):
-        kept = [one for one in value if not (isinstance(one, dict) and one.get("flow") == flow_hex)]
-        return [_without(one, patterns, flow_hex) for one in kept]
-    return value
 
 
 def _erased(found: re.Match[str]) -> str:

@@ -12,6 +12,7 @@ import psycopg
 from psycopg import sql
 
 from tracing import scrubbing
+from tracing.scrubbing import Target
 from tracing.snapshots import keeping, staging
 from tracing.snapshots.copying import ROWS, Part, columns_of, compressed
 
@@ -66,18 +67,16 @@ def erase(
     return Erased(len(own), cleaned, records)
 
 
-def scrub(
-    connection: psycopg.Connection, type: str, key: str, flow_id: bytes, problems: Sequence[bytes]
-) -> int:
+def scrub(connection: psycopg.Connection, target: Target, problems: Sequence[bytes]) -> int:
     """Take the flow's name out of what all copies say of others; how many texts. In autocommit; may be run again."""
 
     def change(stage_id: int) -> int:
         with connection.cursor() as cursor:
-            cursor.execute(_ITS_PROBLEMS, (stage_id, flow_id))
+            cursor.execute(_ITS_PROBLEMS, (stage_id, target.flow_id))
             own = [row[0] for row in cursor.fetchall()]
-            return scrubbing.scrub(cursor, type, key, flow_id, [*problems, *own], stage_id)
+            return scrubbing.scrub(cursor, target, [*problems, *own], stage_id)
 
-    return sum(_changed(connection, one, change) for one in _mentioning(connection, key, flow_id))
+    return sum(_changed(connection, one, change) for one in _mentioning(connection, target))
 
 
 def end(connection: psycopg.Connection) -> None:
@@ -86,9 +85,9 @@ def end(connection: psycopg.Connection) -> None:
     staging.evict(connection)
 
 
-def _mentioning(connection: psycopg.Connection, key: str, flow_id: bytes) -> list[int]:
+def _mentioning(connection: psycopg.Connection, target: Target) -> list[int]:
     """Copies whose texts may name the flow: what is copied is UTF-8 as it stands, JSON too."""
-    wanted = [one.encode() for one in scrubbing.sought(key, flow_id)]
+    wanted = [one.encode() for one in scrubbing.sought(target)]
     found: set[int] = set()
     with connection.transaction(), connection.cursor("texts") as cursor:
         cursor.execute(_TEXTS, (list(scrubbing.COPIED),))

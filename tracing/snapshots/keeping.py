@@ -5,7 +5,9 @@ Copies that problems pin by themselves make room for what people keep, the oldes
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import LiteralString
 
 import orjson
 import psycopg
@@ -16,6 +18,8 @@ from tracing.snapshots.copying import Copy, Part, Subject
 
 # Of the advisory locks this one guards the quota: "TLQU".
 LOCK = 0x544C5155
+# This one is shared by whoever takes a copy, and is its own while something is forgotten: "TLFG".
+FORGET_LOCK = 0x544C4647
 # Copies that nobody asked for take at most this share of the room.
 AUTOMATIC_SHARE = 0.5
 
@@ -67,9 +71,26 @@ class About:
 
 def freeze(connection: psycopg.Connection, subject: Subject, about: About, quota_bytes: int) -> int:
     """Take a copy and keep it; its id. In autocommit. Raises `QuotaFull` and `belonging.TooLarge`."""
-    taken_ns = now_ns()
-    copy = copying.take(connection, subject, taken_ns, values=about.with_values)
-    return keep(connection, copy, about, taken_ns, quota_bytes)
+    with _lock(connection, "_shared"):
+        taken_ns = now_ns()
+        copy = copying.take(connection, subject, taken_ns, values=about.with_values)
+        return keep(connection, copy, about, taken_ns, quota_bytes)
+
+
+def held(connection: psycopg.Connection) -> AbstractContextManager[None]:
+    """Until it ends no copy is being taken: those that were are there, the others have not begun. In autocommit."""
+    return _lock(connection, "")
+
+
+@contextmanager
+def _lock(connection: psycopg.Connection, how: LiteralString) -> Iterator[None]:
+    """Not within a transaction: it would look at the database as it was before it had the lock."""
+    connection.execute(f"SELECT pg_advisory_lock{how}(%s)", (FORGET_LOCK,))
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.execute(f"SELECT pg_advisory_unlock{how}(%s)", (FORGET_LOCK,))
 
 
 def keep(connection: psycopg.Connection, copy: Copy, about: About, taken_ns: int, quota_bytes: int) -> int:

@@ -12,11 +12,12 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from tracing import auditing, erasing
 from tracing.database import conninfo
-from tracing.erasing import Target
 from tracing.forgetting import count_flows
 from tracing.management import waiting
 from tracing.noting import KINDS
+from tracing.scrubbing import Target
 from tracing.sentence import Sentence
+from tracing.watch.wording import flow_path
 
 _FLOWS = """
 SELECT flow_id, kind, type, key, environment, spans, logs, chapters FROM flow
@@ -77,7 +78,7 @@ class Command(BaseCommand):
                 _confirm()
             gone: Counter[str] = Counter()
             for flow in flows:
-                gone += erasing.erase(connection, Target(flow[0], flow[2], flow[3]), settings.ENVIRONMENT)
+                gone += erasing.erase(connection, _target(flow), settings.ENVIRONMENT)
                 # The key is what was to be forgotten: the audit says that, and of which type.
                 auditing.note(auditing.TERMINAL, "flow forgotten", flow[2], flow[4])
         self._say(gone)
@@ -120,6 +121,12 @@ class Command(BaseCommand):
     def _say(self, gone: Counter[str]) -> None:
         self.stdout.write(f"Erased: {_listed(gone) or 'nothing'}.")
         self.stdout.write(AGAIN)
+
+
+def _target(flow: tuple[Any, ...]) -> Target:
+    flow_id, kind, type, key, environment = flow[:5]
+    elsewhere = "" if environment == settings.ENVIRONMENT else environment
+    return Target(flow_id, type, key, flow_path(kind, type, key, elsewhere))
 
 
 def _asked(options: dict[str, Any]) -> dict[str, Any]:
