@@ -15,7 +15,7 @@ from tests.builders import batch
 from tests.tables import one
 from tests.test_flow_page import order_4711
 from tests.test_import_page import requests
-from tracing import clock
+from tracing import clock, senders
 from tracing.clock import now_ns
 from tracing.files import looking
 from tracing.lengths import DAY_NS
@@ -46,6 +46,7 @@ def rows(conninfo: str) -> list[int]:
 
 
 def test_nothing_is_stored_and_its_flows_are_pages(client: Client, conninfo: str) -> None:
+    senders.shared().flush()  # of what another test sent
     before = rows(conninfo)
     answer = look(client, requests()).content.decode()
     assert "<b>1</b> spans and <b>1</b> logs read, none of them stored, <b>1</b> refused" in answer

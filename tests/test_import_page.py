@@ -1,7 +1,7 @@
 """`/import`: a file by page; what became of it is said, and what is too large or no file of ours is refused whole."""
 
 import gzip
-import re
+import json
 from typing import Any
 
 import orjson
@@ -13,7 +13,7 @@ from django.test.utils import override_settings
 from tests.builders import Service, batch
 from tests.otlp_bodies import as_json, log, logs, span, traces
 from tests.tables import ask, one
-from tracing.files import reading
+from tracing.files import reading, unpacking
 from tracing.storing import Store
 
 pytestmark = pytest.mark.usefixtures("clean_store")
@@ -108,29 +108,63 @@ def test_the_page_is_linked_where_one_looks_for_it(client: Client) -> None:
     assert client.put("/import").status_code == 405
 
 
-@pytest.mark.parametrize("into", ["", "look"])
 @pytest.mark.parametrize(
-    "content",
-    [b"[]", b'{"data":[]}', b'{"data":[],"total":0,"errors":null}', b"[]\n[]", b'{"resourceSpans":[]}'],
+    ("content", "into", "status", "told"),
+    [
+        *[
+            (content, into, 400, "cannot be read. It holds no spans and no logs.")
+            for content in (b"[]", b'{"data":[]}', b'{"data":[],"total":0,"errors":null}', b"[]\n[]")
+            for into in ("", "look")
+        ],
+        (b'{"resourceSpans":[]}', "", 200, "OTLP JSON: <b>0</b> spans and <b>0</b> logs read"),
+        (b'{"resourceSpans":[]}', "look", 400, "None of its records can be shown."),
+    ],
 )
-def test_what_holds_nothing_is_said(client: Client, content: bytes, into: str) -> None:
+def test_what_holds_nothing_is_said(
+    client: Client, content: bytes, into: str, status: int, told: str
+) -> None:
     """Such as Jaeger's answer to a search that found nothing."""
-    file = SimpleUploadedFile("empty.json", content)
-    page = client.post("/import", {"file": file, "into": into})
-    assert page.status_code in (200, 400)
-    assert re.search("no spans and no logs|can be shown|0</b> spans", page.content.decode())
+    page = client.post("/import", {"file": SimpleUploadedFile("empty.json", content), "into": into})
+    assert page.status_code == status and told in page.content.decode()
 
 
 @pytest.mark.parametrize("line", [b"{}", b"1", b"x"])
+@pytest.mark.parametrize("records", [0, 1])
 def test_millions_of_lines_of_something_else_are_not_read(
-    client: Client, monkeypatch: pytest.MonkeyPatch, line: bytes
+    client: Client, monkeypatch: pytest.MonkeyPatch, line: bytes, records: int
 ) -> None:
     monkeypatch.setattr(reading, "MOST_FOREIGN", 100)
-    late = orjson.dumps(as_json(traces(span({"order.id": "4711"}))))
-    page = upload(client, gzip.compress(b"\n".join([*[line] * 200, late])))
-    assert "The first 100 lines hold neither spans nor logs" in page.content.decode()
-    early = upload(client, gzip.compress(b"\n".join([late, *[line] * 200])))
-    assert early.status_code == 200 and "<b>1</b> spans" in early.content.decode()
+    one = orjson.dumps(as_json(traces(span({"order.id": "4711"}))))
+    page = upload(client, gzip.compress(b"\n".join([*[one] * records, *[line] * 200, one])))
+    told = page.content.decode()
+    assert f"lines {101 + records} hold neither spans nor logs; the rest was not read" in told
+    assert (f"<b>{records}</b> spans" in told) == bool(records)
+    # As many as there are records are no sign of anything.
+    mixed = upload(client, gzip.compress(b"\n".join([one, line] * 150)))
+    assert "<b>150</b> spans" in mixed.content.decode() and "not read" not in mixed.content.decode()
+
+
+def test_millions_of_empty_lines_are_not_read(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unpacking, "MOST_EMPTY", 1_000)
+    one = orjson.dumps(as_json(traces(span({"order.id": "4711"}))))
+    page = upload(client, gzip.compress(one + b"\n" * 3_000_000 + one))
+    assert (
+        "<b>1</b> spans" in page.content.decode()
+        and "More than 1,000 of its lines are empty" in page.content.decode()
+    )
+
+
+def test_a_document_of_many_lines_is_one(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "MOST_FOREIGN", 100)
+    spans = [span({"order.id": str(n)}) for n in range(50)]
+    text = json.dumps(as_json(traces(*spans)), indent=2).encode()
+    assert text.count(b"\n") > 500
+    assert "<b>50</b> spans" in upload(client, text).content.decode()
+    monkeypatch.setattr(reading, "MOST_WHOLE", 100)
+    refused = upload(client, text)
+    assert (
+        refused.status_code == 400 and "one JSON document of more than 100 lines" in refused.content.decode()
+    )
 
 
 def test_many_small_gzip_members_are_read_at_once(client: Client) -> None:

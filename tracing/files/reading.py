@@ -20,8 +20,10 @@ from tracing.records import Batch
 
 # Records a batch: what the store likes to take at once, however small the lines are.
 TOGETHER = 4_000
-# Lines without a record after which a file that may not be of any size is taken for another kind.
+# In a file that may not be of any size: so many more lines without a record than records, after which it is taken for
+# another kind; and the lines of one document. A small packed file may hold millions.
 MOST_FOREIGN = 100_000
+MOST_WHOLE = 4_000_000
 _MIB = MAX_BYTES // 2**20
 _LONG_LINE = f"a line is longer than {_MIB} MiB"
 _LONG_DOCUMENT = f"the file is one JSON document of more than {_MIB} MiB; as JSON Lines, a request a line, it may have any size"
@@ -36,10 +38,8 @@ class Unreadable(Exception):
 def batches(stream: Stream, how: Decoding, account: Account, most_bytes: int = 0) -> Iterator[Batch]:
     """The records of a file in batches, each made when it is asked for. Raises `Unreadable` before the first."""
     together = Batch(transport=how.transport, received_ns=how.received_ns)
-    found = lines(stream, account, most_bytes)
-    if most_bytes:
-        found = _while_any(found, account)
-    for batch in _counted(_documents(found, account), how, account):
+    documents = _documents(lines(stream, account, most_bytes), account, is_bounded=most_bytes > 0)
+    for batch in _counted(documents, how, account):
         together.spans += batch.spans
         together.logs += batch.logs
         together.refusals += batch.refusals
@@ -55,15 +55,18 @@ def batches(stream: Stream, how: Decoding, account: Account, most_bytes: int = 0
 
 
 def _while_any(found: Iterator[LINE], account: Account) -> Iterator[LINE]:
-    """The lines, as long as there is something among the first: a small packed file may hold millions that are none."""
+    """The lines, as long as there are records in them. What asks for the next one has read the one before."""
+    foreign = 0
     for number, line in found:
-        if number > MOST_FOREIGN and not account.records:
+        before = account.records
+        yield number, line
+        foreign += account.records == before
+        if foreign > MOST_FOREIGN + account.records:
             account.note(
-                f"The first {MOST_FOREIGN:,} lines hold neither spans nor logs; the rest was not read."
+                f"Of the first {number:,} lines {foreign:,} hold neither spans nor logs; the rest was not read."
                 " `manage.py import` reads all of it."
             )
             return
-        yield number, line
 
 
 def _nothing(account: Account) -> str:
@@ -100,19 +103,20 @@ def _decoded(place: str, document: Any, how: Decoding, account: Account) -> Iter
     yield reader.rest()
 
 
-def _documents(found: Iterator[LINE], account: Account) -> Iterator[tuple[str, Any]]:
+def _documents(found: Iterator[LINE], account: Account, *, is_bounded: bool) -> Iterator[tuple[str, Any]]:
     """Place and content of each JSON document."""
     first = next(found, None)
+    watched = _while_any(found, account) if is_bounded else found
     if first is None:
         return
     _, line = first
     if line in _BEGINNINGS:
         account.form = kinds.OTLP if line == downloads.SPANS_BEGIN else kinds.JAEGER
-        yield from _laid_out(found, account)
+        yield from _laid_out(watched, account)
     elif isinstance(line, bytes) and _is_open(line):
-        yield from _whole(line, found, account)
+        yield from _whole(line, found, account, MOST_WHOLE if is_bounded else 0)
     else:
-        yield from _each(first, found, account)
+        yield from _each(first, watched, account)
 
 
 def _is_open(line: bytes) -> bool:
@@ -144,10 +148,15 @@ def _line(number: int, line: bytes | TooLong, account: Account) -> Iterator[tupl
         yield from _parsed(f"line {number}", line, account)
 
 
-def _whole(first: bytes, rest: Iterator[LINE], account: Account) -> Iterator[tuple[str, Any]]:
-    """One document over several lines."""
+def _whole(
+    first: bytes, rest: Iterator[LINE], account: Account, most_lines: int
+) -> Iterator[tuple[str, Any]]:
+    """One document over several lines; of at most so many, unless that is 0."""
     held, size = [first], len(first)
     for _, line in rest:
+        if most_lines and len(held) >= most_lines:
+            account.refuse(f"the file is one JSON document of more than {most_lines:,} lines")
+            return
         size += MAX_BYTES if isinstance(line, TooLong) else len(line) + 1
         if size > MAX_BYTES or isinstance(line, TooLong):
             account.refuse(_LONG_DOCUMENT)

@@ -12,6 +12,8 @@ from tracing.otlp.limits import GZIP, MAX_BYTES
 
 _PIECE = 256 * 1024
 _UNPACKED_PIECE = 1024 * 1024
+# Of a file that may not be of any size: packed, it may hold hundreds of millions.
+MOST_EMPTY = 1_000_000
 _MAGIC = b"\x1f\x8b"
 
 
@@ -28,7 +30,8 @@ LINE = tuple[int, bytes | TooLong]
 
 def lines(stream: Stream, account: Account, most_bytes: int = 0) -> Iterator[LINE]:
     """Number and content of each line that holds something; of all of them at most `most_bytes`, unless that is 0."""
-    return _cut(_bounded(_unpacked(stream, account), account, most_bytes), MAX_BYTES)
+    pieces = _bounded(_unpacked(stream, account), account, most_bytes)
+    return _cut(pieces, MAX_BYTES, account, MOST_EMPTY if most_bytes else 0)
 
 
 def _unpacked(stream: Stream, account: Account) -> Iterator[bytes]:
@@ -96,14 +99,19 @@ def _bounded(pieces: Iterator[bytes], account: Account, most_bytes: int) -> Iter
         yield piece
 
 
-def _cut(pieces: Iterator[bytes], longest: int) -> Iterator[LINE]:
-    number, size = 1, 0
+def _cut(pieces: Iterator[bytes], longest: int, account: Account, most_empty: int) -> Iterator[LINE]:
+    number, size, given = 1, 0, 0
     held: list[bytes] = []
     for piece in pieces:
         *ended, open_end = piece.split(b"\n")
         for part in ended:
-            yield from _line(number, [*held, part], size + len(part), longest)
+            for line in _line(number, [*held, part], size + len(part), longest):
+                given += 1
+                yield line
             number, held, size = number + 1, [], 0
+        if most_empty and number - given > most_empty:
+            account.note(f"More than {most_empty:,} of its lines are empty; the rest was not read.")
+            return
         size += len(open_end)
         # What is too long is not kept, only measured.
         if size <= longest:
