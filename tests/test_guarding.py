@@ -17,6 +17,7 @@ from pytest_django.fixtures import Settings
 
 from tests import product
 from tests.product import ROOT, Running
+from tracing import guarding
 from tracing.management.borrowing import welcome
 from tracing.sentence import Sentence
 
@@ -68,11 +69,15 @@ def test_others_are_not_let_near_without_secret_and_https(tmp_path: Path, comman
 
 PROXY = ({"THREADLINE_PROXY": "1"}, ("through the proxy", "without THREADLINE_PROXY"))
 NAMED = ({"THREADLINE_URL": "https://t.example"}, ("as t.example", "without THREADLINE_URL"))
+BOTH = (
+    PROXY[0] | NAMED[0],
+    ("through the proxy", "without THREADLINE_PROXY and without THREADLINE_URL it starts"),
+)
 
 
 @pytest.mark.parametrize(
     ("command", "more", "told"),
-    [("up", *PROXY), ("up", *NAMED), ("pages", *PROXY), ("collect", *NAMED)],
+    [("up", *PROXY), ("up", *NAMED), ("up", *BOTH), ("pages", *PROXY), ("collect", *NAMED)],
 )
 def test_others_who_come_another_way_are_not_let_near_either(
     tmp_path: Path, command: str, more: dict[str, str], told: tuple[str, str]
@@ -95,6 +100,15 @@ def test_under_another_server_nobody_comes_in_without_signing_in(up: Running) ->
         capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert told.stdout.split() == ["200", "302", "401"], told.stderr
+
+
+def test_what_is_typed_counts_before_what_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tracing import settings as ours
+
+    monkeypatch.setattr(ours, "HOST", "0.0.0.0")
+    monkeypatch.setattr(guarding, "_host", None)
+    assert guarding.is_reachable()
+    assert guarding.listening("127.0.0.1") == "127.0.0.1" and not guarding.is_reachable()
 
 
 @pytest.mark.parametrize(

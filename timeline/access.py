@@ -16,7 +16,7 @@ from django.utils.cache import patch_vary_headers
 
 from timeline import refusing
 from timeline.person import STRANGER, Person
-from tracing import guarding, tokens
+from tracing import auditing, guarding, tokens
 from tracing.roles import Role
 from tracing.unavailable import AWAY, answer_to
 
@@ -68,6 +68,7 @@ class Access:
         except AWAY as error:
             return answer_to(request, error)
         request.person = person  # type: ignore[attr-defined]
+        auditing.begin(typed=_is_local(person))
         refused = self._refused(request, person)
         response = refused or self.answer(request)
         if not _is_local(person):

@@ -59,6 +59,7 @@ class Adapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # allauth has
 
     def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
         """They have proved who they are there: let them in with the role they have by now, or refuse them."""
+        auditing.begin(typed=False)
         claims = claims_of(sociallogin.account.extra_data)
         role = role_of(claims)
         known = sociallogin.is_existing

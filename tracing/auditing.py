@@ -4,6 +4,7 @@ Views and commands call `note`; the page is `/settings/audit`. Rows go after THR
 (`tracing.retention`). Nothing here is ever a secret: a key, a token or an address is told by its name.
 """
 
+from contextvars import ContextVar
 from typing import ClassVar
 
 from django.db import models
@@ -23,6 +24,8 @@ class Audit(models.Model):
     action = models.CharField(max_length=LONGEST_ACTION)  # "rule changed"
     subject = models.CharField(max_length=LONGEST_SUBJECT, blank=True)
     detail = models.CharField(max_length=LONGEST_DETAIL, blank=True)
+    # Nobody signed in: the name is as somebody typed it, whoever has an account of that name now.
+    typed = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         ordering: ClassVar[list[str]] = ["-at_ns", "-id"]
@@ -35,6 +38,14 @@ class Audit(models.Model):
         return f"{self.who} {self.action} {self.subject}".strip()
 
 
+_typed: ContextVar[bool] = ContextVar("typed", default=False)
+
+
+def begin(*, typed: bool) -> None:
+    """A request begins in this thread; `typed` where whoever makes it need not sign in."""
+    _typed.set(typed)
+
+
 def note(who: str, action: str, subject: str, detail: str = "") -> None:
     """Write it down, in the transaction of the caller where there is one."""
     Audit.objects.create(
@@ -43,4 +54,5 @@ def note(who: str, action: str, subject: str, detail: str = "") -> None:
         action=action[:LONGEST_ACTION],
         subject=storable(subject)[:LONGEST_SUBJECT],
         detail=storable(detail)[:LONGEST_DETAIL],
+        typed=_typed.get() and who not in ("", TERMINAL),
     )

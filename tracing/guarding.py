@@ -42,20 +42,21 @@ def served() -> None:
 
 def is_reachable() -> bool:
     """Whether other machines can reach this process, as far as it can know."""
-    return _way_in() is not None
+    return bool(_ways_in())
 
 
-def _way_in() -> tuple[str, str] | None:
-    """Through what others come, and what to do for this machine alone; None where they cannot."""
-    for host in (_host or settings.HOST, settings.HOST):
-        if not ports.is_loopback(host):
-            return host, "with --host 127.0.0.1"
+def _ways_in() -> list[tuple[str, str]]:
+    """Through what others come, and what to do so that they do not."""
+    found = []
+    host = settings.HOST if _host is None else _host
+    if not ports.is_loopback(host):
+        found.append((host, "with --host 127.0.0.1"))
     if settings.PROXY:
-        return "it through the proxy that THREADLINE_PROXY=1 tells of", "without THREADLINE_PROXY"
+        found.append(("it through the proxy that THREADLINE_PROXY=1 tells of", "without THREADLINE_PROXY"))
     name = urlsplit(settings.URL).hostname or ""
     if name != "localhost" and not ports.is_loopback(name):
-        return f"it as {name}, which THREADLINE_URL says", "without THREADLINE_URL"
-    return None
+        found.append((f"it as {name}, which THREADLINE_URL says", "without THREADLINE_URL"))
+    return found
 
 
 def is_open() -> bool:
@@ -89,10 +90,10 @@ def _unset() -> list[str]:
 
 
 def _sentence(lacking: list[str]) -> str:
-    through, instead = _way_in() or ("", "")
+    ways = _ways_in()
     return (
-        f"Other machines can reach {through}, so Threadline does not start there before it has {_listed(lacking)}; "
-        f"{instead} it starts for this machine alone."
+        f"Other machines can reach {ways[0][0]}, so Threadline does not start there before it has {_listed(lacking)}; "
+        f"{' and '.join(instead for _, instead in ways)} it starts for this machine alone."
     )
 
 

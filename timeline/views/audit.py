@@ -16,7 +16,7 @@ from timeline.answers import BadFilter, asked_format, json_answer, page_answer, 
 from timeline.peopleforms import AuditFilter
 from timeline.plain import cell, one_line
 from timeline.templatetags.threadline import reader_zone
-from tracing.auditing import TERMINAL, Audit
+from tracing.auditing import Audit
 from tracing.roles import Role
 
 SHOWN = 100
@@ -30,19 +30,18 @@ def audit(request: HttpRequest) -> HttpResponse:
     limit = asked["limit"] or SHOWN
     found = _found(asked)[: limit + 1]
     rows, following = list(found[:limit]), found[limit - 1].pk if len(found) > limit else None
-    people_since = _people_since()
     if form == "json":
         return json_answer(
             {
-                "audit": [_as_json(row, people_since) for row in rows],
+                "audit": [_as_json(row) for row in rows],
                 "next": None if following is None else str(following),
             }
         )
     if form != "html":
-        return text_answer(_plain(rows, people_since, request, form), form)
+        return text_answer(_plain(rows, request, form), form)
     kept = {name: str(asked[name] or "") for name in ("who", "action", "limit")}
     context = {
-        "rows": [(row, _is_typed(row, people_since)) for row in rows],
+        "rows": rows,
         "asked": kept,
         "actions": Audit.objects.order_by("action").values_list("action", flat=True).distinct(),
         "following": with_query("/settings/audit", kept | {"before": str(following)}) if following else "",
@@ -72,37 +71,26 @@ def _found(asked: dict[str, Any]) -> list[Audit]:
     return list(rows[: (asked["limit"] or SHOWN) + 1])
 
 
-def _people_since() -> int:
-    """The row that tells of the first person; 0 where there is none. Before it nobody signed in."""
-    first = Audit.objects.filter(action="person added").order_by("id").values_list("id", flat=True).first()
-    return first or 0
-
-
-def _is_typed(row: Audit, people_since: int) -> bool:
-    """A name that stands there as somebody typed it, whoever has an account of that name now."""
-    return row.pk < people_since and row.who not in ("", TERMINAL)
-
-
-def _as_json(row: Audit, people_since: int) -> dict[str, Any]:
+def _as_json(row: Audit) -> dict[str, Any]:
     return {
         "at": str(row.at_ns),
         "who": row.who or None,
-        "typed": _is_typed(row, people_since),
+        "typed": row.typed,
         "action": row.action,
         "subject": row.subject,
         "detail": row.detail,
     }
 
 
-def _plain(rows: list[Audit], people_since: int, request: HttpRequest, form: str) -> str:
+def _plain(rows: list[Audit], request: HttpRequest, form: str) -> str:
     if not rows:
         return "Nothing was changed yet."
     zone = reader_zone(request)
-    lines = [_line(row, _is_typed(row, people_since), zone) for row in rows]
+    lines = [_line(row, zone) for row in rows]
     return "\n".join(f"- {cell(line)}" if form == "md" else one_line(line, 160) for line in lines)
 
 
-def _line(row: Audit, is_typed: bool, zone: tzinfo) -> str:
-    who = f"{row.who} (as typed)" if is_typed else row.who or "somebody"
+def _line(row: Audit, zone: tzinfo) -> str:
+    who = f"{row.who} (as typed)" if row.typed else row.who or "somebody"
     more = f" ({row.detail})" if row.detail else ""
     return f"{moments.full(row.at_ns, zone)}  {who} · {row.action} · {row.subject}{more}"
