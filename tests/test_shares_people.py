@@ -126,38 +126,37 @@ def test_a_link_gives_its_records_as_a_file_unless_values_were_left_out(
         assert f"format={form}" not in stranger.get(hidden).content.decode()
 
 
+WAY = re.compile(r'(?:href|action)="([^"#][^"]*)"')
+
+
 @pytest.mark.parametrize("shows", ["frozen", "live"])
 def test_nothing_on_a_shared_page_leads_to_where_a_stranger_may_not_go(
     cast: dict[str, Actor], conninfo: str, shows: str
 ) -> None:
     problem_id = tables.one(conninfo, "SELECT encode(problem_id, 'hex') FROM problem")
-    subjects = (
-        FLOW,
-        f"/flow/request/trace/{T1.hex()}",
-        f"/problems/{problem_id}",
-        "/compare?" + urlencode({"a": FLOW, "b": f"/flow/request/trace/{T1.hex()}"}),
-        f"/record/{T1.hex()}/{order_4711()[1].span_id.hex()}",
-    )
-    for of in subjects:
+    record = f"{T1.hex()}-{order_4711()[1].span_id.hex()}"
+    # What leads elsewhere for whoever may go there; a record and a request lead nowhere.
+    subjects = {
+        FLOW: "/flow/request/trace/",
+        f"/flow/request/trace/{T1.hex()}": "",
+        f"/problems/{problem_id}": "/flow/entity/",
+        "/compare?" + urlencode({"a": FLOW, "b": f"/flow/request/trace/{T1.hex()}"}): "/flow/request/trace/",
+        f"/record/{record.replace('-', '/')}": "",
+    }
+    queries = (
+        "", "?expand=all", "?view=table", f"?record=s-{record}",
+        "?limit=zz", "?format=bad", "?record=zz", "?cursor=zz", "?only=zz", "?view=zz", "?from=x",
+    )  # fmt: skip
+    for of, elsewhere in subjects.items():
         path = share(cast["otto"].client, of, shows=shows)
-        for query in (
-            "",
-            "?expand=all",
-            "?view=table",
-            f"?record=s-{T1.hex()}-{order_4711()[1].span_id.hex()}",
-        ):
+        own = {"/", "/mark.svg", f"{settings.URL}{path}", f"{settings.URL}{path}/card.png"}
+        for query in queries:
             page = cast["stranger"].client.get(path + query).content.decode()
-            hrefs = set(re.findall(r'(?:href|action)="([^"#][^"]*)"', page))
-            away = {
-                href for href in hrefs if href.partition("?")[0] not in (path, "") and "/static/" not in href
-            }
-            assert away <= {"/", "/mark.svg", f"{settings.URL}{path}", f"{settings.URL}{path}/card.png"}, (
-                of,
-                query,
-            )
-        # Whoever may go there is led there.
-        assert (
-            'href="/flow/' in cast["vera"].client.get(path).content.decode()
-            or "request" in of
-            or "record" in of
-        )
+            ways = {way for way in WAY.findall(page) if way.partition("?")[0] not in (path, "")}
+            assert {way for way in ways if "/static/" not in way} <= own, (of, query)
+            # Nothing became text in a drawing, where text is nothing.
+            assert not re.search(r"<svg(?:(?!</svg>).)*<span", page, re.DOTALL), (of, query)
+        led = cast["vera"].client.get(path).content.decode()
+        assert f'href="{elsewhere}' in led if elsewhere else True, of
+    gone = cast["stranger"].client.get("/s/" + "x" * 43).content.decode()
+    assert {way for way in WAY.findall(gone) if "/static/" not in way} <= {"/", "/mark.svg"}

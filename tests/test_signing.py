@@ -117,6 +117,8 @@ def test_a_one_time_password_leads_to_changing_it(client: Client, clean_store: N
     vera, once = users.create("vera", Role.VIEWER)
     sign_in(client, "vera", once)
     assert client.get("/").headers["Location"] == "/account/password"
+    for no_page in ("/flows?pulse=1", "/flow/entity/order/1?format=otlp", "/nowhere"):
+        assert client.get(no_page).headers["Location"] == "/account/password"
     kept = client.get("/flows?env=staging").headers["Location"]
     assert kept == "/account/password?next=%2Fflows%3Fenv%3Dstaging"
     assert client.get("/flows?format=json").status_code == 403 and client.get("/mark.svg").status_code == 200

@@ -18,8 +18,8 @@ PATH = "/s/abc"
         ('<a href="https://example.com/">x</a>', None),
         ('<a href="/s/abcd">x</a>', "<span>x</span>"),
         (
-            '<a class="name" href="/flow/a/b" hx-boost="false">x <b>y</b></a>',
-            '<span class="name">x <b>y</b></span>',
+            '<a class="name" href="/flow/a/b" hx-boost="false" title="whole">x <b>y</b></a>',
+            '<span class="name" title="whole">x <b>y</b></span>',
         ),
         (
             '<a href="/flow/a"\n class="c">x\ny</a><a href="/s/abc">z</a>',

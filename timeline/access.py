@@ -85,7 +85,7 @@ class Access:
             and name not in BEFORE_CHANGING
         ):
             # What anybody may read is theirs too.
-            return refusing.change_first(request) if role > Role.NOBODY else None
+            return refusing.change_first(request, is_page=bool(name)) if role > Role.NOBODY else None
         if person.role >= role:
             return None
         return refusing.sign_in(request) if person is STRANGER else refusing.not_enough(request, person, role)

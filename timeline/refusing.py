@@ -22,6 +22,8 @@ BAD_TOKEN = (
 )
 CHANGE_FIRST = "Change your password first: the one you have was made by somebody else."
 BY_HAND = "Only a person who has signed in by hand has a password and tokens to change."
+# What scripts ask a page for.
+NO_PAGES = frozenset({"format", "pulse", "part"})
 PROGRAMS = ("json", "txt", "md", "csv")
 
 
@@ -54,10 +56,13 @@ def by_hand(request: HttpRequest) -> HttpResponse:
     return _said(request, BY_HAND, 403)
 
 
-def change_first(request: HttpRequest) -> HttpResponse:
-    """To the page for a password of one's own, and from there on to what was asked for."""
-    is_part = "HX-Request" in request.headers
-    asked = _shown(request) if is_part else request.get_full_path() if request.method == "GET" else ""
+def change_first(request: HttpRequest, *, is_page: bool) -> HttpResponse:
+    """To the page for a password of one's own, and from there on to the page that was asked for, if it was one."""
+    asked = ""
+    if "HX-Request" in request.headers:
+        asked = _shown(request)
+    elif is_page and request.method == "GET" and not NO_PAGES.intersection(request.GET):
+        asked = request.get_full_path()
     address = with_query(reverse("account-password"), {"next": asked if asked != "/" else ""})
     if request.headers.get("HX-Request") or _is_program(request):
         response = _said(request, CHANGE_FIRST, 403)

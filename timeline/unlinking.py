@@ -1,6 +1,7 @@
 """A page behind a link, for whoever may open nothing else: what would lead them to the page for signing in is text.
 
-One place for all pages, so that none has to know who reads it. The links of the page itself, files and the brand stay.
+One place for all pages, so that none has to know who reads it. The links of the page itself, the brand and what is under
+`/static/` stay. Anchors in drawings all lead to the page itself: text there would be nothing.
 """
 
 import re
@@ -9,7 +10,7 @@ import re
 _ANCHOR = re.compile(
     r'<a\b(?P<before>[^>]*?)\shref="(?P<href>/[^"]*)"(?P<after>[^>]*)>(?P<inside>.*?)</a>', re.DOTALL
 )
-_CLASS = re.compile(r'\sclass="[^"]*"')
+_KEPT = re.compile(r'\s(?:class|title)="[^"]*"')
 
 
 def without_ways_out(html: str, path: str) -> str:
@@ -19,7 +20,7 @@ def without_ways_out(html: str, path: str) -> str:
         href = found["href"]
         if href == "/" or href.startswith("/static/") or href.split("?")[0].split("#")[0] == path:
             return found[0]
-        named = _CLASS.search(found["before"] + found["after"])
-        return f"<span{named[0] if named else ''}>{found['inside']}</span>"
+        kept = "".join(_KEPT.findall(found["before"] + found["after"]))
+        return f"<span{kept}>{found['inside']}</span>"
 
     return _ANCHOR.sub(told, html)

@@ -53,13 +53,7 @@ def flow(request: HttpRequest, kind: str, type: str = "", key: str = "") -> Http
 def answer(request: HttpRequest, kind: str, type: str, key: str) -> HttpResponseBase:
     """The same of a flow that was named, by whatever address; drawn from a copy where the request stands on a stage."""
     file = download.asked_file(request)
-    form = (
-        "csv"
-        if request.GET.get("format") == "csv"
-        else ""
-        if file
-        else asked_format(request, ("csv", *download.FORMATS))
-    )
+    form = _form(request)
     asked = read_asked(request.GET, reader_zone(request))
     is_part = request.headers.get("HX-Target") == "record"
     if is_part and not asked.record.startswith("n-"):
@@ -74,6 +68,13 @@ def answer(request: HttpRequest, kind: str, type: str, key: str) -> HttpResponse
     if file:
         return download.download(flows[0], file)
     return _view(request, flows, asked, form)
+
+
+def _form(request: HttpRequest) -> str:
+    """A flow has forms that other pages have not: its rows as a table, its records as a file. Raises BadFilter."""
+    others = ("csv", *download.FORMATS)
+    told = request.GET.get("format", "")
+    return told if told in others else asked_format(request, others)
 
 
 def _view(request: HttpRequest, flows: Sequence[FlowSummary], asked: Asked, form: str) -> HttpResponseBase:
