@@ -21,6 +21,7 @@ NOWHERE = f"/flow/entity/forgotten/{quote(ERASED, safe='')}"
 # A key that was cut off at the end of a text is known by so many of its characters.
 LEAST_CUT = 16
 LONGEST_QUOTED = 300
+LONGEST_BEFORE = 200  # a type and what stands between it and the key
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,8 @@ class _Pen:
     def _text(self, text: str, is_own: bool) -> str:
         for pattern in self.anywhere if is_own else self.named:
             text = pattern.sub(_erased, text)
-        for found in self.before.finditer(text):
+        # Nearer to the end than the key is long.
+        for found in self.before.finditer(text, max(0, len(text) - len(self.target.key) - LONGEST_BEFORE)):
             cut = text[found.end() :]
             if len(cut) >= LEAST_CUT and self.target.key.startswith(cut):
                 return f"{text[: found.end()]}{ERASED}"

@@ -4,6 +4,7 @@ The watcher has counted and learned it (`timeline.queries.types`); `timeline.ste
 under a type, where people say what they know, are `timeline.views.typesettings` and `.expectations`.
 """
 
+from collections import Counter
 from typing import Any
 
 from django.conf import settings
@@ -143,7 +144,12 @@ class _Told:
         if standing and standing.oldest_key is not None:
             oldest = flow_url(standing.kind, self.type, standing.oldest_key, self.environment)
         steps = {other.name: other.number for other in self.lines}
-        ways = [(way, share, steps.get(way.step)) for way, share in line.ways]
+        # Systems may call their steps alike: then it is told whose.
+        names = Counter(way.step for way, _ in line.ways) + Counter([line.name])
+        ways = [
+            (way, share, steps.get(way.step), way.system if names[way.step] > 1 else "")
+            for way, share in line.ways
+        ]
         return {
             "line": line,
             "cells": cells,
