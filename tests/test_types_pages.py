@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import connection
 from django.test import Client
+from psycopg.types.json import Jsonb
 
 from tests.test_pages_html import parsed
 from tests.typed import fill_types, learn, stand
@@ -85,6 +87,24 @@ def test_what_a_person_said_is_shown(client: Client, orders: Store) -> None:
     rows = {row.get("id"): " ".join("".join(row.itertext()).split()) for row in root.findall(".//tbody/tr")}
     assert "rule reserved within 1 h + 1 m grace" in rows["step-2"] and "rule" not in rows["step-1"]
     assert "● end" in rows["step-5"] and "■ bad end" in rows["step-6"]
+
+
+def test_ways_of_one_name_say_whose_they_are(
+    client: Client, orders: Store, worker: psycopg.Connection
+) -> None:
+    ways = [{"step": step, "system": system, "share": 0.3} for step, system in (
+        ("paid", "shop"), ("ready", "wms"), ("ready", "shop"), ("created", "shop"),
+    )]  # fmt: skip
+    worker.execute(
+        "UPDATE learned SET facts = facts || %s WHERE type = 'order' AND step = 'paid'",
+        (Jsonb({"ways": ways}),),
+    )
+    row = next(
+        row for row in parsed(client.get("/types/order").content.decode()).findall(".//tbody/tr")
+        if "paid" in "".join(row.find("td").itertext())  # type: ignore[union-attr]
+    )  # fmt: skip
+    told = " ".join("".join(row.findall("td")[2].itertext()).split())
+    assert told == "paid shop 30 %ready wms 30 %ready shop 30 %created 30 %"
 
 
 def test_how_often_one_begins(client: Client, clean_store: None) -> None:
