@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import psycopg
 import pytest
 from django.core.management import call_command
+from django.db import connections
 from django.test import Client
 from psycopg import sql
 from psycopg.types.json import Jsonb
@@ -35,6 +36,7 @@ from tracing.records import DAY_NS, Log, Span
 from tracing.sentence import Sentence
 from tracing.snapshots import copying, keeping
 from tracing.storing import Store
+from tracing.watch.pinning import Pinning
 
 SHOP, BILLING = Service("shop"), Service("billing", **{"customer.id": "c1"})
 OWN = "4711"
@@ -387,31 +389,52 @@ def test_links_of_others_stay_however_alike(store: Store, conninfo: str, client:
     assert after[-len(paths) :] == before[-len(paths) :] and len(after) >= len(paths)
 
 
-def test_no_copy_is_made_while_a_flow_goes(
-    both: object, conninfo: str, worker: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("way", ["share", "share live", "pin", "problem"])
+def test_nothing_is_copied_while_a_flow_goes(
+    both: object, conninfo: str, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
-    """A copy that was begun before the flow's own row went would keep its name for good."""
+    """What was begun before its own row went would keep its name for good."""
+    page = f"/flow/entity/order/{OWN}"
     judged_problem([flow_id(conninfo, OWN), flow_id(conninfo, "4712")])
-    worker.execute("UPDATE problem SET why = 'order 4711 waits'")
-    problem_id = tables.one(conninfo, "SELECT problem_id FROM problem")
-    about = keeping.About("problem", "x", "/x", problem_id=problem_id, pinned=True)
-    end, copying_thread = erasing._end, ThreadPoolExecutor(1)
-    begun: list[Future[int]] = []
+    with psycopg.connect(conninfo) as connection:
+        connection.execute(
+            "UPDATE problem SET title = 'order 4711 and another wait', why = 'order 4711 waits'"
+        )
+    problem_id = tables.one(conninfo, "SELECT encode(problem_id, 'hex') FROM problem")
+    of = f"/problems/{problem_id}" if way == "problem" else page
+    asked = {"of": of, "until": "30", "reason": "", "name": "x", "audience": "anyone", "detail": "values",
+             "shows": "live" if way == "share live" else "frozen"}  # fmt: skip
+    end, begun = erasing._end, list[Future[int]]()
 
-    def freeze() -> int:
-        with psycopg.connect(conninfo, autocommit=True) as connection:
-            return keeping.freeze(connection, copying.Subject(problems=(problem_id,)), about, 10**9)
+    def post() -> int:
+        try:
+            return Client().post("/pin" if way == "pin" else "/share", asked).status_code
+        finally:
+            connections.close_all()
 
-    def ended(*arguments: Any) -> bool:
-        begun.append(copying_thread.submit(freeze))
-        time.sleep(0.3)
-        assert not begun[0].done()
-        return end(*arguments)
+    with ThreadPoolExecutor(1) as pool:
 
-    monkeypatch.setattr(erasing, "_end", ended)
-    run("order", OWN, "--yes")
-    assert begun[0].result(10) and named_in(conninfo) == []
-    copying_thread.shutdown()
+        def ended(*arguments: Any) -> bool:
+            begun.append(pool.submit(post))
+            time.sleep(0.3)
+            assert not begun[0].done()
+            return end(*arguments)
+
+        monkeypatch.setattr(erasing, "_end", ended)
+        run("order", OWN, "--yes")
+        # A problem of others too is still there, and says no more of it.
+        assert begun[0].result(20) == (302 if way == "problem" else 404)
+    assert named_in(conninfo) == []
+
+
+def test_problems_pin_nothing_while_a_flow_goes(conninfo: str, worker: psycopg.Connection) -> None:
+    with psycopg.connect(conninfo, autocommit=True) as other, keeping.forgetting(other):
+        pinning = Pinning("production", 10**9, 30)
+        assert pinning.work(worker) is False
+        with keeping.undisturbed(worker, wait=False) as is_free:
+            assert not is_free
+    with keeping.undisturbed(worker, wait=False) as is_free:
+        assert is_free
 
 
 def test_a_text_may_not_grow_beyond_its_column(both: object, conninfo: str) -> None:

@@ -137,9 +137,12 @@ def test_millions_of_lines_of_something_else_are_not_read(
     one = orjson.dumps(as_json(traces(span({"order.id": "4711"}))))
     page = upload(client, gzip.compress(b"\n".join([*[one] * records, *[line] * 200, one])))
     told = page.content.decode()
-    assert f"lines {101 + records} hold neither spans nor logs; the rest was not read" in told
+    assert f"lines {101 + records} short ones hold neither spans nor logs; the rest was not read" in told
     assert (f"<b>{records}</b> spans" in told) == bool(records)
-    # As many as there are records are no sign of anything.
+    # Long ones, such as metrics, and as many as there are records are no sign of anything.
+    metrics = b'{"resourceMetrics":[' + b" " * 300 + b"]}"
+    other = upload(client, gzip.compress(b"\n".join([one, *[metrics] * 300, one])))
+    assert "<b>2</b> spans" in other.content.decode() and "not read" not in other.content.decode()
     mixed = upload(client, gzip.compress(b"\n".join([one, line] * 150)))
     assert "<b>150</b> spans" in mixed.content.decode() and "not read" not in mixed.content.decode()
 

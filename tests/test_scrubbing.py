@@ -2,8 +2,9 @@
 
 import pytest
 
-from tracing.scrubbing import NOWHERE, Target, _Pen, sought
-from tracing.watch.wording import flow_path
+from tracing.scrubbing import _WHERE, NOWHERE, Target, _Pen, sought
+from tracing.watch.titles import short
+from tracing.watch.wording import flow_path, line
 
 
 def pen(key: str = "4711", type: str = "order") -> _Pen:
@@ -22,10 +23,13 @@ def pen(key: str = "4711", type: str = "order") -> _Pen:
         ("%2fflow%2fentity%2forder%2f4711%3fenv", "%2fflow%2fentity%2forder%2f[forgotten]%3fenv"),
         ("/flow/entity?type=order&key=4711", "/flow/entity?type=order&key=[forgotten]"),
         ("01" * 16, "[forgotten]"),
+        ("order 4711:declined, order 4711/line", "order [forgotten]:declined, order [forgotten]/line"),
+        ("order=4711.Retry", "order=[forgotten].Retry"),
         # Others.
-        ("order 47110, order 4711-2, order 4711.5, order 4711/2, order 4711:a", None),
+        ("order 47110, order 4711-2, order 4711.5, order 4711/2, order 4711:7", None),
         ("preorder 4711, pre-order 4711, 4711 orders", None),
         ("/flow/entity/order/4711%2F2", None),
+        ("/flow/entity/order/4711:a", None),
         ("/flow/entity?type=invoice&key=4711", None),
     ],
 )  # fmt: skip
@@ -64,12 +68,56 @@ def test_every_spelling_is_looked_for(key: str) -> None:
         assert _Pen(target).without(f"order {way} x", False) == "order [forgotten] x"
 
 
-def test_a_long_key_that_was_cut_off_is_known() -> None:
-    key = "k" * 200 + "-" + "s" * 90
-    title = f"order 1 beside order {key}"[:250]
-    assert pen(key).without(title, False) == "order 1 beside order [forgotten]"
-    assert any(one in title for one in sought(pen(key).target))
-    assert pen(key).without("order kkkk", False) == "order kkkk"
+LONG = "3f2a9c1e-7b44-4f0a-9d21-0c5e8d7f6a10"
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+def test_a_key_that_was_cut_off_is_known(is_own: bool) -> None:
+    key = "k" * 200 + "-" + "s" * 120
+    column = f"order 1 beside order {key}"[:300]  # as long as a column takes
+    assert pen(key).without(column, is_own) == "order 1 beside order [forgotten]"
+    assert any(one in column for one in sought(pen(key).target))
+    for most in range(60, 80):
+        told = short(f"Failed: the payment of 7 items for order {LONG} came back", most)
+        left = pen(LONG).without(told, is_own)
+        shown = told.removesuffix("…").partition("order ")[2]
+        assert left == (f"{told.partition(shown)[0]}[forgotten]…" if len(shown) >= 16 else told), told
+    told = line(f"waits for order {LONG}", 40) + "\nand more"
+    assert pen(LONG).without(told, is_own) == "waits for order [forgotten]…\nand more"
+
+
+def test_without_its_type_it_is_known_in_what_is_its_own() -> None:
+    told = f"the payment for {LONG[:24]}…"
+    assert pen(LONG).without(told, True) == "the payment for [forgotten]…"
+    assert pen(LONG).without(told, False) == told
+
+
+def test_a_key_that_another_begins_with_stays() -> None:
+    told = ["twin of order ORD-2026-000123456", {"worst": ["order ORD-2026-000123456"]}]
+    assert pen("ORD-2026-000123456-1").without(told, False) == told
+
+
+def test_what_was_told_apart_stays_apart() -> None:
+    told = pen().without({"order 4711": 3, "Order 4711": 4, "order 4712": 5}, False)
+    assert sorted(told.values()) == [3, 4, 5] and not any("4711" in name for name in told)
+
+
+def test_numbers_of_a_view_are_no_keys() -> None:
+    path = f"/problems/{'0a' * 12}"
+    left = pen("1").page([path, "order 1 waits", "1", "limit=1&find=1&tab=1"], [b"\x0a" * 12], False)
+    assert left == [path, "order [forgotten] waits", "[forgotten]", "limit=1&find=%5Bforgotten%5D&tab=1"]
+
+
+def test_the_audit_repeats_titles_and_reasons() -> None:
+    one = pen("ann", "customer")
+    link = _WHERE[-2]
+    before = ["/flow/entity/customer/ann", "customer ann", "ann", ""]
+    one.remember(link, before, one.page(before, [], False))
+    assert one.audit("customer ann", "for anyone, frozen, ann") == [
+        "customer [forgotten]",
+        "for anyone, frozen, [forgotten]",
+    ]
+    assert one.audit("ann", "from 127.0.0.1") == ["ann", "from 127.0.0.1"]
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ ANYTHING = "waiting for anything"  # says nothing
 MOST_LINES = 2
 WARN, ERROR = 13, 17  # from which severity on
 # What a type of exception looks like in any language; anything else may be a message.
+CERTAIN = re.compile(r"\w[.:/\\]\w|[a-z][A-Z]|Error|Exception")
 TYPE = re.compile(r"[*\w.$:/\\<>`,\[\]-]{1,200}")
 
 
@@ -107,7 +108,9 @@ def of_log(log: LogRecord, at_ns: int | None = None) -> Card:
 def _of_record(
     record: SpanRecord | LogRecord, subject: Subject, thrown: Iterable[object], kind: str, at_ns: int
 ) -> Card:
-    types = list(filter(None, (error_type(str(one or "")) for one in thrown)))[:MOST_LINES]
+    # One word alone may be anything that was sent.
+    named = (one for one in thrown if isinstance(one, str) and CERTAIN.search(one))
+    types = list(filter(None, map(error_type, named)))[:MOST_LINES]
     lines = tuple(Line(f"Threw {one}", "", "✕", "bad") for one in dict.fromkeys(types))
     facts = f"{kind} of {record.service}" if record.service else kind
     return Card(record.environment or "record", (subject,), lines, facts, _as_of(at_ns))

@@ -6,6 +6,8 @@ nothing but the shared view can be reached through it. `timeline.views.shared` d
 
 import hashlib
 import secrets
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psycopg
@@ -20,9 +22,11 @@ from tracing.database import conninfo
 from tracing.lengths import MINUTE_NS
 from tracing.shares import Share, Snapshot
 from tracing.snapshots import belonging, copying, keeping, staging
+from tracing.snapshots.copying import Part
 
 TOKEN_BYTES = 32
 MOST_OFFERED = 12
+LONGEST_WAIT_S = 15
 ROLES = ("first", "worst", "latest")
 
 
@@ -72,18 +76,29 @@ class Offer:
 
 
 def connect() -> psycopg.Connection:
-    """A session of its own: a copy is taken in a transaction of its own."""
-    return psycopg.connect(conninfo(settings.DATABASES["default"]), autocommit=True, connect_timeout=3)
+    """A session of its own: a copy is taken in a transaction of its own. Nobody waits for a lock for long."""
+    return psycopg.connect(
+        conninfo(settings.DATABASES["default"]),
+        autocommit=True,
+        connect_timeout=3,
+        options=f"-c lock_timeout={LONGEST_WAIT_S}s",
+    )
 
 
-def make(view: View, terms: Terms) -> Share:
-    """A new link. Raises `belonging.TooLarge`, and `keeping.QuotaFull` where it is to be frozen."""
+@contextmanager
+def undisturbed() -> Iterator[psycopg.Connection]:
+    """A session during which nothing is forgotten: a view that is read in it may be kept."""
+    with connect() as session, keeping.undisturbed(session):
+        yield session
+
+
+def make(session: psycopg.Connection, view: View, terms: Terms) -> Share:
+    """A new link to a view that was read `undisturbed`. Raises `belonging.TooLarge`, and `keeping.QuotaFull` if frozen."""
     if terms.frozen:
-        snapshot_id = keep(view, terms, pinned=False)
+        snapshot_id = keep(session, view, terms, pinned=False)
     else:
         snapshot_id = None
-        with connect() as connection:
-            belonging.demand_room(connection, view.copied.flows, view.copied.requests)
+        belonging.demand_room(session, view.copied.flows, view.copied.requests)
     token = secrets.token_urlsafe(TOKEN_BYTES)
     return Share.objects.create(
         token=token,
@@ -103,7 +118,7 @@ def make(view: View, terms: Terms) -> Share:
     )
 
 
-def keep(view: View, terms: Terms, *, pinned: bool) -> int:
+def keep(session: psycopg.Connection, view: View, terms: Terms, *, pinned: bool) -> int:
     """Freeze a view; the copy's id. Raises as `make` does."""
     about = keeping.About(
         subject=view.subject,
@@ -117,8 +132,7 @@ def keep(view: View, terms: Terms, *, pinned: bool) -> int:
         reason=terms.reason,
         name=terms.name,
     )
-    with connect() as connection:
-        return keeping.freeze(connection, view.copied, about, settings.SNAPSHOT_BYTES)
+    return keeping.freeze(session, view.copied, about, settings.SNAPSHOT_BYTES)
 
 
 def find(token: str) -> Share | None:
@@ -184,21 +198,25 @@ def of_path(path: str) -> list[Snapshot]:
 
 def frozen_stage(snapshot_id: int) -> int:
     """Where a frozen copy is laid out."""
-    with connect() as connection:
-        name = keeping.stage_name(snapshot_id)
-        return staging.staged(connection, name, lambda: keeping.parts(connection, snapshot_id))
+    return _staged(keeping.stage_name(snapshot_id), lambda session: keeping.parts(session, snapshot_id))
 
 
 def live_stage(share: Share, view: View, moment: str) -> int:
     """Where a live view is laid out; `moment` is the same while nothing of it moved."""
-    with connect() as connection:
-        name = f"{staging.LIVE}{share.pk} {moment}"
-        take = copying.take
-        return staging.staged(
-            connection,
-            name,
-            lambda: take(connection, view.copied, now_ns(), values=share.with_values).parts,
-        )
+    return _staged(
+        f"{staging.LIVE}{share.pk} {moment}",
+        lambda session: copying.take(session, view.copied, now_ns(), values=share.with_values).parts,
+    )
+
+
+def _staged(name: str, parts: Callable[[psycopg.Connection], Iterable[Part]]) -> int:
+    with connect() as session:
+        found = staging.known(session, name)
+        if found is not None:
+            return found
+        # What is laid out from what was read before something was forgotten would show it.
+        with keeping.undisturbed(session):
+            return staging.staged(session, name, lambda: parts(session))
 
 
 def label(request: HttpRequest) -> Shown | None:

@@ -134,11 +134,11 @@ def erase(connection: psycopg.Connection, target: Target, environment: str) -> C
                 pass
             # No copy is made until the flow is gone: it would keep the name for good. Copies come before the flow's own
             # row, by which a run that was cut short is begun again.
-            with keeping.held(connection):
+            with keeping.forgetting(connection):
                 _erase_copies(connection, target.flow_id, erased, gone)
                 gone["texts in frozen copies"] += _scrub_copies(connection, target)
                 is_over = _end(connection, target, gone)
-        copies.end(connection)
+                copies.end(connection)
         gone["counted anew"] += finish(connection, environment)
     finally:
         if not connection.closed:

@@ -61,6 +61,8 @@ _WHERE = (
     _Texts("tracing_share", ("path", "title", "reason", "query"), (), page=True),
     _Texts("tracing_audit", ("subject", "detail"), ()),
 )
+# Parameters of a view that look for words.
+_SOUGHT = ("find", "q")
 _OTHERS = ("/flow/entity", "/flow/workflow", "/compare?")
 COPIED = tuple(where.table for where in _WHERE if where.copied)
 _QUOTED = {
@@ -72,8 +74,10 @@ _QUOTED = {
 _BEGIN = r"(?:(?<![\w-])|(?<=%2[Ff0])|(?<=%252[Ff0])|(?<=%3[DdAa]))"
 # Between a type and a key: as people write it, in an address, and in an address within an address.
 _BETWEEN = r"(?:[._](?:id|key|no|number))?(?:[ /=:+#\"']{1,4}|%(?:25)?(?:20|2[Ff]|3[AaDd]))"
-# After a key: nothing that could make it a longer one.
-_END = r"(?![\w-]|[.:/@]\w|%(?!(?:25)?(?:2[0-479Cc]|26|3[BbFf]))[0-9A-Fa-f]{2})"
+_ADDRESSED = r"(?:/|%(?:25)?2[Ff])"
+# After a key: nothing that could make it a longer one. In an address that is more than among words.
+_END = r"(?![\w-]|[.:/@]\d)"
+_ADDRESS_END = r"(?![\w-]|[.:/@]\w|%(?!(?:25)?(?:2[0-479Cc]|26|3[BbFf]))[0-9A-Fa-f]{2})"
 
 
 def scrub(cursor: Any, target: Target, problems: Sequence[bytes], stage_id: int | None = None) -> int:
@@ -117,32 +121,39 @@ class _Pen:
         keys, types = _pattern(_spellings(target.key)), _pattern(_spellings(target.type))
         self.target = target
         self.named = [
-            re.compile(rf"(?P<before>{_BEGIN}(?i:{types}){_BETWEEN})(?:{keys}){_END}"),
+            re.compile(rf"(?P<before>{_BEGIN}(?:{types}){_ADDRESSED})(?:{keys}){_ADDRESS_END}"),
+            re.compile(rf"(?P<before>{_BEGIN}(?i:{types})(?!{_ADDRESSED}){_BETWEEN})(?:{keys}){_END}"),
             re.compile(
-                rf"(?P<before>(?:[?&]|%3[Ff]|%26)type(?:=|%3[Dd])(?:{types})(?:&|&amp;|%26)key(?:=|%3[Dd]))(?:{keys}){_END}"
+                rf"(?P<before>(?:[?&]|%3[Ff]|%26)type(?:=|%3[Dd])(?:{types})(?:&|&amp;|%26)key(?:=|%3[Dd]))(?:{keys})"
+                f"{_ADDRESS_END}"
             ),
             re.compile(target.flow_id.hex()),
         ]
         self.anywhere = [*self.named, re.compile(rf"(?<![\w-]){re.escape(target.key)}(?![\w-])")]
         self.before = re.compile(rf"{_BEGIN}(?i:{types}){_BETWEEN}")
-        self.renamed: dict[str, str] = {}
+        # What the audit repeats: titles as its subjects, reasons as details.
+        self.titles: dict[str, str] = {}
+        self.reasons: dict[str, str] = {}
 
     def row(self, values: Sequence[Any], is_own: bool) -> list[Any]:
         return [self.without(value, is_own) for value in values]
 
     def audit(self, subject: str, detail: str) -> list[Any]:
         """What was said of the flow, its problems, links and copies tells it in their own words."""
-        is_own = subject in self.renamed or subject == f"{self.target.type} {self.target.key}"
-        return [self.renamed.get(one) or self.without(one, is_own) for one in (subject, detail)]
+        is_own = subject in self.titles or subject == f"{self.target.type} {self.target.key}"
+        return [
+            self.titles.get(subject) or self.without(subject, is_own),
+            self.reasons.get(detail) or self.without(detail, is_own),
+        ]
 
     def page(self, values: Sequence[Any], problems: Sequence[bytes], is_own: bool) -> list[Any]:
         """A link or a copy. That of another flow keeps its address and its title, which may be of the same name elsewhere."""
-        path, title, *others = values
+        path, title, reason, *query = values
         left = self.path(path)
         is_own = is_own or left != path or path.removeprefix("/problems/") in {one.hex() for one in problems}
         is_another = not is_own and path.startswith(_OTHERS)
         told = title if is_another else self.without(title, is_own)
-        return [left, told, *self.row(others, is_own)]
+        return [left, told, self.without(reason, is_own), *map(self._query, query)]
 
     def path(self, path: str) -> str:
         """Where it leads to; nowhere where that was this flow, alone or beside another."""
@@ -154,12 +165,25 @@ class _Pen:
         left = [(name, NOWHERE if side == self.target.path else side) for name, side in sides]
         return path if left == sides else f"/compare?{urlencode(left, quote_via=quote)}"
 
+    def _query(self, query: str) -> str:
+        """What a view was narrowed to: a number in it is no key, but what is looked for may be."""
+        asked = parse_qsl(query, keep_blank_values=True)
+        left = [(name, self.without(one, name in _SOUGHT)) for name, one in asked]
+        return query if left == asked else urlencode(left, quote_via=quote)
+
     def without(self, value: Any, is_own: bool) -> Any:
         """The same without the key; examples that are this flow go whole."""
         if isinstance(value, str):
             return self._text(value, is_own)
         if isinstance(value, dict):
-            return {self.without(name, is_own): self.without(one, is_own) for name, one in value.items()}
+            told: dict[str, Any] = {}
+            for name, one in value.items():
+                left = self.without(name, is_own)
+                # Two that were told apart by what is struck out stay two.
+                while left in told:
+                    left += "'"
+                told[left] = self.without(one, is_own)
+            return told
         if isinstance(value, list):
             flow_hex = self.target.flow_id.hex()
             kept = [one for one in value if not (isinstance(one, dict) and one.get("flow") == flow_hex)]
@@ -169,18 +193,30 @@ class _Pen:
     def _text(self, text: str, is_own: bool) -> str:
         for pattern in self.anywhere if is_own else self.named:
             text = pattern.sub(_erased, text)
-        # Nearer to the end than the key is long.
-        for found in self.before.finditer(text, max(0, len(text) - len(self.target.key) - LONGEST_BEFORE)):
-            cut = text[found.end() :]
-            if len(cut) >= LEAST_CUT and self.target.key.startswith(cut):
-                return f"{text[: found.end()]}{ERASED}"
+        return self._without_cut_off(text, is_own)
+
+    def _without_cut_off(self, text: str, is_own: bool) -> str:
+        """Where a text is cut, by an ellipsis or by its column, the beginning of the key may stand before."""
+        ends = [at for at, letter in enumerate(text) if letter == "…"][::-1]
+        for end in [len(text), *ends] if len(text) >= LONGEST_QUOTED else ends:
+            key = self.target.key
+            longest = min(len(key) - 1, end)
+            length = next((n for n in range(longest, LEAST_CUT - 1, -1) if text.endswith(key[:n], 0, end)), 0)
+            if length and (is_own or self._is_named(text, end - length)):
+                text = f"{text[: end - length]}{ERASED}{text[end:]}"
         return text
+
+    def _is_named(self, text: str, begin: int) -> bool:
+        """Whether the type stands before that place."""
+        near = max(0, begin - LONGEST_BEFORE)
+        return any(found.end() == begin for found in self.before.finditer(text, near, begin))
 
     def remember(self, where: _Texts, values: Sequence[Any], left: Sequence[Any]) -> None:
         """What the audit may have repeated: of a problem, a link or a copy."""
         for column, old, new in zip(where.texts, values, left, strict=False):
-            if column in _QUOTED.get(where.table, ()) and old != new:
-                self.renamed[old] = self.renamed[old[:LONGEST_QUOTED]] = new[:LONGEST_QUOTED]
+            if old != new and column in _QUOTED.get(where.table, ()):
+                titles = self.reasons if column == "reason" else self.titles
+                titles[old] = titles[old[:LONGEST_QUOTED]] = new[:LONGEST_QUOTED]
 
 
 def _spellings(text: str) -> set[str]:

@@ -48,19 +48,33 @@ def _ask(request: HttpRequest, kind: type[KeepForm], what: str) -> HttpResponse:
     form = filled(kind, posted, view.address, name_of(request))
     if posted is None or not form.is_valid():
         return _form(request, form, view, what, 200 if posted is None else 400)
-    terms = form.terms()
     try:
         if isinstance(form, ShareForm):
-            made = sharing.make(view, terms)
+            made = _shared(view.address, form.terms())
             expect_channel(made)
-            auditing.note(terms.name, "link made", view.title, _told(terms))
-            return remember(HttpResponseRedirect(reverse("share-made", args=[made.pk])), terms.name)
-        snapshot_id = sharing.keep(view, terms, pinned=True)
-        auditing.note(terms.name, "pinned", view.title, terms.reason)
+            target = reverse("share-made", args=[made.pk])
+        else:
+            target = with_more(view.path, {"frozen": str(_pinned(view.address, form.terms()))})
     except (keeping.QuotaFull, TooLarge) as full:
         form.add_error(None, getattr(full, "sentence", str(full)))
         return _form(request, form, view, what, 409)
-    return remember(HttpResponseRedirect(with_more(view.path, {"frozen": str(snapshot_id)})), terms.name)
+    return remember(HttpResponseRedirect(target), form.terms().name)
+
+
+def _shared(address: str, terms: Terms) -> Share:
+    with sharing.undisturbed() as session:
+        view = read_view(address)
+        made = sharing.make(session, view, terms)
+        auditing.note(terms.name, "link made", view.title, _told(terms))
+        return made
+
+
+def _pinned(address: str, terms: Terms) -> int:
+    with sharing.undisturbed() as session:
+        view = read_view(address)
+        snapshot_id = sharing.keep(session, view, terms, pinned=True)
+        auditing.note(terms.name, "pinned", view.title, terms.reason)
+        return snapshot_id
 
 
 def _form(request: HttpRequest, form: KeepForm, view: View, what: str, status: int) -> HttpResponse:

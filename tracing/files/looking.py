@@ -44,7 +44,11 @@ def look(
 
     Raises `reading.Unreadable`, `NothingInIt`, `belonging.TooLarge` and `keeping.QuotaFull`, and then nothing is kept.
     """
-    with psycopg.connect(conninfo, autocommit=True) as connection:
+    with (
+        psycopg.connect(conninfo, autocommit=True) as connection,
+        # What is forgotten meanwhile is found in it afterwards.
+        keeping.undisturbed(connection),
+    ):
         rules = rulebook.load(connection, environment)
         ((key,),) = connection.execute("SELECT digest_key FROM installation").fetchall()
         how = Decoding("json", bytes(key), now_ns(), redaction, senders.IMPORT)

@@ -20,10 +20,11 @@ from tracing.records import Batch
 
 # Records a batch: what the store likes to take at once, however small the lines are.
 TOGETHER = 4_000
-# In a file that may not be of any size: so many more lines without a record than records, after which it is taken for
+# In a file that may not be of any size: so many more short lines without a record than records, after which it is taken for
 # another kind; and the lines of one document. A small packed file may hold millions.
 MOST_FOREIGN = 100_000
 MOST_WHOLE = 4_000_000
+SHORT_LINE = 200
 _MIB = MAX_BYTES // 2**20
 _LONG_LINE = f"a line is longer than {_MIB} MiB"
 _LONG_DOCUMENT = f"the file is one JSON document of more than {_MIB} MiB; as JSON Lines, a request a line, it may have any size"
@@ -60,10 +61,12 @@ def _while_any(found: Iterator[LINE], account: Account) -> Iterator[LINE]:
     for number, line in found:
         before = account.records
         yield number, line
-        foreign += account.records == before
+        # A long line costs as its bytes do, which are bounded: a collector's file may hold more metrics than spans.
+        is_short = isinstance(line, TooLong) or len(line) < SHORT_LINE
+        foreign += is_short and account.records == before
         if foreign > MOST_FOREIGN + account.records:
             account.note(
-                f"Of the first {number:,} lines {foreign:,} hold neither spans nor logs; the rest was not read."
+                f"Of the first {number:,} lines {foreign:,} short ones hold neither spans nor logs; the rest was not read."
                 " `manage.py import` reads all of it."
             )
             return

@@ -15,4 +15,13 @@ class Migration(migrations.Migration):
             name='typed',
             field=models.BooleanField(db_default=False, default=False),
         ),
+        # Before the first person came nobody signed in.
+        migrations.RunSQL(
+            """
+            UPDATE tracing_audit SET typed = true WHERE who NOT IN ('', 'manage.py')
+            AND id <= coalesce((SELECT min(id) FROM tracing_audit WHERE action = 'person added'), id)
+            AND NOT (action = 'signed in')
+            """,
+            migrations.RunSQL.noop,
+        ),
     ]

@@ -5,9 +5,8 @@ Copies that problems pin by themselves make room for what people keep, the oldes
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import LiteralString
 
 import orjson
 import psycopg
@@ -18,7 +17,7 @@ from tracing.snapshots.copying import Copy, Part, Subject
 
 # Of the advisory locks this one guards the quota: "TLQU".
 LOCK = 0x544C5155
-# This one is shared by whoever takes a copy, and is its own while something is forgotten: "TLFG".
+# This one is shared by whoever copies something, and belongs to one while something is forgotten: "TLFG".
 FORGET_LOCK = 0x544C4647
 # Copies that nobody asked for take at most this share of the room.
 AUTOMATIC_SHARE = 0.5
@@ -69,28 +68,38 @@ class About:
     name: str = ""
 
 
-def freeze(connection: psycopg.Connection, subject: Subject, about: About, quota_bytes: int) -> int:
-    """Take a copy and keep it; its id. In autocommit. Raises `QuotaFull` and `belonging.TooLarge`."""
-    with _lock(connection, "_shared"):
-        taken_ns = now_ns()
-        copy = copying.take(connection, subject, taken_ns, values=about.with_values)
-        return keep(connection, copy, about, taken_ns, quota_bytes)
+@contextmanager
+def undisturbed(connection: psycopg.Connection, *, wait: bool = True) -> Iterator[bool]:
+    """Nothing is forgotten meanwhile, so what is read in it may be kept, its name too. False where one need not wait for that.
 
-
-def held(connection: psycopg.Connection) -> AbstractContextManager[None]:
-    """Until it ends no copy is being taken: those that were are there, the others have not begun. In autocommit."""
-    return _lock(connection, "")
+    In autocommit, and never by two sessions within each other: whoever forgets stands between them in the queue.
+    """
+    how = "pg_advisory_lock_shared" if wait else "pg_try_advisory_lock_shared"
+    row = connection.execute(f"SELECT {how}(%s)", (FORGET_LOCK,)).fetchone()
+    is_held = wait or bool(row and row[0])
+    try:
+        yield is_held
+    finally:
+        if is_held and not connection.closed:
+            connection.execute("SELECT pg_advisory_unlock_shared(%s)", (FORGET_LOCK,))
 
 
 @contextmanager
-def _lock(connection: psycopg.Connection, how: LiteralString) -> Iterator[None]:
-    """Not within a transaction: it would look at the database as it was before it had the lock."""
-    connection.execute(f"SELECT pg_advisory_lock{how}(%s)", (FORGET_LOCK,))
+def forgetting(connection: psycopg.Connection) -> Iterator[None]:
+    """Until it ends nobody is `undisturbed`: copies that were begun are there, others have not begun. In autocommit."""
+    connection.execute("SELECT pg_advisory_lock(%s)", (FORGET_LOCK,))
     try:
         yield
     finally:
         if not connection.closed:
-            connection.execute(f"SELECT pg_advisory_unlock{how}(%s)", (FORGET_LOCK,))
+            connection.execute("SELECT pg_advisory_unlock(%s)", (FORGET_LOCK,))
+
+
+def freeze(connection: psycopg.Connection, subject: Subject, about: About, quota_bytes: int) -> int:
+    """Take a copy and keep it, `undisturbed`; its id. In autocommit. Raises `QuotaFull` and `belonging.TooLarge`."""
+    taken_ns = now_ns()
+    copy = copying.take(connection, subject, taken_ns, values=about.with_values)
+    return keep(connection, copy, about, taken_ns, quota_bytes)
 
 
 def keep(connection: psycopg.Connection, copy: Copy, about: About, taken_ns: int, quota_bytes: int) -> int:

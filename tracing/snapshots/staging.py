@@ -34,18 +34,19 @@ SELECT stage_id FROM (
 
 def staged(connection: psycopg.Connection, name: str, copy: Callable[[], Iterable[Part]]) -> int:
     """The stage of this name; it is made of the copy where there is none. `connection` is in autocommit."""
-    found = _known(connection, name)
+    found = known(connection, name)
     if found is not None:
         return found
     parts = list(copy())
     with connection.transaction():
         # However many open a link at once, one lays it out.
         connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (LOCK, name))
-        found = _known(connection, name)
+        found = known(connection, name)
         return _lay_out(connection, name, parts) if found is None else found
 
 
-def _known(connection: psycopg.Connection, name: str) -> int | None:
+def known(connection: psycopg.Connection, name: str) -> int | None:
+    """The stage of this name, where there is one."""
     row = connection.execute(_FIND, (name,)).fetchone()
     if row is None:
         return None

@@ -69,7 +69,11 @@ class Pinning:
         self._failed: dict[tuple[bytes, str, bytes], int] = {}
 
     def work(self, connection: psycopg.Connection) -> bool:
-        """Copy a few; true where more are waiting."""
+        """Copy a few; true where more are waiting. While something is forgotten it is for later."""
+        with keeping.undisturbed(connection, wait=False) as is_free:
+            return is_free and self._work(connection)
+
+    def _work(self, connection: psycopg.Connection) -> bool:
         now = now_ns()
         asked: Mapping[str, int] = {
             "now": now, "settled": now - SETTLES_NS, "recent": now - DAY_NS, "again": now - AGAIN_NS,
