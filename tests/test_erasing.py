@@ -26,6 +26,7 @@ from tests.test_shares import share
 from tests.test_snapshots_erasing import spans_of
 from tests.test_thinning import flow_id, wrong
 from tests.watching import insert
+from timeline import sharing
 from timeline.addresses import flow_url
 from tracing import erasing
 from tracing.auditing import Audit
@@ -425,6 +426,19 @@ def test_nothing_is_copied_while_a_flow_goes(
         # A problem of others too is still there, and says no more of it.
         assert begun[0].result(20) == (302 if way == "problem" else 404)
     assert named_in(conninfo) == []
+
+
+def test_nobody_waits_for_long(
+    both: object, conninfo: str, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = share(client, "/flow/entity/order/4712", shows="live")
+    monkeypatch.setattr(sharing, "LONGEST_WAIT_S", 1)
+    asked = {"of": "/flow/entity/order/4712", "until": "30", "reason": "", "name": "x"}
+    with psycopg.connect(conninfo, autocommit=True) as other, keeping.forgetting(other):
+        pinned = client.post("/pin", asked)
+        assert pinned.status_code == 503 and "is being forgotten just now" in pinned.content.decode()
+        assert client.get(path).status_code == 200  # what is laid out already is shown
+    assert client.post("/pin", asked).status_code == 302 and client.get(path).status_code == 200
 
 
 def test_problems_pin_nothing_while_a_flow_goes(conninfo: str, worker: psycopg.Connection) -> None:

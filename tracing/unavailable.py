@@ -7,6 +7,7 @@ restart. What receives data says the same in OTLP's words, in `tracing.otlp`.
 import logging
 from collections.abc import Callable
 
+import psycopg
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.template.loader import render_to_string
@@ -15,8 +16,9 @@ SENTENCE = (
     "The database does not answer. What was received is safe; this page is back as soon as the database is."
 )
 RETRY_AFTER_S = 3
-# What is raised while it is away.
-AWAY = (OperationalError, InterfaceError)
+BUSY = "Something is being forgotten just now, and nothing is shared, kept or laid out meanwhile. Try again in a minute."
+# What is raised while it is away, through Django or not.
+AWAY = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
 
 logger = logging.getLogger(__name__)
 
@@ -37,17 +39,18 @@ class DatabaseAway:
 def answer_to(request: HttpRequest, error: Exception) -> HttpResponseBase:
     """Also for who needs the database before there is a view: `timeline.access`."""
     logger.warning("%s: the database does not answer: %s", request.path, error)
-    response = unavailable(request)
+    is_busy = isinstance(error, psycopg.errors.LockNotAvailable)
+    response = unavailable(request, BUSY if is_busy else SENTENCE)
     response.headers["Retry-After"] = str(RETRY_AFTER_S)
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
-def unavailable(request: HttpRequest) -> HttpResponse:
+def unavailable(request: HttpRequest, sentence: str = SENTENCE) -> HttpResponse:
     form = request.GET.get("format", "")
     if form == "json":
-        return JsonResponse({"error": SENTENCE}, status=503)
+        return JsonResponse({"error": sentence}, status=503)
     if form in ("txt", "md"):
-        return HttpResponse(f"{SENTENCE}\n", status=503, content_type="text/plain; charset=utf-8")
-    context = {"sentence": SENTENCE, "retry_after": RETRY_AFTER_S}
+        return HttpResponse(f"{sentence}\n", status=503, content_type="text/plain; charset=utf-8")
+    context = {"sentence": sentence, "retry_after": RETRY_AFTER_S}
     return HttpResponse(render_to_string("unavailable.html", context, request), status=503)
