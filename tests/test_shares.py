@@ -13,6 +13,8 @@ from django.test import Client
 from tests.builders import T1, Service, batch
 from tests.judged import judge, order_id, problem
 from tests.test_flow_page import order_4711
+from timeline import cardshelf, drawncard
+from timeline.layout.card import Card
 from tracing import retention
 from tracing.clock import now_ns
 from tracing.lengths import DAY_NS
@@ -344,3 +346,22 @@ def test_the_settings_count_the_links_that_are_open(client: Client, at: Callable
     assert "1 open link." in client.get("/settings/").content.decode()
     at(now_ns() + 8 * DAY_NS)
     assert "0 open links" in client.get("/settings/").content.decode()
+
+
+@pytest.mark.parametrize("shows", ["frozen", "live"])
+def test_the_card_of_a_new_link_is_there_before_it_is_asked_for(
+    client: Client, monkeypatch: pytest.MonkeyPatch, at: Callable[[int], None], shows: str
+) -> None:
+    drawn: list[Card] = []
+
+    def draw(card: Card) -> bytes:
+        drawn.append(card)
+        return drawncard.drawn(card)
+
+    monkeypatch.setattr(cardshelf, "drawn", draw)
+    monkeypatch.setattr(cardshelf, "_SHELF", cardshelf.Shelf(10**6))
+    at(now_ns())  # a card is of its minute
+    path = share(client, FLOW, shows=shows)
+    [card] = drawn
+    assert card.title == "order 4711"
+    assert client.get(f"{path}/card.png").status_code == 200 and len(drawn) == 1

@@ -4,6 +4,7 @@ An unknown, expired, revoked or mistyped token is answered alike. `timeline.shar
 keeps the page to its copy, `timeline.sharecard` has what a channel shows of it.
 """
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -20,6 +21,7 @@ from timeline.frozen import on_its_stage
 from timeline.person import person_of
 from timeline.queries.pulse import AGAIN_MS, read_pulse
 from timeline.sharing import Shown
+from timeline.staged import on_stage
 from timeline.subjects import LOG, SPAN, View, read_view
 from timeline.unlinking import without_ways_out
 from timeline.views import compare, flow, problems, record
@@ -81,9 +83,12 @@ def card(request: HttpRequest, token: str) -> HttpResponseBase:
 
 
 def expect_channel(share: Share) -> None:
-    """Whoever makes a link pastes it next, and a channel waits for its card: the view is laid out by then."""
-    if sharecard.has_card(share):
-        _copied(share)
+    """Whoever makes a link pastes it next, and a channel does not wait for its card: it is drawn by then."""
+    if not sharecard.has_card(share):
+        return
+    copied = _copied(share)
+    with on_stage(copied.stage_id, copied.taken_ns), contextlib.suppress(NotFound):
+        cardshelf.png(sharecard.card_of(share, copied.stage_id))
 
 
 def _asked(token: str) -> Share:
