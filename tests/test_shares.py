@@ -8,12 +8,13 @@ from urllib.parse import urlencode, urlsplit
 
 import psycopg
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from tests.builders import T1, Service, batch
 from tests.judged import judge, order_id, problem
 from tests.test_flow_page import order_4711
-from timeline import cardshelf, drawncard
+from timeline import cardshelf, drawncard, sharing
 from timeline.layout.card import Card
 from tracing import retention
 from tracing.clock import now_ns
@@ -365,3 +366,13 @@ def test_the_card_of_a_new_link_is_there_before_it_is_asked_for(
     [card] = drawn
     assert card.title == "order 4711"
     assert client.get(f"{path}/card.png").status_code == 200 and len(drawn) == 1
+
+
+def test_options_of_the_database_hold_for_links_too(
+    clean_store: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = settings.DATABASES["default"]
+    monkeypatch.setitem(database, "OPTIONS", database["OPTIONS"] | {"options": "-c application_name=ours"})
+    with sharing.connect() as session:
+        asked = "SELECT current_setting('application_name'), current_setting('lock_timeout')"
+        assert session.execute(asked).fetchone() == ("ours", f"{sharing.LONGEST_WAIT_S}s")
