@@ -15,9 +15,9 @@ from tracing import recounting, scrubbing, stored
 from tracing.flows import MARK
 from tracing.forgetting import count_flows, forget_flows
 from tracing.parts import REWRITE_LOCK
-from tracing.scrubbing import Target
 from tracing.snapshots import erasing as copies
 from tracing.snapshots import keeping
+from tracing.striking import Target
 
 # Records a transaction; a member row holds at most those of one storing transaction.
 CHUNK = 2_000

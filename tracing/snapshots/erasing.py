@@ -12,9 +12,9 @@ import psycopg
 from psycopg import sql
 
 from tracing import scrubbing
-from tracing.scrubbing import Target
 from tracing.snapshots import keeping, staging
 from tracing.snapshots.copying import ROWS, Part, columns_of, compressed
+from tracing.striking import Target, sought
 
 # Copies of one of these flows, alone or beside others: a file that holds it goes as a whole, its records were never stored.
 _OWN = """
@@ -87,7 +87,7 @@ def end(connection: psycopg.Connection) -> None:
 
 def _mentioning(connection: psycopg.Connection, target: Target) -> list[int]:
     """Copies whose texts may name the flow: what is copied is UTF-8 as it stands, JSON too."""
-    wanted = [one.encode() for one in scrubbing.sought(target)]
+    wanted = [one.encode() for one in sought(target)]
     found: set[int] = set()
     with connection.transaction(), connection.cursor("texts") as cursor:
         cursor.execute(_TEXTS, (list(scrubbing.COPIED),))

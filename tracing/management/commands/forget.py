@@ -15,8 +15,8 @@ from tracing.database import conninfo
 from tracing.forgetting import count_flows
 from tracing.management import waiting
 from tracing.noting import KINDS
-from tracing.scrubbing import Target
 from tracing.sentence import Sentence
+from tracing.striking import Target
 from tracing.watch.wording import flow_path
 
 _FLOWS = """

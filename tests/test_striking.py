@@ -2,13 +2,13 @@
 
 import pytest
 
-from tracing.scrubbing import _WHERE, NOWHERE, Target, _Pen, sought
+from tracing.striking import NOWHERE, Pen, Target, sought
 from tracing.watch.titles import short
 from tracing.watch.wording import flow_path, line
 
 
-def pen(key: str = "4711", type: str = "order") -> _Pen:
-    return _Pen(Target(b"\x01" * 16, type, key, flow_path(1, type, key)))
+def pen(key: str = "4711", type: str = "order") -> Pen:
+    return Pen(Target(b"\x01" * 16, type, key, flow_path(1, type, key)))
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_every_spelling_is_looked_for(key: str) -> None:
     for told in (in_json, *(f"order {way}" for way in ways)):
         assert any(one in told for one in wanted), told
     for way in ways:
-        assert _Pen(target).without(f"order {way} x", False) == "order [forgotten] x"
+        assert Pen(target).without(f"order {way} x", False) == "order [forgotten] x"
 
 
 LONG = "3f2a9c1e-7b44-4f0a-9d21-0c5e8d7f6a10"
@@ -110,9 +110,10 @@ def test_numbers_of_a_view_are_no_keys() -> None:
 
 def test_the_audit_repeats_titles_and_reasons() -> None:
     one = pen("ann", "customer")
-    link = _WHERE[-2]
     before = ["/flow/entity/customer/ann", "customer ann", "ann", ""]
-    one.remember(link, before, one.page(before, [], False))
+    _, title, reason, _ = one.page(before, [], False)
+    one.remember("customer ann", title, is_reason=False)
+    one.remember("ann", reason, is_reason=True)
     assert one.audit("customer ann", "for anyone, frozen, ann") == [
         "customer [forgotten]",
         "for anyone, frozen, [forgotten]",
