@@ -112,13 +112,16 @@ class OverGrpc(Sender):
 
 @contextlib.contextmanager
 def load(running: Running) -> Iterator[list[Sender]]:
-    """Senders at work around the block, for a while before it and after it."""
+    """Senders at work around the block, for a while before it and after it; each was acknowledged before it."""
     senders = [OverHttp(running), OverHttp(running), OverGrpc(running)]
     for sender in senders:
         sender.start()
     try:
         time.sleep(LOAD_S)
-        assert all(sender.requests for sender in senders)
+        deadline = time.monotonic() + GIVE_UP_S
+        while not all(sender.requests for sender in senders):
+            assert time.monotonic() < deadline, "a sender was never acknowledged"
+            time.sleep(0.05)
         yield senders
         time.sleep(LOAD_S)
     finally:
