@@ -1,13 +1,10 @@
 """Files as others read them: Jaeger's own model and the OpenTelemetry collector's, in Go, take all that we write.
 
-The program is `tests/readers/go`; it is built once and kept under ~/.cache/threadline-sdks, outside the repository. Without
-Go or its registry the tests are skipped; it compiles for a minute: `pytest -m slow tests/test_readers.py`.
+The program is `tests/readers/go`, built by `tests.toolchains`; it compiles for a minute:
+`pytest -m slow tests/test_readers.py`.
 """
 
-import hashlib
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +14,7 @@ import pytest
 from django.test import Client
 
 from tests.test_files import FILLED, paths, short_jobs, take
-from tests.test_sdks import CACHE, INSTALL_S
+from tests.toolchains import installed
 from tracing.storing import Store
 
 __all__ = ["short_jobs"]  # the demo's, for every test here too
@@ -28,23 +25,8 @@ SOURCE = Path(__file__).parent / "readers" / "go"
 
 @pytest.fixture(scope="module")
 def reader() -> Path:
-    if not shutil.which("go"):
-        pytest.skip("go is not installed")
-    names = ("go.mod", "go.sum", "reader.go")
-    digest = hashlib.sha256(b"".join((SOURCE / name).read_bytes() for name in names)).hexdigest()
-    program = CACHE / f"reader-{digest[:12]}"
-    if not program.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=CACHE) as made:
-            build = ["go", "build", "-o", f"{made}/reader", "."]
-            try:
-                subprocess.run(
-                    build, cwd=SOURCE, check=True, capture_output=True, text=True, timeout=INSTALL_S
-                )
-            except (subprocess.SubprocessError, OSError) as error:
-                pytest.skip(f"go could not build, no registry? {getattr(error, 'stderr', error)}"[-400:])
-            Path(made, "reader").rename(program)
-    return program
+    files = ("go.mod", "go.sum", "reader.go")
+    return installed(SOURCE, files, ["go", "build", "-o", "reader", "."]) / "reader"
 
 
 def understood(reader: Path, form: str, content: bytes, tmp_path: Path) -> list[Any]:

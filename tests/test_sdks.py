@@ -1,17 +1,13 @@
 """Services in several languages send with their own unmodified SDK; each order is then one timeline.
 
-The services are in `tests.sdks`. What npm, Maven and Go install is kept under ~/.cache/threadline-sdks, outside the
-repository; without a toolchain or its registry a language is skipped. Go compiles for a minute the first time:
+The services are in `tests.sdks`, installed by `tests.toolchains`. Go compiles for a minute the first time:
 `pytest -m slow tests/test_sdks.py`.
 """
 
-import hashlib
-import os
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import uuid
 from collections.abc import Callable
 from html import unescape
@@ -22,11 +18,9 @@ from django.template.loader import render_to_string
 
 from tests.asking import as_json, every_row, found
 from tests.product import Running
+from tests.toolchains import installed
 
 SDKS = Path(__file__).parent / "sdks"
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "threadline-sdks"
-INSTALL_S = 240
-TROUBLES: dict[str, str] = {}
 Command = list[str]
 Sender = Callable[[Running, str], Command]
 
@@ -43,7 +37,7 @@ def node(transport: str) -> Sender:
     def command(running: Running, order: str) -> Command:
         endpoint = f"http://{running.grpc}" if transport == "grpc" else running.otlp
         install = ["npm", "install", "--no-audit", "--no-fund", "--fetch-retries=0", "--fetch-timeout=20000"]
-        program = installed("node", ("package.json",), install)
+        program = installed(SDKS / "node", ("package.json",), install, "node")
         shutil.copy(SDKS / "node" / "sender.mjs", program)
         return ["node", str(program / "sender.mjs"), transport, endpoint, order]
 
@@ -54,7 +48,7 @@ def java(transport: str) -> Sender:
     def command(running: Running, order: str) -> Command:
         endpoint = f"http://{running.grpc}" if transport == "grpc" else running.otlp
         gather = ["mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=lib"]
-        program = installed("java", ("pom.xml",), gather)
+        program = installed(SDKS / "java", ("pom.xml",), gather, "java")
         source = str(SDKS / "java" / "Sender.java")
         return ["java", "-cp", f"{program}/lib/*", source, transport, endpoint, order]
 
@@ -63,36 +57,8 @@ def java(transport: str) -> Sender:
 
 def golang(running: Running, order: str) -> Command:
     files = ("go.mod", "go.sum", "sender.go")
-    return [str(installed("go", files, ["go", "build", "-o", "sender", "."]) / "sender"), running.otlp, order]
-
-
-def installed(language: str, files: tuple[str, ...], install: Command) -> Path:
-    """The folder in which a language's service was installed, once for each content of its files."""
-    for tool in (install[0], language):
-        if not shutil.which(tool):
-            pytest.skip(f"{tool} is not installed")
-    digest = hashlib.sha256(b"".join((SDKS / language / name).read_bytes() for name in files)).hexdigest()
-    folder = CACHE / f"{language}-{digest[:12]}"
-    if not folder.exists() and (trouble := trouble_installing(language, files, install, folder)):
-        pytest.skip(f"{install[0]} could not install, no registry? {trouble}")
-    return folder
-
-
-def trouble_installing(language: str, files: tuple[str, ...], install: Command, folder: Path) -> str:
-    """Install beside `folder` and move there; why not, or nothing. A failure is not tried again by the next test."""
-    if language in TROUBLES:
-        return TROUBLES[language]
-    with tempfile.TemporaryDirectory(prefix="threadline-sdk-") as made:
-        for name in files:
-            shutil.copy(SDKS / language / name, made)
-        try:
-            subprocess.run(install, cwd=made, check=True, capture_output=True, text=True, timeout=INSTALL_S)
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copytree(made, folder, symlinks=True)
-        except (subprocess.SubprocessError, OSError) as error:
-            TROUBLES[language] = f"{error}: {getattr(error, 'stderr', '')}"[-400:]
-            shutil.rmtree(folder, ignore_errors=True)
-    return TROUBLES.get(language, "")
+    program = installed(SDKS / "go", files, ["go", "build", "-o", "sender", "."])
+    return [str(program / "sender"), running.otlp, order]
 
 
 SENDERS = [
