@@ -26,13 +26,13 @@ TABLE: dict[str, tuple[Role, Role]] = {
     "import": (O, O),
     "import/look": (V, O),
     "types": (V, O),
-    "types/<str:type>": (V, O),
-    "types/<str:type>/settings": (V, A),
-    "types/<str:type>/expectations": (V, O),
-    "types/<str:type>/expectations/new": (A, A),
-    "types/<str:type>/expectations/<int:rule_id>": (V, A),
-    "types/<str:type>/expectations/<int:rule_id>/switch": (V, A),
-    "types/<str:type>/expectations/<int:rule_id>/delete": (V, A),
+    "types/<type:type>": (V, O),
+    "types/<type:type>/settings": (V, A),
+    "types/<type:type>/expectations": (V, O),
+    "types/<type:type>/expectations/new": (A, A),
+    "types/<type:type>/expectations/<int:rule_id>": (V, A),
+    "types/<type:type>/expectations/<int:rule_id>/switch": (V, A),
+    "types/<type:type>/expectations/<int:rule_id>/delete": (V, A),
     "compare": (V, O),
     "settings": (V, O),
     "settings/": (V, O),
@@ -90,7 +90,7 @@ TABLE: dict[str, tuple[Role, Role]] = {
     "record/log/<str:log_id>": (V, O),
     "record/<str:trace_id>/<str:span_id>": (V, O),
 }
-SAMPLES = {"int": "999999", "str": "0" * 24, "key": "4711"}
+SAMPLES = {"int": "999999", "str": "0" * 24, "type": "0" * 24, "key": "4711"}
 NAMED = {"kind": "entity", "type": "order"}
 
 

@@ -146,6 +146,7 @@ def test_a_first_start_for_others(fresh: Path) -> None:
     running = product.start(fresh, [web, otlp, rpc], ("--host", "0.0.0.0"), SAFE)
     try:
         product.wait_ready(running)
+        assert "without THREADLINE_PROXY=1 everybody seems to come from its address" in running.said
         body = product.one_span()
         json = {"Content-Type": "application/json"}
         assert product.status(f"{running.otlp}/v1/traces", body, json) == 401

@@ -57,12 +57,17 @@ def port(ring: Keyring, quiet: Quiet) -> Iterator[int]:
 
 
 @pytest.fixture
-def export(ring: Keyring, quiet: Quiet) -> Iterator[Any]:
+def channel(ring: Keyring, quiet: Quiet) -> Iterator[grpc.Channel]:
     (number,) = free_ports(1)
     serving = services.serve(Shelf(), f"127.0.0.1:{number}", quiet, ring)
-    with grpc.insecure_channel(f"127.0.0.1:{number}") as channel:
-        yield channel.unary_unary(EXPORT, None, None)
+    with grpc.insecure_channel(f"127.0.0.1:{number}") as opened:
+        yield opened
     serving.stop(0).wait()
+
+
+@pytest.fixture
+def export(channel: grpc.Channel) -> Any:
+    return channel.unary_unary(EXPORT, None, None)
 
 
 def eventually(wanted: Any) -> bool:
@@ -238,6 +243,17 @@ def code(export: Any, metadata: list[tuple[str, str]]) -> grpc.StatusCode:
         export(REQUEST, metadata=metadata, timeout=10)
     found: grpc.StatusCode = caught.value.code()
     return found
+
+
+def test_grpc_refuses_a_call_without_a_message(ring: Keyring, channel: grpc.Channel) -> None:
+    senderkeys.issue("shop")
+    assert eventually(lambda: refusal(ring, "") == NO_KEY)
+    _, secret = senderkeys.issue("new")  # not known yet, so it is asked for while the call waits
+    calling = channel.stream_unary(EXPORT, None, None)
+    with pytest.raises(grpc.RpcError) as caught:
+        calling(iter(()), metadata=(("x-threadline-key", secret),), timeout=10)
+    assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert caught.value.details() == "This call carries no message."
 
 
 def test_grpc_refuses_a_message_it_never_reads(ring: Keyring, export: Any) -> None:

@@ -1,5 +1,6 @@
 """Signing in by the word of an OpenID provider: the real product, a provider of ours that speaks the real protocol."""
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -99,6 +100,36 @@ def test_whoever_has_no_role_is_told_so(house: House) -> None:
         answer = house.visit(sub="9", preferred_username="eve", **claims)
         assert answer.status_code == 403 and "nothing it says of you gives you a role here" in answer.text
     assert not house.rows("SELECT 1 FROM tracing_user WHERE username LIKE 'eve%'")
+
+
+def test_whoever_loses_their_role_there_loses_it_here_everywhere(house: House) -> None:
+    house.visit(sub="20", preferred_username="max", threadline_role="sre-leads")
+    first, people = house.browser, f"{house.running.url}/settings/people"
+    made = first.get(f"{house.running.url}/account", timeout=20).text
+    csrf = re.findall(r'name="csrfmiddlewaretoken" value="([^"]+)"', made)[0]
+    told = {"csrfmiddlewaretoken": csrf, "label": "script", "days": "30", "role": ""}
+    page = first.post(f"{house.running.url}/account/tokens", told, timeout=20).text
+    token = {"Authorization": f"Bearer {re.findall('tlt_[A-Za-z0-9]{32}', page)[0]}"}
+    assert first.get(people, timeout=20).status_code == 200
+    assert requests.get(people, headers=token, timeout=20).status_code == 200
+    assert house.visit(sub="20", preferred_username="max", threadline_role="strange").status_code == 403
+    refused = first.get(people, timeout=20)
+    assert refused.status_code == 403 and "You have no role here any more" in refused.text
+    assert requests.get(people, headers=token, timeout=20).status_code == 403
+    assert house.rows("SELECT role FROM tracing_user WHERE username = 'max'") == [(0,)]
+    assert house.rows(
+        "SELECT detail FROM tracing_audit WHERE subject = 'max' AND action = 'role changed'"
+    ) == [("administrator → nobody, as told at sign-in",)]
+    # It comes back with the claim.
+    assert "max · operator" in house.visit(sub="20", preferred_username="max", threadline_role="ops").text
+    assert first.get(f"{house.running.url}/flows", timeout=20).status_code == 200
+
+
+def test_nobody_comes_as_a_command(house: House) -> None:
+    assert (
+        "manage.py-2 · viewer"
+        in house.visit(sub="21", preferred_username="manage.py", threadline_role="all").text
+    )
 
 
 def test_whoever_is_switched_off_stays_out(house: House) -> None:

@@ -137,7 +137,8 @@ def wording() -> Iterator[tuple[str, int]]:
 @pytest.mark.parametrize(
     ("lines", "status", "said"),
     [
-        (b"Content-Length: -5", b"400", b"a/b: Content-Length is not a number."),
+        (b"Content-Length: -5", b"400", b"a/b: Content-Length is not a number, or"),
+        (b"Content-Length: " + b"9" * 30, b"400", b"a/b: Content-Length is not a number, or"),
         (b"Content-Length: abc", b"400", b"a/b: Malformed Content-Length Header."),
         (b"X-Long: " + b"a" * 4 * MIB, b"413", b"a/b: The headers sent"),
         (b"Transfer-Encoding: odd", b"501", b"a/b: "),
@@ -152,6 +153,12 @@ def test_an_answer_without_the_application_is_worded_too(
     headers, _, body = rest.partition(b"\r\n\r\n")
     assert b"Content-Type: text/odd" in headers and b"Connection: close" in headers
     assert body.startswith(said)
+
+
+@pytest.mark.parametrize("target", [b"//[", b"http://[", b"http://[/x"])
+def test_an_address_that_is_none_is_a_bad_request(address: tuple[str, int], target: bytes) -> None:
+    first = raw(address, b"GET " + target + b" HTTP/1.1\r\nHost: x\r\n\r\n").partition(b"\r\n")[0]
+    assert first.split(b" ")[1] == b"400"
 
 
 def test_header_names_with_underscores_are_dropped(address: tuple[str, int]) -> None:

@@ -22,6 +22,12 @@ REFUSED = [
         "THREADLINE_DEADMAN_URL must be an address such as https://",
     ),
     ({"THREADLINE_HOME": str(ROOT / "manage.py")}, "THREADLINE_HOME must name a folder"),
+    ({"THREADLINE_HOME": "~nobody-is-called-so/x"}, "THREADLINE_HOME begins with the home of somebody"),
+    ({"THREADLINE_URL": "http://[fd00::5"}, "THREADLINE_URL must be an address such as"),
+    ({"THREADLINE_URL": "http://a.example:99999"}, "THREADLINE_URL must be an address such as"),
+    ({"THREADLINE_CORS_ORIGINS": "http://["}, "THREADLINE_CORS_ORIGINS lists origins such as"),
+    ({"THREADLINE_DEADMAN_URL": "http://["}, "THREADLINE_DEADMAN_URL must be an address such as"),
+    ({"THREADLINE_OIDC_URL": "http://["}, "THREADLINE_OIDC_URL must be an address such as"),
     ({"DATABASE_URL": "mysql://localhost/x"}, "DATABASE_URL must start with postgresql://"),
     ({"DATABASE_URL": "postgresql://localhost"}, "DATABASE_URL names no database"),
     ({"DATABASE_URL": "postgresql://localhost:x/y"}, "DATABASE_URL is not an address"),
@@ -40,13 +46,13 @@ def test_an_odd_value_is_one_sentence(tmp_path: Path, more: dict[str, str], sent
 def test_settings_are_read(tmp_path: Path) -> None:
     more = {
         "THREADLINE_ENVIRONMENT": "staging",
-        "THREADLINE_URL": "https://threadline.example.com/",
+        "THREADLINE_URL": "https://[fd00::5]:8443/",
         "THREADLINE_REDACT": "iban, passport",
         "THREADLINE_CORS_ORIGINS": "https://shop.example.com,http://localhost:3000",
         "DATABASE_URL": "postgresql://ann:p%40ss@db.example:6432/tl?sslmode=require&connect_timeout=9",
     }
     names = "ENVIRONMENT URL REDACT CORS_ORIGINS RETENTION_DAYS EMBEDDED".split()
-    script = f"from tracing import settings as s; print([getattr(s, n) for n in {names}]); print(s.DATABASES)"
+    script = f"from tracing import settings as s; print([getattr(s, n) for n in {names}]); print(s.DATABASES, s.ALLOWED_HOSTS)"
     ended = subprocess.run(
         [sys.executable, "-c", script],
         env=environ(tmp_path, more),
@@ -58,13 +64,14 @@ def test_settings_are_read(tmp_path: Path) -> None:
     assert ended.stdout.splitlines()[0] == str(
         [
             "staging",
-            "https://threadline.example.com",
+            "https://[fd00::5]:8443",
             ("iban", "passport"),
             ("https://shop.example.com", "http://localhost:3000"),
             14,
             False,
         ]
     )
+    assert "'[fd00::5]']" in ended.stdout
     assert "'PASSWORD': 'p@ss'" in ended.stdout
     assert "'connect_timeout': '9'" in ended.stdout
     assert "'sslmode': 'require'" in ended.stdout

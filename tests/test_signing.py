@@ -1,9 +1,11 @@
 """Signing in and out, one's account and its tokens, people and keys as pages, what is written down of all of it."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from axes.models import AccessAttempt
 from django.contrib.sessions.models import Session
 from django.test import Client
 
@@ -11,12 +13,13 @@ from tests.builders import Service, batch
 from tests.cast import PASSWORD, make, signed_in
 from tests.test_pages_html import parsed
 from timeline.access import own_path
-from tracing import guarding, users
+from tracing import guarding, tries, users
 from tracing.auditing import Audit
 from tracing.roles import Role
 from tracing.senderkeys import SenderKey
 from tracing.storing import Store
 from tracing.tokens import Token
+from tracing.unfit import Unfit
 from tracing.users import User
 
 
@@ -85,9 +88,104 @@ def test_too_many_tries_are_told_how_long_to_wait(client: Client, clean_store: N
     )
 
 
-def test_no_password_is_kept_of_a_try(client: Client, clean_store: None) -> None:
-    from axes.models import AccessAttempt
+def test_what_is_refused_without_a_look_is_not_written_down(client: Client, clean_store: None) -> None:
+    make("ada", Role.ADMINISTRATOR)
+    for n in range(8):
+        sign_in(client, "ada", f"wrong {n}")
+    assert len(audited()) == 5
 
+
+def failed(username: str, address: str, times: int) -> None:
+    AccessAttempt.objects.create(username=username, ip_address=address, failures_since_start=times)
+
+
+@pytest.mark.parametrize(
+    ("failures", "address", "status"),
+    [
+        ([(f"name-{n}", "192.0.2.9", 4) for n in range(12)], "192.0.2.9", 401),
+        ([(f"name-{n}", "192.0.2.9", 4) for n in range(13)], "192.0.2.9", 429),
+        ([(f"name-{n}", "192.0.2.9", 4) for n in range(13)], "192.0.2.8", 401),
+        ([(f"name-{n}", f"2001:db8:0:7::{n:x}", 4) for n in range(1, 14)], "2001:db8:0:7:ffff::1", 429),
+        ([(f"name-{n}", f"2001:db8:0:7::{n:x}", 4) for n in range(1, 14)], "2001:db8:0:8::1", 401),
+        ([("ada", f"192.0.2.{n}", 4) for n in range(1, 25)], "198.51.100.1", 401),
+        ([("ada", f"192.0.2.{n}", 4) for n in range(1, 26)], "198.51.100.1", 429),
+    ],
+    ids=["few", "an address", "another address", "a network", "another network", "a username", "a username at last"],
+)  # fmt: skip
+def test_tries_are_counted_of_a_network_and_of_a_username(
+    client: Client, clean_store: None, failures: list[tuple[str, str, int]], address: str, status: int
+) -> None:
+    make("ada", Role.ADMINISTRATOR)
+    for one in failures:
+        failed(*one)
+    told = {"username": "ada", "password": "wrong"}
+    answer = client.post("/login", told, REMOTE_ADDR=address)
+    assert answer.status_code == status
+    AccessAttempt.objects.update(attempt_time=datetime.now(UTC) - timedelta(minutes=6))
+    assert client.post("/login", told | {"password": PASSWORD}, REMOTE_ADDR=address).status_code == 302
+
+
+def test_few_passwords_are_looked_at_at_once(client: Client, clean_store: None) -> None:
+    make("ada", Role.ADMINISTRATOR)
+    with tries.looked_at():
+        assert sign_in(client, "ada", PASSWORD).status_code == 302
+        with tries.looked_at():
+            answer = sign_in(client, "ada", PASSWORD)
+    assert answer.status_code == 503 and answer.headers["Retry-After"] == "1"
+    assert "Too many people are signing in" in answer.content.decode()
+    assert sign_in(client, "ada", PASSWORD).status_code == 302
+
+
+@pytest.mark.parametrize("odd", ["abcdefgh\0", "ABCDEFGH12345678", "x" * 5_000, "'; --", "\ud800abcdefgh"])
+def test_a_cookie_that_is_no_session_is_nobodys(client: Client, clean_store: None, odd: str) -> None:
+    make("ada", Role.ADMINISTRATOR)
+    # As Django reads it: a quoted cookie may hold any octet.
+    client.cookies["session"] = odd
+    client.cookies["session"].set(
+        "session", odd, '"' + "".join(f"\\{ord(c):03o}" if ord(c) < 256 else "?" for c in odd) + '"'
+    )
+    assert client.get("/login").status_code == 200 and client.get("/flows").status_code == 302
+    assert sign_in(client, "ada", PASSWORD).status_code == 302
+
+
+def test_two_who_add_one_person_at_once(clean_store: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    made_meanwhile = User.set_password
+
+    def hashing(user: User, secret: str | None) -> None:
+        make("vera", Role.VIEWER)
+        made_meanwhile(user, secret)
+
+    monkeypatch.setattr(User, "set_password", hashing)
+    with pytest.raises(Unfit, match="There is a user vera already"):
+        users.create("vera", Role.VIEWER)
+    assert User.objects.count() == 1
+
+
+def test_nobody_is_called_as_commands_are(client: Client, clean_store: None) -> None:
+    for name in ("manage.py", " Manage.PY"):
+        with pytest.raises(Unfit, match="nobody else can be called that"):
+            users.create(name, Role.VIEWER)
+    with pytest.raises(Unfit, match="nobody else can be called that"):
+        users.create("vera", Role.VIEWER, name="Manage.py")
+    client.cookies["name"] = "manage.py"
+    client.post("/settings/keys", {"name": "shop"})
+    assert [(row.who, row.typed) for row in Audit.objects.all()] == [("manage.py", True)]
+
+
+def test_a_name_that_cannot_be_stored_is_told_as_far_as_it_can(client: Client, clean_store: None) -> None:
+    client.cookies["name"] = "an%00n"
+    assert client.post("/settings/keys", {"name": "shop"}).status_code == 200
+    assert audited()[0][0] == "an�n"
+
+
+@pytest.mark.parametrize("shown", ["http://[", "//[", "%00", "http://evil.example//evil.example/x"])
+def test_htmx_may_come_from_an_odd_address(client: Client, clean_store: None, shown: str) -> None:
+    make("ada", Role.ADMINISTRATOR)
+    answer = client.get("/flows", headers={"HX-Request": "true", "HX-Current-URL": shown})
+    assert answer.status_code == 401 and answer.headers["HX-Redirect"].startswith("/login")
+
+
+def test_no_password_is_kept_of_a_try(client: Client, clean_store: None) -> None:
     make("ada", Role.ADMINISTRATOR)
     sign_in(client, "ada", "a wrong password")
     (row,) = AccessAttempt.objects.values()

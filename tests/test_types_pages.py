@@ -45,6 +45,13 @@ def test_without_a_type_the_list_teaches(client: Client, clean_store: None) -> N
     assert client.get("/types?format=txt").content.decode() == "No type is known yet.\n"
 
 
+@pytest.mark.parametrize("end", ["", "?format=json", "/settings", "/expectations", "/expectations/new"])
+def test_what_no_type_can_be_called_is_not_there(client: Client, orders: Store, end: str) -> None:
+    assert client.get(f"/types/%00{end}").status_code == 404
+    glue = "&" if "?" in end else "?"
+    assert client.get(f"/types/order{end}{glue}env=%00").status_code == 200
+
+
 def test_a_type_shows_its_steps_in_the_usual_order(client: Client, orders: Store) -> None:
     root = parsed(client.get("/types/order").content.decode())
     rows = [" ".join("".join(row.itertext()).split()) for row in root.findall(".//tbody/tr")]

@@ -160,6 +160,14 @@ def test_only_our_proxy_says_whom_it_speaks_for(rf: RequestFactory, monkeypatch:
     monkeypatch.setattr("django.conf.settings.PROXY", True)
     assert peers.address_of(request) == "192.0.2.7"
     assert peers.address_of(rf.get("/", REMOTE_ADDR="", HTTP_X_FORWARDED_FOR="x")) == ""
+    for told, address in {
+        "192.0.2.7:52044": "192.0.2.7",
+        "[2001:db8::7]:52044": "2001:db8::7",
+        "[2001:db8::7]": "2001:db8::7",
+        "2001:db8::7": "2001:db8::7",
+        "[x]:1": "",
+    }.items():
+        assert peers.address_of(rf.get("/", HTTP_X_FORWARDED_FOR=f"6.6.6.6, {told}")) == address
 
 
 def test_a_reset_by_somebody_else_ends_tokens_and_an_own_change_does_not(clean_store: None) -> None:

@@ -46,7 +46,7 @@ def free_username(claims: Mapping[str, Any]) -> str:
     """Of what they are called there, in a form that is nobody's here: an account of ours is never taken over by its name."""
     wanted = str(claims.get("preferred_username") or claims.get("email") or claims.get("sub") or "")
     name = re.sub(r"[^a-z0-9._@+-]+", "-", users.normal(wanted)).strip("._@+-")[:90] or "somebody"
-    taken = users.names_like(name)
+    taken = users.names_like(name) | {auditing.TERMINAL}
     number = 2
     found = name
     while found in taken:
@@ -64,6 +64,8 @@ class Adapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # allauth has
         role = role_of(claims)
         known = sociallogin.is_existing
         if role == Role.NOBODY:
+            if known:
+                _give(sociallogin.user, role)
             raise _refused(request, NO_ROLE, str(sociallogin.user if known else free_username(claims)))
         if known and not sociallogin.user.is_active:
             raise _refused(request, SWITCHED_OFF, str(sociallogin.user))
@@ -74,16 +76,7 @@ class Adapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # allauth has
                 user = self._made(request, sociallogin, claims, role)
             except IntegrityError:  # somebody of that name came at the same moment
                 user = self._made(request, sociallogin, claims, role)
-        if user.role != role:
-            # What is said there counts, also of the last administrator: `manage.py user` makes another.
-            auditing.note(
-                str(user),
-                "role changed",
-                user.username,
-                f"{user.given.word} → {role.word}, as told at sign-in",
-            )
-            user.role = int(role)
-            user.save(update_fields=["role"])
+        _give(user, role)
         where = f"by {settings.OIDC_URL} from {address_of(request) or 'an unknown address'}"
         auditing.note(str(user), "signed in", user.username, where)
 
@@ -105,6 +98,20 @@ class Adapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # allauth has
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
         return False
+
+
+def _give(user: User, role: Role) -> None:
+    """The role that the provider gives by now: with none, their other sessions and their tokens open nothing either.
+
+    It counts for the last administrator too: `manage.py user` makes another.
+    """
+    if user.role == role:
+        return
+    auditing.note(
+        str(user), "role changed", user.username, f"{user.given.word} → {role.word}, as told at sign-in"
+    )
+    user.role = int(role)
+    user.save(update_fields=["role"])
 
 
 def _refused(request: HttpRequest, sentence: str, who: str) -> ImmediateHttpResponse:

@@ -2,9 +2,11 @@
 
 from urllib.parse import quote, unquote
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, QueryDict
 
 from timeline.person import person_of
+from tracing.values import storable
 
 COOKIE = "name"
 YEAR_S = 31_536_000
@@ -16,7 +18,7 @@ def name_of(request: HttpRequest) -> str:
     person = person_of(request)
     if person.user is not None:
         return person.name
-    return unquote(request.COOKIES.get(COOKIE, ""))[:LONGEST]
+    return storable(unquote(request.COOKIES.get(COOKIE, "")))[:LONGEST]
 
 
 def said(request: HttpRequest) -> QueryDict:
@@ -35,5 +37,7 @@ def signed_by(request: HttpRequest) -> str:
 
 def remember(response: HttpResponse, name: str) -> HttpResponse:
     """A cookie carries ASCII only, so the name is percent-encoded."""
-    response.set_cookie(COOKIE, quote(name), max_age=YEAR_S, samesite="Lax", httponly=True)
+    response.set_cookie(
+        COOKIE, quote(name), max_age=YEAR_S, samesite="Lax", httponly=True, secure=settings.IS_HTTPS
+    )
     return response

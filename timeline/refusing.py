@@ -20,6 +20,7 @@ SIGN_IN = (
 BAD_TOKEN = (
     "This API token is not known here, or was revoked, or is over. Make a new one on your account's page."
 )
+NO_ROLE = "You have no role here any more: the place where you sign in gives you none. An administrator can tell why."
 CHANGE_FIRST = "Change your password first: the one you have was made by somebody else."
 BY_HAND = "Only a person who has signed in by hand has a password and tokens to change."
 # What scripts ask a page for.
@@ -46,6 +47,8 @@ def bad_token(request: HttpRequest) -> HttpResponse:
 
 
 def not_enough(request: HttpRequest, person: Person, needed: Role) -> HttpResponse:
+    if person.role == Role.NOBODY:
+        return _said(request, NO_ROLE, 403)
     role = f"{person.role.article} {person.role.word}"
     whose = f"your token {person.token} is {role}’s" if person.token else f"you are {role}"
     return _said(request, f"This takes {needed.article} {needed.word}, and {whose}.", 403)
@@ -72,8 +75,11 @@ def change_first(request: HttpRequest, *, is_page: bool) -> HttpResponse:
 
 
 def _shown(request: HttpRequest) -> str:
-    """The page that htmx asked from."""
-    shown = urlsplit(request.headers.get("HX-Current-URL", ""))
+    """The page that htmx asked from; `/` where that is no address."""
+    try:
+        shown = urlsplit(request.headers.get("HX-Current-URL", ""))
+    except ValueError:
+        return "/"
     return shown.path + (f"?{shown.query}" if shown.query else "")
 
 

@@ -37,6 +37,7 @@ from timeline.views import (
     types,
     typesettings,
 )
+from tracing.values import is_storable
 
 
 class KeyConverter(StringConverter):
@@ -45,7 +46,17 @@ class KeyConverter(StringConverter):
     regex = r"[\s\S]+"
 
 
+class TypeConverter(StringConverter):
+    """A type's name; none can hold what PostgreSQL keeps in no text."""
+
+    def to_python(self, value: str) -> str:
+        if not is_storable(value):
+            raise ValueError(value)
+        return super().to_python(value)
+
+
 register_converter(KeyConverter, "key")
+register_converter(TypeConverter, "type")
 
 urlpatterns: list[URLPattern] = [
     path("", now.now, name="now"),
@@ -61,13 +72,13 @@ urlpatterns: list[URLPattern] = [
     path("import", importing.import_file, name="import"),
     path("import/look", importing.looked, name="import-look"),
     path("types", types.types, name="types"),
-    path("types/<str:type>", types.type_page),
-    path("types/<str:type>/settings", typesettings.type_settings),
-    path("types/<str:type>/expectations", expectations.expectations),
-    path("types/<str:type>/expectations/new", expectations.begin),
-    path("types/<str:type>/expectations/<int:rule_id>", expectations.change),
-    path("types/<str:type>/expectations/<int:rule_id>/switch", expectations.switch),
-    path("types/<str:type>/expectations/<int:rule_id>/delete", expectations.delete),
+    path("types/<type:type>", types.type_page),
+    path("types/<type:type>/settings", typesettings.type_settings),
+    path("types/<type:type>/expectations", expectations.expectations),
+    path("types/<type:type>/expectations/new", expectations.begin),
+    path("types/<type:type>/expectations/<int:rule_id>", expectations.change),
+    path("types/<type:type>/expectations/<int:rule_id>/switch", expectations.switch),
+    path("types/<type:type>/expectations/<int:rule_id>/delete", expectations.delete),
     path("compare", compare.compare, name="compare"),
     path("s/<str:token>", shared.shared, name="shared"),
     path("s/<str:token>/card.png", shared.card, name="card"),

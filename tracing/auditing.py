@@ -12,7 +12,7 @@ from django.db import models
 from tracing.clock import now_ns
 from tracing.values import storable
 
-# Who does what a command does.
+# Who does what a command does; nobody is called so.
 TERMINAL = "manage.py"
 LONGEST_WHO, LONGEST_ACTION, LONGEST_SUBJECT, LONGEST_DETAIL = 100, 60, 300, 500
 
@@ -54,5 +54,5 @@ def note(who: str, action: str, subject: str, detail: str = "") -> None:
         action=action[:LONGEST_ACTION],
         subject=storable(subject)[:LONGEST_SUBJECT],
         detail=storable(detail)[:LONGEST_DETAIL],
-        typed=_typed.get() and who not in ("", TERMINAL),
+        typed=_typed.get() and who != "",
     )

@@ -59,6 +59,17 @@ def _ways_in() -> list[tuple[str, str]]:
     return found
 
 
+def warning() -> str:
+    """What is safe enough to start with, but is most likely not meant; empty where all is well."""
+    if settings.IS_HTTPS and not settings.PROXY:
+        return (
+            "THREADLINE_URL is https, so something in front ends TLS, and without THREADLINE_PROXY=1 everybody seems to"
+            " come from its address: the wrong passwords of one then hold up all. Set it if that is a proxy which writes"
+            " X-Forwarded-For and X-Forwarded-Proto itself."
+        )
+    return ""
+
+
 def is_open() -> bool:
     """Local mode: nobody but this machine reaches us, and nobody was made a user."""
     from tracing import users

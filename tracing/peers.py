@@ -5,9 +5,12 @@ Throttled sign-ins and the audit go by it.
 """
 
 import ipaddress
+import re
 
 from django.conf import settings
 from django.http import HttpRequest
+
+_WITH_PORT = re.compile(r"^(?:\[([0-9a-fA-F:.]+)\](?::\d+)?|(\d+\.\d+\.\d+\.\d+):\d+)$", re.ASCII)
 
 
 def address_of(request: HttpRequest) -> str:
@@ -15,7 +18,9 @@ def address_of(request: HttpRequest) -> str:
     told = request.META.get("REMOTE_ADDR", "")
     if settings.PROXY:
         told = request.META.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip() or told
+    # Some proxies write the port behind it: 192.0.2.7:52044 or [2001:db8::7]:52044.
+    bare = _WITH_PORT.sub(r"\1\2", told)
     try:
-        return str(ipaddress.ip_address(told))
+        return str(ipaddress.ip_address(bare))
     except ValueError:
         return ""

@@ -6,7 +6,7 @@ reads this table every second; it also writes `used_ns` and `spent` there.
 
 from typing import ClassVar
 
-from django.db import models
+from django.db import IntegrityError, models, transaction
 
 from tracing import oneway
 from tracing.clock import now_ns
@@ -52,7 +52,7 @@ def issue(
     name = _fit(name)
     check_limit(limit)
     secret = oneway.made(PREFIX)
-    key = SenderKey.objects.create(
+    key = SenderKey(
         name=name,
         digest=oneway.digest(secret),
         hint=oneway.hint(secret),
@@ -60,6 +60,11 @@ def issue(
         created_by=by,
         until_ns=until_ns,
     )
+    try:
+        with transaction.atomic():
+            key.save()
+    except IntegrityError:  # made at the same moment
+        raise _taken(name) from None
     return key, secret
 
 
@@ -71,10 +76,14 @@ def _fit(name: str) -> str:
             f"A key needs a name of at most {LONGEST} characters, such as the service that sends with it.",
         )
     if SenderKey.objects.filter(name=found).exists():
-        raise Unfit(
-            "name", f"There is a key {found} already; its secret cannot be shown again, so take another name."
-        )
+        raise _taken(found)
     return found
+
+
+def _taken(name: str) -> Unfit:
+    return Unfit(
+        "name", f"There is a key {name} already; its secret cannot be shown again, so take another name."
+    )
 
 
 def check_limit(limit: int | None) -> None:

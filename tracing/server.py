@@ -30,6 +30,8 @@ KEEP_ALIVE_S = 95
 # In the middle of a request a thread waits for its client, so not for long.
 READ_S = 20
 LARGEST_HEADER = 64 * 1024
+# Digits of a Content-Length; Python reads none of thousands.
+LONGEST_LENGTH = 18
 # What is left of a refused body: read on so that the answer arrives, but neither for ever nor in memory.
 LINGER_S = 2.0
 LINGER_BYTES = 256 * 1024 * 1024
@@ -51,14 +53,22 @@ class Headers(server.HeaderReader):
 class Request(server.HTTPRequest):
     header_reader = Headers()
 
+    def read_request_line(self) -> bool:
+        try:
+            return bool(super().read_request_line())  # type: ignore[no-untyped-call]
+        except ValueError:  # an address such as //[, which cheroot does not expect
+            self.close_connection = True
+            self.simple_response("400 Bad Request", "Malformed Request-URI")
+            return False
+
     def read_request_headers(self) -> bool:
         if not super().read_request_headers():  # type: ignore[no-untyped-call]
             return False
         length = self.inheaders.get(b"Content-Length", b"0").strip()
-        if length.isdigit():
+        if length.isdigit() and len(length) <= LONGEST_LENGTH:
             return True
         self.close_connection = True
-        self.simple_response("400 Bad Request", "Content-Length is not a number.")
+        self.simple_response("400 Bad Request", "Content-Length is not a number, or one beyond all reason.")
         return False
 
     def simple_response(self, status: str, msg: str = "") -> None:

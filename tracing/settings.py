@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from tracing import clock, cluster, database, mail
 from tracing.roles import role_named
@@ -46,15 +46,28 @@ def words(name: str) -> tuple[str, ...]:
 
 def folder(name: str, default: Path) -> Path:
     """An absolute folder; a relative one lies in the folder the command was started from."""
-    value = Path(text(name, str(default))).expanduser().absolute()
+    try:
+        value = Path(text(name, str(default))).expanduser().absolute()
+    except RuntimeError:
+        raise Sentence(f"{name} begins with the home of somebody who is not known here.") from None
     if value.exists() and not value.is_dir():
         raise Sentence(f"{name} must name a folder, and {value} is a file.")
     return value
 
 
+def address_parts(address: str) -> SplitResult:
+    """Its parts; none at all of what is no address, such as one with half a bracket."""
+    try:
+        parts = urlsplit(address)
+        _ = parts.port
+    except ValueError:
+        return SplitResult("", "", "", "", "")
+    return parts
+
+
 def web_address(name: str, default: str) -> str:
     value = text(name, default).rstrip("/")
-    parts = urlsplit(value)
+    parts = address_parts(value)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise Sentence(f"{name} must be an address such as https://threadline.example.com, not {value!r}.")
     return value
@@ -63,7 +76,7 @@ def web_address(name: str, default: str) -> str:
 def ping_address(name: str) -> str:
     """An address to call, or nothing. It may hold a secret, so the sentence does not repeat it."""
     value = text(name, "")
-    parts = urlsplit(value)
+    parts = address_parts(value)
     if value and (parts.scheme not in ("http", "https") or not parts.hostname):
         raise Sentence(f"{name} must be an address such as https://hc-ping.com/your-check.")
     return value
@@ -111,7 +124,7 @@ def default_role(name: str) -> int:
 def origins(name: str) -> tuple[str, ...]:
     found = words(name)
     for origin in found:
-        parts = urlsplit(origin)
+        parts = address_parts(origin)
         if origin != "*" and (parts.scheme not in ("http", "https") or not parts.netloc or parts.path):
             raise Sentence(f"{name} lists origins such as https://shop.example.com, and {origin!r} is none.")
     return found
@@ -189,7 +202,8 @@ if OIDC_URL and not (OIDC_CLIENT_ID and OIDC_CLIENT_SECRET):
 
 DEBUG = False
 # Checked although only loopback is served: another web page must not reach us through a name of its own.
-ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", urlsplit(URL).hostname or ""]
+_hostname = urlsplit(URL).hostname or ""
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", f"[{_hostname}]" if ":" in _hostname else _hostname]
 # Loaded, with its tables, only where it is used: it is a third of what a start takes.
 ALLAUTH = [
     "allauth",
@@ -291,7 +305,7 @@ SOCIALACCOUNT_STORE_TOKENS = False
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if IS_HTTPS else "http"
 
-# Five wrong passwords of one username from one address, then five minutes without a try.
+# Five wrong passwords of one username from one address, then five minutes without a try; more limits in `tracing.tries`.
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=5)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -311,6 +325,7 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W008",
 ]
 
+SESSION_ENGINE = "tracing.sessions"
 # "__Host-" binds a cookie to this host by https alone.
 SESSION_COOKIE_NAME = "__Host-session" if IS_HTTPS else "session"
 SESSION_COOKIE_SECURE = IS_HTTPS

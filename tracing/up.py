@@ -105,6 +105,8 @@ class Run:
         self.await_ready()
         if self.stop.is_set():
             return
+        if warning := guarding.warning():
+            self.say(warning)
         self.say(
             f"Threadline is ready: pages {self.address('port')}, OTLP/HTTP {self.address('otlp_port')}, "
             f"OTLP/gRPC {self.address('grpc_port')}"

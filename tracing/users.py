@@ -9,9 +9,10 @@ import time
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
-from django.db import models, transaction
+from django.db import IntegrityError, models, transaction
 
 from tracing import oneway
+from tracing.auditing import TERMINAL
 from tracing.clock import now_ns
 from tracing.roles import GIVEN, Role
 from tracing.unfit import Unfit
@@ -75,6 +76,8 @@ def normal(username: str) -> str:
 def check_username(username: str) -> str:
     """The username as it is kept; raises Unfit."""
     found = normal(username)
+    if found == TERMINAL:
+        raise Unfit("username", f"The audit calls commands {TERMINAL}, so nobody else can be called that.")
     if len(found) > LONGEST or not NAME.fullmatch(found):
         raise Unfit(
             "username", "A username is made of letters, digits and . _ @ + -, such as ann or ann@example.com."
@@ -88,15 +91,23 @@ def create(
     """A new person and their password: the one given, else one made for them that they must change. Raises Unfit."""
     found = check_username(username)
     if User.objects.filter(username=found).exists():
-        raise Unfit("username", f"There is a user {found} already.")
+        raise _taken(found)
     if found in names_like(found):
         raise Unfit("username", f"Somebody goes by the name {found} already.")
     check_name(name)
     secret = password or oneway.password()
     user = User(username=found, role=int(role), name=name.strip(), email=email, must_change=password is None)
     user.set_password(secret)
-    user.save()
+    try:
+        with transaction.atomic():
+            user.save()
+    except IntegrityError:  # made while the password was hashed
+        raise _taken(found) from None
     return user, secret
+
+
+def _taken(username: str) -> Unfit:
+    return Unfit("username", f"There is a user {username} already.")
 
 
 def names_like(beginning: str) -> set[str]:
@@ -108,7 +119,9 @@ def names_like(beginning: str) -> set[str]:
 
 
 def check_name(name: str, but: User | None = None) -> None:
-    """Raises Unfit for a name that somebody else goes by: what is said here is signed with it."""
+    """Raises Unfit for a name that somebody else goes by, or the audit: what is said here is signed with it."""
+    if normal(name) == TERMINAL:
+        raise Unfit("name", f"The audit calls commands {TERMINAL}, so nobody else can be called that.")
     others = User.objects.exclude(pk=but.pk) if but is not None else User.objects.all()
     wanted = models.Q(name__iexact=name.strip()) | models.Q(username=normal(name))
     if name.strip() and others.filter(wanted).exists():

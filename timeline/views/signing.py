@@ -1,12 +1,10 @@
 """`/login` and `/logout`: a page of our own, which works without scripts and tells nobody who exists.
 
-axes counts the failures (`tracing.settings`) and refuses further tries of one username from one address for a while.
+After some failures further tries are refused for a while without a look at their password (`tracing.tries`).
 """
 
-from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
-from axes.models import AccessAttempt
 from django import forms
 from django.conf import settings
 from django.contrib.auth import authenticate, login, logout
@@ -20,15 +18,16 @@ from timeline import moments
 from timeline.access import needs, own_path
 from timeline.addresses import with_query
 from timeline.answers import page_answer
+from timeline.peopleforms import LONGEST_PASSWORD
 from timeline.person import person_of
 from timeline.reader import name_of
-from tracing import auditing, users
+from tracing import auditing, tries, users
 from tracing.lengths import SECOND_NS
 from tracing.peers import address_of
 from tracing.roles import Role
 
 WRONG = "This username and password do not go together."
-LONGEST_PASSWORD = 1_000
+BUSY = "Too many people are signing in at this moment: try again in a second."
 
 
 class SignInForm(forms.Form):
@@ -62,10 +61,22 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(request, form, following, WRONG, status=400)
     username = users.normal(form.cleaned_data["username"])
-    user = authenticate(request, username=username, password=form.cleaned_data["password"])
-    where = f"from {address_of(request) or 'an unknown address'}"
+    address = address_of(request)
+    if seconds := tries.wait_s(username, address):
+        return _wait(request, form, following, seconds)
+    try:
+        with tries.looked_at():
+            user = authenticate(request, username=username, password=form.cleaned_data["password"])
+    except tries.Busy:
+        return _wait(request, form, following, 1, BUSY, 503)
+    where = f"from {address or 'an unknown address'}"
     if user is None:
-        return _refused(request, form, following, username, where)
+        # Those that are refused without a look are not written down: nobody fills the audit by trying on.
+        auditing.note("", "failed to sign in", username, where)
+        seconds = tries.wait_s(username, address)
+        if seconds:
+            return _wait(request, form, following, seconds)
+        return _page(request, form, following, WRONG, status=401)
     # A new session under a new id, also for whoever was in already.
     request.session.flush()
     login(request, user)
@@ -87,27 +98,18 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _refused(
-    request: HttpRequest, form: SignInForm, following: str, username: str, where: str
+def _wait(
+    request: HttpRequest,
+    form: SignInForm,
+    following: str,
+    seconds: int,
+    sentence: str = "",
+    status: int = 429,
 ) -> HttpResponse:
-    auditing.note("", "failed to sign in", username, where)
-    if getattr(request, "axes_locked_out", False):
-        seconds = _left_s(username, address_of(request))
-        sentence = f"Too many tries in a row: try again in {moments.took(seconds * SECOND_NS)}."
-        response = _page(request, form, following, sentence, status=429)
-        response.headers["Retry-After"] = str(seconds)
-        return response
-    return _page(request, form, following, WRONG, status=401)
-
-
-def _left_s(username: str, address: str) -> int:
-    """Seconds until the next try is looked at."""
-    tries = AccessAttempt.objects.filter(username=username, ip_address=address or None)
-    latest = tries.order_by("-attempt_time").values_list("attempt_time", flat=True).first()
-    if latest is None:
-        return 1
-    left: timedelta = latest + settings.AXES_COOLOFF_TIME - datetime.now(UTC)
-    return max(1, round(left.total_seconds()))
+    sentence = sentence or f"Too many tries in a row: try again in {moments.took(seconds * SECOND_NS)}."
+    response = _page(request, form, following, sentence, status=status)
+    response.headers["Retry-After"] = str(seconds)
+    return response
 
 
 def _page(

@@ -20,6 +20,7 @@ from timeline.steps import StepLine, learning_words, rhythm_words, seen_steps, s
 from timeline.typeaddresses import flows_url, type_asked, type_url
 from tracing.clock import now_ns
 from tracing.people import ExpectationRule, TypeSettings
+from tracing.values import storable
 from tracing.watch.proposing import propose
 
 COUNTS = ("open", "late", "stuck")
@@ -72,7 +73,7 @@ def type_page(request: HttpRequest, type: str) -> HttpResponse:
 
 def chosen_environment(request: HttpRequest, known: list[str]) -> str:
     """The one asked for; the default where the type is there, else the first it was seen in."""
-    asked = request.GET.get("env", "")
+    asked = storable(request.GET.get("env", ""))
     if asked:
         return asked
     return settings.ENVIRONMENT if settings.ENVIRONMENT in known or not known else sorted(known)[0]

@@ -96,7 +96,10 @@ class Services(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # no generic 
             key = self._receiver.admit(secret, "grpc")
         except Failure as failure:
             _abort(context, failure)
-        return export(key, next(messages), context)
+        message = next(messages, None)
+        if message is None:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "This call carries no message.")
+        return export(key, message, context)
 
 
 def _secret(metadata: Iterable[tuple[str, str | bytes]] | None) -> str:
