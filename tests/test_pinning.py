@@ -8,8 +8,9 @@ from django.test import Client
 
 from tests import wrongs
 from tests.builders import batch
+from tracing import retention
 from tracing.clock import now_ns
-from tracing.lengths import HOUR_NS, MINUTE_NS
+from tracing.lengths import DAY_NS, HOUR_NS, MINUTE_NS
 from tracing.shares import Snapshot
 from tracing.storing import Store
 from tracing.watch.pinning import AT_ONCE, Pinning
@@ -62,6 +63,32 @@ def test_another_latest_takes_its_place_after_a_while(
     at(now + 31 * MINUTE_NS)
     pins.work(worker)
     assert roles() == {"first": "order 1", "worst": "order 1", "latest": "order 4"}
+
+
+def test_what_retention_left_takes_no_copys_place(
+    wait: bytes, worker: psycopg.Connection, at: Callable[[int], None]
+) -> None:
+    pinning().work(worker)
+    before = {one.role: (one.pk, one.records) for one in Snapshot.objects.all()}
+    assert all(records > 0 for _, records in before.values())
+    at(now_ns() + 20 * DAY_NS)
+    retention.drop_old(worker, 14, 400, 14)
+    assert worker.execute("SELECT count(*) FROM span").fetchone() == (0,)
+    worker.execute("UPDATE problem SET state = 'resolved', resolved_ns = %s", (now_ns() - HOUR_NS,))
+    pins = pinning()
+    assert not pins.work(worker) and not pins.work(worker)
+    assert {one.role: (one.pk, one.records) for one in Snapshot.objects.all()} == before
+
+
+def test_the_last_copy_is_taken_once_it_is_resolved(
+    wait: bytes, worker: psycopg.Connection, at: Callable[[int], None]
+) -> None:
+    pinning().work(worker)
+    before = {one.pk for one in Snapshot.objects.all()}
+    at(now_ns() + 2 * HOUR_NS)
+    worker.execute("UPDATE problem SET state = 'resolved', resolved_ns = %s", (now_ns() - HOUR_NS,))
+    pinning().work(worker)
+    assert Snapshot.objects.count() == 3 and not before & {one.pk for one in Snapshot.objects.all()}
 
 
 def test_a_young_problem_and_a_grey_one_keep_nothing(wait: bytes, worker: psycopg.Connection) -> None:

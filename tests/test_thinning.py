@@ -192,12 +192,16 @@ def test_a_grey_problem_keeps_nothing(
     assert thin(worker) == [DAY]
 
 
-def test_a_request_of_a_problem_is_kept(
-    two_orders: dict[str, tables.Rows], worker: psycopg.Connection, conninfo: str
+@pytest.mark.parametrize("by", ["problem", "note"])
+def test_a_request_of_a_problem_or_with_a_note_is_kept(
+    two_orders: dict[str, tables.Rows], worker: psycopg.Connection, conninfo: str, by: str
 ) -> None:
     worker.execute("DELETE FROM problem_flow")
     worker.execute("DELETE FROM problem")
-    wrong(worker, trace_id(f"late {DAY}"), kind=0)
+    if by == "problem":
+        wrong(worker, trace_id(f"late {DAY}"), kind=0)
+    else:
+        worker.execute(SAID["a note"].encode(), (trace_id(f"late {DAY}"),))
     thin(worker)
     left = stored(conninfo)
     assert left["span"] == two_orders["span"] and left["request"] == two_orders["request"]

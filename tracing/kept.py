@@ -25,6 +25,8 @@ FLOWS: tuple[LiteralString, ...] = (
 # Each a SELECT of trace ids: requests that are kept whole, however large.
 TRACES: tuple[LiteralString, ...] = (
     "SELECT flow_id FROM problem_flow JOIN problem USING (problem_id) WHERE problem_flow.kind = 0 AND severity >= 2",
+    # Of a request's note this is the trace.
+    "SELECT flow_id FROM tracing_note WHERE flow_id IS NOT NULL",
 )
 
 # The day stands in the text, not in a parameter: the planner sees one partition then.

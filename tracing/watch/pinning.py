@@ -12,7 +12,7 @@ import psycopg
 
 from tracing.clock import now_ns
 from tracing.lengths import DAY_NS, MINUTE_NS
-from tracing.snapshots import keeping
+from tracing.snapshots import copying, keeping
 from tracing.snapshots.belonging import TooLarge
 from tracing.snapshots.copying import Subject
 from tracing.watch.wording import flow_path
@@ -48,7 +48,7 @@ ORDER BY w.problem_id, w.role LIMIT %(most)s
 """
 _NAMES = "SELECT kind, type, key, environment FROM flow WHERE flow_id = %s"
 _REQUEST = "SELECT min(root_name) FROM request WHERE trace_id = %s"
-_BEFORE = "SELECT id FROM tracing_snapshot WHERE problem_id = %s AND role = %s AND id <> %s"
+_BEFORE = "SELECT id, flow_id, records FROM tracing_snapshot WHERE problem_id = %s AND role = %s"
 
 
 class Wanted(NamedTuple):
@@ -85,7 +85,7 @@ class Pinning:
         for one in wanted[:AT_ONCE]:
             try:
                 self._pin(connection, one)
-            except (keeping.QuotaFull, TooLarge, Gone) as why:
+            except (keeping.QuotaFull, TooLarge, Gone, Poorer) as why:
                 self._failed[one.problem_id, one.role, one.flow_id] = now
                 logger.info("The %s flow of a problem was not copied: %s", one.role, why)
         return len(wanted) > AT_ONCE
@@ -97,8 +97,13 @@ class Pinning:
             subject="flow", title=title, path=path, flow_id=one.flow_id, problem_id=one.problem_id, role=one.role,
             expires_ns=now_ns() + self._days * DAY_NS, reason=one.title,
         )  # fmt: skip
-        kept = keeping.freeze(connection, subject, about, self._quota_bytes)
-        before = connection.execute(_BEFORE, (one.problem_id, one.role, kept)).fetchall()
+        taken_ns = now_ns()
+        copy = copying.take(connection, subject, taken_ns)
+        before = connection.execute(_BEFORE, (one.problem_id, one.role)).fetchall()
+        for _, flow_id, records in before:
+            if copy.records < (records if flow_id == one.flow_id else min(records, 1)):
+                raise Poorer(f"retention left {copy.records} records, and the copy there is has {records}")
+        keeping.keep(connection, copy, about, taken_ns, self._quota_bytes)
         keeping.drop(connection, [row[0] for row in before])
 
     def _named(self, connection: psycopg.Connection, one: Wanted) -> tuple[str, str]:
@@ -118,3 +123,7 @@ class Pinning:
 
 class Gone(Exception):
     """The flow is not stored any more."""
+
+
+class Poorer(Exception):
+    """What is left to copy is less than what was copied before."""
