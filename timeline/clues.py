@@ -22,8 +22,12 @@ _TRACEPARENT = re.compile(
 _DASHED = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _TRACE = re.compile(rf"(?<![0-9a-z])(?:0x)?([0-9a-f]{{32}}|{_DASHED})(?![0-9a-z])", re.I)
 _SPAN = re.compile(r"(?<![0-9a-z-])(?:0x)?([0-9a-f]{16})(?![0-9a-z-])", re.I)
-# `order.id=4711`, `order:4711`, `"order_id": "4711"`, `order #4711` is two words.
-_NAMED = re.compile(r"""([A-Za-z_][\w.\-/]*)["']?\s*[=:]\s*(?:"([^"]+)"|'([^']+)'|([^\s,;"'{}\[\]()]+))""")
+# `order.id=4711`, `--order:4711`, `"order_id": "4711"`, `order #4711` is two words. Only where a name can begin, and
+# possessive, so that nothing is tried anew from each of its letters.
+_NAMED = re.compile(
+    r"""(?<![\w.\-/])[\d.\-/]*+([^\W\d][\w.\-/]*+)["']?\s*+[=:]\s*+"""
+    r"""(?:"([^"]+)"|'([^']+)'|([^\s,;"'{}\[\]()]+))"""
+)
 _WORD = re.compile(r"""[^\s,;"'{}\[\]()<>=]+""")
 _TRIM = ".,:;!?#*|…"
 OUR_PATHS = ("/flow/", "/record/", "/trace/")

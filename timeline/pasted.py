@@ -66,10 +66,10 @@ def pasted(text: str) -> Pasted:
 
 def _named(text: str) -> Iterator[tuple[str, str]]:
     """Which id it is, and the id."""
-    for match in _XRAY.finditer(text):
-        yield "trace", match[1] + match[2]
-        if above := _XRAY_PARENT.search(text):
-            yield "span", above[1]
+    xrays = [match[1] + match[2] for match in _XRAY.finditer(text)]
+    yield from (("trace", one) for one in xrays)
+    if xrays and (above := _XRAY_PARENT.search(text)):
+        yield "span", above[1]
     for match in _B3.finditer(text):
         yield "trace", match[1]
         yield "span", match[2]
