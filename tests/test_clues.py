@@ -82,22 +82,49 @@ def test_a_name_fits_a_type(name: str, type: str, is_fit: bool) -> None:
     assert fits(name, type) is is_fit
 
 
+ADDRESS, PATH = "http://threadline.example/flow/entity/order/4711", "/flow/entity/order/4711"
+
+
 @pytest.mark.parametrize(
-    ("text", "path"),
+    ("text", "paths"),
     [
-        (
-            "http://threadline.example/flow/entity/order/4711?env=staging",
-            "/flow/entity/order/4711?env=staging",
-        ),
-        ("/flow/entity/order/a%2Fb", "/flow/entity/order/a%2Fb"),
-        ("ftp://x/flow/entity/order/1", ""),
-        ("http://x/orders/1", ""),
-        ("see /flow/entity/order/1", ""),
-        ("http://[broken/flow/", ""),
+        (f"{ADDRESS}?env=staging", (f"{PATH}?env=staging",)),
+        ("/flow/entity/order/a%2Fb", ("/flow/entity/order/a%2Fb",)),
+        (f"see {ADDRESS} please", (PATH,)),
+        (f"see {ADDRESS}?only=errors.", (f"{PATH}?only=errors",)),
+        (f"<{ADDRESS}>", (PATH,)),
+        (f"<{ADDRESS}|order 4711>", (PATH,)),
+        (f"[order 4711]({ADDRESS})", (PATH,)),
+        (f"**{ADDRESS}**, (and {ADDRESS[:-1]}2)!", (PATH, f"{PATH[:-1]}2")),
+        (f"{ADDRESS}.", (f"{PATH}.", PATH)),
+        (f"{PATH}.", (f"{PATH}.", PATH)),
+        ("ftp://x/flow/entity/order/1", ()),
+        ("http://x/orders/1", ()),
+        ("see /flow/entity/order/1", ()),
+        ("http://[broken/flow/", ()),
+        ("see http://[broken/flow/ or", ()),
     ],
 )
-def test_an_address_of_ours(text: str, path: str) -> None:
-    assert clues(text).path == path
+def test_addresses_of_flows(text: str, paths: tuple[str, ...]) -> None:
+    assert clues(text).flows == paths
+
+
+@pytest.mark.parametrize(
+    ("text", "pages"),
+    [
+        ("/s/ab-C_", (("", "/s/ab-C_"),)),
+        ("look: HTTPS://me@Here:8000/s/ab-C_?format=txt.", (("here:8000", "/s/ab-C_?format=txt"),)),
+        ("<http://here/problems/12|a problem>", (("here", "/problems/12"),)),
+        ("GET /flows 200", ()),
+        ("http://here/s/a/b", ()),
+    ],
+)
+def test_addresses_of_pages(text: str, pages: tuple[tuple[str, str], ...]) -> None:
+    assert clues(text).pages == pages
+
+
+def test_only_some_addresses_are_looked_up() -> None:
+    assert len(clues(" ".join(f"http://x/flow/entity/order/{n}" for n in range(100))).flows) == 20
 
 
 # Much of a second is a machine that does something else; names tried from each of their letters took two to five.

@@ -64,6 +64,16 @@ def pasted(text: str) -> Pasted:
     )
 
 
+def addresses(text: str) -> Iterator[str]:
+    """Addresses in a text, and paths, without the marks after them."""
+    return (trimmed(match[0]) for match in _ADDRESS.finditer(text))
+
+
+def trimmed(address: str) -> str:
+    """An address without what a sentence or Markdown puts after it."""
+    return address.rstrip(".,;:!)]}>|*…")
+
+
 def _named(text: str) -> Iterator[tuple[str, str]]:
     """Which id it is, and the id."""
     xrays = [match[1] + match[2] for match in _XRAY.finditer(text)]
@@ -76,8 +86,8 @@ def _named(text: str) -> Iterator[tuple[str, str]]:
     for name, pattern in (("trace", _B3_TRACE), ("span", _B3_SPAN)):
         for match in pattern.finditer(text):
             yield name, match[1]
-    for match in _ADDRESS.finditer(text):
-        yield from _in_address(match[0].rstrip(".,;)]}"))
+    for address in addresses(text):
+        yield from _in_address(address)
 
 
 def _in_address(address: str) -> Iterator[tuple[str, str]]:
