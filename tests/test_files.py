@@ -18,7 +18,7 @@ from django.test import Client
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from tests import oddities, otlp_bodies
-from tests.builders import batch
+from tests.builders import Service, batch
 from tests.otlp_bodies import NOW_NS, REDACTION
 from tests.tables import everything
 from tests.test_demo import ANCHOR_NS, SEED, played
@@ -305,6 +305,23 @@ def test_a_record_is_a_file_too(client: Client, store: Store, conninfo: str) -> 
         assert content.count(b'"operationName":"work"' if form == "jaeger" else b'"name":"work"') == 2
         assert bring(conninfo, content).stored == 0
     assert client.get(address.replace("0", "9"), {"format": "otlp"}).status_code == 404
+
+
+def test_a_record_of_many_versions_and_logs_is_whole(client: Client, store: Store) -> None:
+    versions, logs = 1_200, 10_500
+    shop = Service("shop")
+    one = [shop.span("GET /", 0, took, id="one") for took in range(1, versions + 1)]
+    store.put(batch(*one, *(shop.log("said", at, span=one[0]) for at in range(logs))))
+    content = take(client, f"/record/{one[0].trace_id.hex()}/{one[0].span_id.hex()}", "otlp")
+    assert content.count(b'"endTimeUnixNano"') == versions
+    told = orjson.loads(content)
+    times = [
+        int(log["timeUnixNano"])
+        for resource in told["resourceLogs"]
+        for scope in resource["scopeLogs"]
+        for log in scope["logRecords"]
+    ]
+    assert len(times) == logs and times == sorted(times)
 
 
 def test_an_address_of_a_trace_keeps_the_form(client: Client, store: Store) -> None:

@@ -50,6 +50,15 @@ def shop(store: Store) -> None:
         ("order 4712 staging", "/flow/entity/order/4712?env=staging"),
         ("#4711", ORDER),
         ("/flow/entity?type=order&key=4711", "/flow/entity?type=order&key=4711"),
+        ("<http://127.0.0.1:8000/flow/entity/order/4711>", ORDER),
+        ("see http://127.0.0.1:8000/flow/entity/order/4711?only=errors please", f"{ORDER}?only=errors"),
+        ("http://127.0.0.1:8000/flow/entity/order/4711.", ORDER),
+        (
+            "[it](http://127.0.0.1:8000/flow/entity/order/4712?env=staging)",
+            "/flow/entity/order/4712?env=staging",
+        ),
+        ("http://127.0.0.1:8000/flow/entity/order/none was order 4711", ORDER),
+        ("http://127.0.0.1:8000/flow/entity/order/4711 of http://127.0.0.1:8000/problems/12", ORDER),
     ],
 )
 def test_one_flow_is_a_redirect(client: Client, shop: None, text: str, path: str) -> None:
@@ -214,6 +223,10 @@ def test_what_other_tools_write_of_a_trace(client: Client, shop: None, text: str
         (f"{settings.URL}/s/abcDEF", "/s/abcDEF"),
         (f"{settings.URL}/problems/12", "/problems/12"),
         ("/problems?state=all", "/problems?state=all"),
+        (f"look: {settings.URL}/s/abcDEF-_", "/s/abcDEF-_"),
+        (f"<{settings.URL}/s/abcDEF|what happened>", "/s/abcDEF"),
+        (f"[a problem]({settings.URL}/problems/12), {settings.URL}/flow/entity/order/4711", "/problems/12"),
+        (f"https://other.example/s/x, {settings.URL}/s/abcDEF.", "/s/abcDEF"),
     ],
 )
 def test_a_page_of_ours_is_that_page(client: Client, clean_store: None, text: str, path: str) -> None:
@@ -228,6 +241,9 @@ def test_a_page_of_ours_is_that_page(client: Client, clean_store: None, text: st
         "//evil.example/s/abcDEF",
         "http://testserver@evil.example/s/abcDEF",
         "https://evil.example/problems/12",
+        "look: https://evil.example/s/abcDEF",
+        "look: http://testserver@evil.example/s/abcDEF please",
+        "GET /problems 200 from evil",
         "/s//evil.example",
         "/s/..//evil.example",
         "/\\evil.example/s/a",
@@ -246,8 +262,9 @@ def test_nobody_is_sent_away(client: Client, shop: None, text: str) -> None:
 
 
 def test_a_shared_link_of_elsewhere_says_so(client: Client, clean_store: None) -> None:
-    told = client.get("/find", {"q": "https://other.example/s/abc", "format": "json"}).json()
-    assert "other.example" in told["looked"][0] and told["flows"] == []
+    for text in ("https://other.example/s/abc", "see https://other.example/s/abc."):
+        told = client.get("/find", {"q": text, "format": "json"}).json()
+        assert "other.example" in told["looked"][0] and told["flows"] == []
 
 
 def test_a_decimal_id_says_what_was_looked_for(client: Client, shop: None) -> None:

@@ -9,6 +9,7 @@ from django.test import Client
 
 from tests.builders import BASE_NS, Service, batch, trace_id
 from tests.shop import fill
+from timeline.columns import columns
 from timeline.queries import chart as charts
 from timeline.queries import windows
 from timeline.question import Question
@@ -302,10 +303,17 @@ def test_text_forms(client: Client, shop: None, form: str, start: str) -> None:
         assert max(map(len, text.splitlines())) <= 100
 
 
+def test_a_key_of_wide_letters_stays_within_a_hundred_columns(client: Client, store: Store) -> None:
+    attributes = {"order.id": "注文" * 40, "order.state": "発送" * 20}
+    store.put(batch(Service("店" * 60).span("o", 0, 1, attributes=attributes)))
+    lines = client.get("/flows", {"format": "txt"}).content.decode().splitlines()
+    assert max(map(columns, lines)) <= 100 and "注文注文" in lines[0]
+
+
 def test_markdown_cannot_be_broken_by_a_key(client: Client, store: Store) -> None:
     store.put(batch(Service("shop").span("o", 0, 1, attributes={"order.id": "a|b](http://evil)\n<script>`"})))
     row = client.get("/flows", {"format": "md"}).content.decode().splitlines()[2]
-    assert "\\|b\\](" in row and "&lt;script>" in row and row.count(" | ") == 7
+    assert "\\|b\\](" in row and r"\<script\>" in row and row.count(" | ") == 7
 
 
 def test_bars_count_what_their_links_list(client: Client, shop: None) -> None:

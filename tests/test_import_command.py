@@ -2,8 +2,10 @@
 
 import gzip
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import orjson
@@ -11,7 +13,7 @@ import pytest
 
 from tests.otlp_bodies import as_json, log, logs, span, traces
 from tests.product import ROOT
-from tests.tables import one
+from tests.tables import ask, one
 
 
 @pytest.fixture
@@ -91,3 +93,25 @@ def test_a_database_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
     environ = os.environ | {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
     code, _, complaint = run(environ, str(tmp_path / "good"))
     assert code == 2 and "Traceback" not in complaint and "cannot be reached" in complaint
+
+
+def test_what_was_stored_before_it_was_stopped_is_in_the_audit(
+    database: dict[str, str], conninfo: str
+) -> None:
+    command = [sys.executable, "manage.py", "import", "-"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=database, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as started:
+        assert started.stdin is not None
+        # More than a batch, and what the reader holds back; then it waits for more.
+        started.stdin.write(lines(6_000))
+        started.stdin.flush()
+        for _ in range(300):
+            if one(conninfo, "SELECT count(*) FROM span"):
+                break
+            time.sleep(0.1)
+        started.send_signal(signal.SIGINT)
+        started.wait(30)
+    stored = one(conninfo, "SELECT count(*) FROM span")
+    told = ask(conninfo, "SELECT subject, detail FROM tracing_audit WHERE action = 'file imported'")
+    assert told == [("-", f"{stored:,} records stored, 0 already there")]

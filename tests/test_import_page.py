@@ -14,6 +14,7 @@ from tests.builders import Service, batch
 from tests.otlp_bodies import as_json, log, logs, span, traces
 from tests.tables import ask, one
 from tracing.files import reading, unpacking
+from tracing.files.keeping import Kept
 from tracing.storing import Store
 
 pytestmark = pytest.mark.usefixtures("clean_store")
@@ -86,6 +87,29 @@ def test_a_file_that_is_too_large_is_refused_before_it_is_read(client: Client) -
         assert upload(client, b"x" * (2**20 + 70_000)).status_code == 413
         page = upload(client, b"x" * (2**20 + 10))
         assert page.status_code == 413 and "larger than 1 MiB" in page.content.decode()
+
+
+@pytest.mark.parametrize("length", ["9" * 5_000, "1" * 19, "-1", "many"])
+def test_a_length_that_is_none_is_refused(client: Client, length: str) -> None:
+    assert client.post("/import", CONTENT_LENGTH=length).status_code == 413
+
+
+def test_what_was_stored_is_in_the_audit_however_the_import_ends(
+    client: Client, conninfo: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "TOGETHER", 1)
+    name = Kept.name
+
+    def failing(kept: Kept, *told: Any) -> None:
+        if kept.stored == 2:
+            raise ValueError("what nobody foresaw")
+        name(kept, *told)
+
+    monkeypatch.setattr(Kept, "name", failing)
+    client.raise_request_exception = False
+    assert upload(client, requests()).status_code == 500
+    told = ask(conninfo, "SELECT subject, detail FROM tracing_audit WHERE action = 'file imported'")
+    assert told == [("flow.json", "2 records stored, 0 already there")]
 
 
 def test_a_packed_file_is_read_up_to_a_bound(client: Client) -> None:

@@ -10,6 +10,7 @@ from django.test import Client
 from tests import wrongs
 from tests.builders import Service, batch, trace_id
 from tests.wrongs import HOUR_NS, MINUTE_NS, problem_id
+from timeline.columns import columns
 from timeline.queries.problems import of_flows
 from tracing.auditing import Audit
 from tracing.clock import now_ns
@@ -269,6 +270,13 @@ def test_a_problem_as_text(client: Client, waiting: bytes, form: str) -> None:
     assert "order o2" in text and "waits for shipment.created from wms" in text and "parcels wait" in text
     if form == "txt":
         assert max(map(len, text.splitlines())) <= 100
+
+
+def test_wide_letters_stay_within_a_hundred_columns(client: Client, clean_store: None) -> None:
+    one = wrongs.problem("wait", title="注文" * 40, why="出荷を待っています " * 30, system="倉庫")
+    for path in (address(one), "/problems"):
+        lines = client.get(path, {"format": "txt"}).content.decode().splitlines()
+        assert max(map(columns, lines)) <= 100 and sum("出荷を待っています" in line for line in lines) > 3
 
 
 def test_resolved_is_dated_truly_and_quiets_nothing(client: Client, clean_store: None) -> None:

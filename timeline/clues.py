@@ -6,27 +6,32 @@ strongest first.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
-from timeline.pasted import pasted
+from timeline.pasted import addresses, pasted, trimmed
 
 MAX_TEXT = 20_000
 MAX_CLUES = 60
 MAX_KEY = 400
+MAX_ADDRESSES = 20
 _TRACEPARENT = re.compile(
     r"(?<![0-9a-f-])[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?![0-9a-f])", re.I
 )
 _DASHED = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _TRACE = re.compile(rf"(?<![0-9a-z])(?:0x)?([0-9a-f]{{32}}|{_DASHED})(?![0-9a-z])", re.I)
 _SPAN = re.compile(r"(?<![0-9a-z-])(?:0x)?([0-9a-f]{16})(?![0-9a-z-])", re.I)
-# `order.id=4711`, `order:4711`, `"order_id": "4711"`, `order #4711` is two words.
-_NAMED = re.compile(r"""([A-Za-z_][\w.\-/]*)["']?\s*[=:]\s*(?:"([^"]+)"|'([^']+)'|([^\s,;"'{}\[\]()]+))""")
+# `order.id=4711`, `--order:4711`, `"order_id": "4711"`, `order #4711` is two words. Only where a name can begin, and
+# possessive, so that nothing is tried anew from each of its letters.
+_NAMED = re.compile(
+    r"""(?<![\w.\-/])[\d.\-/]*+([^\W\d][\w.\-/]*+)["']?\s*+[=:]\s*+"""
+    r"""(?:"([^"]+)"|'([^']+)'|([^\s,;"'{}\[\]()]+))"""
+)
 _WORD = re.compile(r"""[^\s,;"'{}\[\]()<>=]+""")
 _TRIM = ".,:;!?#*|…"
-OUR_PATHS = ("/flow/", "/record/", "/trace/")
+FLOWS = "/flow/"
 # Pages that are no flow: an address of one is that page, and of no other installation.
 _PAGES = re.compile(
     r"/(?:s/[A-Za-z0-9_-]{1,200}|record/log/[0-9a-f]{32}|problems(?:/[A-Za-z0-9_-]{1,100})?|compare|flows|types/[^/\\]+)",
@@ -39,14 +44,23 @@ class Clues:
     """Each in the order of the text, without repeats. Ids are lower-case hex without dashes."""
 
     text: str
-    path: str  # the path and query of an address that may be ours, or ""
+    # Host, and path with query, of addresses that may be of a flow or page of ours; a bare path has no host.
+    addresses: tuple[tuple[str, str], ...]
     trace_ids: tuple[str, ...]
     span_ids: tuple[str, ...]
     named: tuple[tuple[str, str], ...]  # name and value: an attribute or a type, and a key
     words: tuple[str, ...]
-    page: str = ""  # the path and query of a page of ours that is no flow
-    host: str = ""  # of the address that `page` is of; "" for a bare path
     decimals: tuple[str, ...] = ()  # 64-bit ids as Datadog writes them
+
+    @property
+    def flows(self) -> tuple[str, ...]:
+        """The addresses of flows. Their hosts say little: one store has many names."""
+        return tuple(path for _, path in self.addresses if path.startswith(FLOWS))
+
+    @property
+    def pages(self) -> tuple[tuple[str, str], ...]:
+        """The others: what they name has to be looked for where they are from."""
+        return tuple(one for one in self.addresses if not one[1].startswith(FLOWS))
 
     @property
     def is_one_word(self) -> bool:
@@ -62,16 +76,13 @@ def clues(text: str) -> Clues:
     spans = [match[2].lower() for match in _TRACEPARENT.finditer(text)]
     spans += [match[1].lower() for match in _SPAN.finditer(text)]
     told = pasted(text)
-    host, page = _page(text)
     return Clues(
         text,
-        _path(text),
+        tuple(dict.fromkeys(_ours(text)))[:MAX_ADDRESSES],
         _once([*traces, *told.traces]),
         _once([*spans, *told.spans]),
         _named(text),
         words,
-        page,
-        host,
         told.decimals,
     )
 
@@ -104,28 +115,21 @@ def _once(words: Iterable[str]) -> tuple[str, ...]:
     return tuple(kept)[:MAX_CLUES]
 
 
-def _path(text: str) -> str:
-    parts = _address(text)
-    return _whole(parts) if parts and parts.path.startswith(OUR_PATHS) else ""
+def _ours(text: str) -> Iterator[tuple[str, str]]:
+    for address in _addresses(text):
+        try:
+            parts = urlsplit(address)
+        except ValueError:
+            continue
+        is_ours = parts.path.startswith(FLOWS) or _PAGES.fullmatch(parts.path)
+        if is_ours and parts.scheme in ("", "http", "https"):
+            path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+            yield parts.netloc.rpartition("@")[2].lower(), path
 
 
-def _page(text: str) -> tuple[str, str]:
-    """Host and path of an address that may be a page of ours."""
-    parts = _address(text)
-    if parts is None or not _PAGES.fullmatch(parts.path):
-        return "", ""
-    return parts.netloc.rpartition("@")[2].lower(), _whole(parts)
-
-
-def _address(text: str) -> SplitResult | None:
-    if any(char.isspace() for char in text):
-        return None
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return None
-    return parts if parts.scheme in ("", "http", "https") else None
-
-
-def _whole(parts: SplitResult) -> str:
-    return f"{parts.path}?{parts.query}" if parts.query else parts.path
+def _addresses(text: str) -> Iterator[str]:
+    """The text itself where it may be an address or a path, and whole addresses in it: a path may be anybody's."""
+    if not any(char.isspace() for char in text):
+        yield text
+        yield trimmed(text)
+    yield from (one for one in addresses(text) if not one.startswith("/"))

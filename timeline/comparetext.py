@@ -8,10 +8,10 @@ from itertools import groupby
 from typing import NamedTuple
 
 from timeline.addresses import absolute
+from timeline.columns import fitted
 from timeline.plain import cell, one_line
 from timeline.sentences import mark_of, summed_up
 from timeline.summaries import FlowSummary
-from timeline.text import fitted
 from tracing.clock import now_ns
 
 MOST = 40  # steps

@@ -64,20 +64,30 @@ def pasted(text: str) -> Pasted:
     )
 
 
+def addresses(text: str) -> Iterator[str]:
+    """Addresses in a text, and paths, without the marks after them."""
+    return (trimmed(match[0]) for match in _ADDRESS.finditer(text))
+
+
+def trimmed(address: str) -> str:
+    """An address without what a sentence or Markdown puts after it."""
+    return address.rstrip(".,;:!)]}>|*…")
+
+
 def _named(text: str) -> Iterator[tuple[str, str]]:
     """Which id it is, and the id."""
-    for match in _XRAY.finditer(text):
-        yield "trace", match[1] + match[2]
-        if above := _XRAY_PARENT.search(text):
-            yield "span", above[1]
+    xrays = [match[1] + match[2] for match in _XRAY.finditer(text)]
+    yield from (("trace", one) for one in xrays)
+    if xrays and (above := _XRAY_PARENT.search(text)):
+        yield "span", above[1]
     for match in _B3.finditer(text):
         yield "trace", match[1]
         yield "span", match[2]
     for name, pattern in (("trace", _B3_TRACE), ("span", _B3_SPAN)):
         for match in pattern.finditer(text):
             yield name, match[1]
-    for match in _ADDRESS.finditer(text):
-        yield from _in_address(match[0].rstrip(".,;)]}"))
+    for address in addresses(text):
+        yield from _in_address(address)
 
 
 def _in_address(address: str) -> Iterator[tuple[str, str]]:

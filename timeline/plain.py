@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC
 
 from timeline import moments, signs
+from timeline.columns import shortened
 from timeline.sentences import awaited, summed_up, verdict_mark
 from timeline.summaries import FlowSummary
 from tracing.clock import now_ns
@@ -24,15 +25,19 @@ def flow_table(flows: Sequence[FlowSummary], base_url: str) -> str:
 
 
 def cell(text: str) -> str:
-    """Text as itself inside a Markdown table."""
-    escaped = text.replace("\\", "\\\\").replace("|", "\\|").replace("[", "\\[").replace("]", "\\]")
-    return one_line(escaped.replace("<", "&lt;").replace("`", "\\`"))
+    """Text as itself in one line of Markdown, inside a table too."""
+    return escaped(one_line(text))
+
+
+def escaped(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    return "".join(f"\\{letter}" if letter in "\\`*_[]<>#|~&" else letter for letter in text)
 
 
 def one_line(text: str, width: int = 0) -> str:
-    """Text without line breaks or control characters, cut to a width if one is given."""
+    """Text without line breaks or control characters, cut to so many columns if a width is given."""
     flat = "".join(char if char.isprintable() else " " for char in text)
-    return flat if not width or len(flat) <= width else f"{flat[: width - 1]}…"
+    return shortened(flat, width) if width else flat
 
 
 def _lines(flow: FlowSummary) -> list[str]:

@@ -5,10 +5,10 @@ The pages are `templates/problems` and `templates/now`. Times are UTC, because t
 
 from collections.abc import Sequence
 from datetime import UTC
-from textwrap import wrap
 
 from timeline import moments, signs
 from timeline.addresses import absolute
+from timeline.columns import wrapped
 from timeline.plain import cell, one_line
 from timeline.problem import Problem
 from timeline.queries.affected import Affected
@@ -88,7 +88,7 @@ def _lines(problem: Problem, at_ns: int, form: str) -> str:
         title = f"[{cell(problem.title)}]({absolute(problem.path)})"
         below = "".join(f"\n  - follows from it: {cell(effect)}" for effect in effects)
         return f"- {sign.shape} **{title}** ({cell(told)})  \n  {cell(problem.why)}{below}"
-    lines = [one_line(f"{sign.shape} {problem.title}", WIDTH), *wrapped(told), *wrapped(problem.why)]
+    lines = [one_line(f"{sign.shape} {problem.title}", WIDTH), *_indented(told), *_indented(problem.why)]
     lines += [one_line(f"{INDENT}follows from it: {effect}", WIDTH) for effect in effects]
     return "\n".join(lines)
 
@@ -123,9 +123,10 @@ def _entry(entry: Entry, form: str) -> str:
     name = f"{entry.name}: " if entry.name else ""
     said = ": ".join(part for part in (entry.happened, entry.rest) if part) or entry.text
     text = f"{moments.full(entry.at_ns, UTC)} {entry.sign.shape} {name}{said}"
-    return f"- {cell(text)}" if form == "md" else "\n".join(wrapped(text))
+    return f"- {cell(text)}" if form == "md" else "\n".join(_indented(text))
 
 
-def wrapped(text: str) -> list[str]:
-    """A paragraph in indented lines."""
-    return wrap(one_line(text), WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)
+def _indented(text: str) -> list[str]:
+    """A paragraph in indented lines; none of no text."""
+    flat = one_line(text).strip()
+    return [f"{INDENT}{line}" for line in wrapped(flat, WIDTH - len(INDENT))] if flat else []

@@ -7,11 +7,11 @@ reaches a terminal as printable text only, and a chat as text that is no markup.
 import re
 from collections.abc import Iterator, Sequence
 from datetime import tzinfo
-from unicodedata import east_asian_width
 
 from timeline import moments, sentences
 from timeline.addresses import absolute
-from timeline.plain import one_line
+from timeline.columns import columns, fitted, wrapped
+from timeline.plain import escaped, one_line
 from timeline.reading import Reading
 from timeline.rows import Row
 from timeline.summaries import FlowSummary
@@ -44,7 +44,7 @@ def write(
     # A link is never broken, however long it is.
     links = [absolute(reading.flow.path)]
     links += [f"also in {one_line(other.environment)}: {absolute(other.path)}" for other in others]
-    return "\n".join([*(part for line in head for part in _wrapped(line)), "", *rows, "", *links])
+    return "\n".join([*(part for line in head for part in wrapped(line, WIDTH)), "", *rows, "", *links])
 
 
 def _markdown(
@@ -55,10 +55,10 @@ def _markdown(
     told = [f"- {linked(line)}" for line in facts]
     body = "\n".join(rows)
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", body)), default=0))
-    links = [f"[{_escaped(one_line(flow.title))} in Threadline]({absolute(flow.path)})"]
-    links += [f"also in [{_escaped(one_line(one.environment))}]({absolute(one.path)})" for one in others]
+    links = [f"[{escaped(one_line(flow.title))} in Threadline]({absolute(flow.path)})"]
+    links += [f"also in [{escaped(one_line(one.environment))}]({absolute(one.path)})" for one in others]
     parts = [
-        f"### [{_escaped(title)}]({absolute(flow.path)})",
+        f"### [{escaped(title)}]({absolute(flow.path)})",
         coded(answer),
         "\n".join(told),
         f"{fence}\n{body}\n{fence}",
@@ -71,17 +71,17 @@ def coded(sentence: str) -> str:
     """A sentence as Markdown, with the names between its backticks as code."""
     parts = sentence.split("`")
     if len(parts) % 2 == 0:
-        return _escaped(sentence)
-    return "".join(f"`{part}`" if at % 2 and part else _escaped(part) for at, part in enumerate(parts))
+        return escaped(sentence)
+    return "".join(f"`{part}`" if at % 2 and part else escaped(part) for at, part in enumerate(parts))
 
 
 def linked(line: str) -> str:
     """A line as Markdown; the address of a page of ours at its end stays one."""
     told, space, url = line.rpartition(" ")
     if not space or not url.startswith(absolute("/")):
-        return _escaped(line)
+        return escaped(line)
     kind, colon, title = told.partition(": ")
-    return f"{_escaped(kind)}{colon}[{_escaped(title)}]({url})" if colon else f"[{_escaped(told)}]({url})"
+    return f"{escaped(kind)}{colon}[{escaped(title)}]({url})" if colon else f"[{escaped(told)}]({url})"
 
 
 def _story(reading: Reading, zone: tzinfo, year: int | None, most: int) -> Iterator[str]:
@@ -147,9 +147,9 @@ def _more(row: Row, name: str, indent: str) -> Iterator[str]:
     """The text of a failure or a warning, as far as its line did not say it."""
     said = " ".join((row.text or "").split())
     grave = row.status == "error" or row.severity.upper().startswith("WARN") or row.row in ("flip", "note")
-    if not grave or not said or (said in name and _columns(name) <= NAME):
+    if not grave or not said or (said in name and columns(name) <= NAME):
         return
-    lines = list(_wrapped(one_line(said), WIDTH - len(indent) - 2))
+    lines = list(wrapped(one_line(said), WIDTH - len(indent) - 2))
     yield from (f"{indent}  {line}" for line in lines[:MOST_LINES])
     if len(lines) > MOST_LINES:
         yield f"{indent}  …"
@@ -169,47 +169,3 @@ def _said(row: Row) -> str:
         return f"{row.count:,} {name} ({row.text})"
     marks = f" [{', '.join(row.marks)}]" if row.marks else ""
     return f"{name}{marks}" + (f" (try {row.attempt})" if row.attempt else "")
-
-
-def fitted(text: str, width: int) -> str:
-    """Text cut or filled to this many columns."""
-    shown = text if text.isprintable() else "".join(c if c.isprintable() else "·" for c in text)
-    kept = _cut(shown, width)
-    if len(kept) < len(shown):
-        kept = _cut(shown, width - 1) + "…"
-    return kept + " " * (width - _columns(kept))
-
-
-def _cut(text: str, width: int) -> str:
-    """As much of the text as these columns hold."""
-    taken = 0
-    for place, letter in enumerate(text):
-        taken += _columns(letter)
-        if taken > width:
-            return text[:place]
-    return text
-
-
-def _columns(text: str) -> int:
-    """How wide a terminal draws this: wide characters take two columns."""
-    return len(text) if text.isascii() else sum(1 + (east_asian_width(letter) in "WF") for letter in text)
-
-
-def _wrapped(text: str, width: int = WIDTH) -> Iterator[str]:
-    """Lines of at most so many columns, broken between words, and within one that is longer than a line."""
-    line = ""
-    for word in text.split(" "):
-        if line and _columns(line) + 1 + _columns(word) > width:
-            yield line
-            line = ""
-        line = f"{line} {word}" if line else word
-        while _columns(line) > width:
-            part = _cut(line, width)
-            yield part
-            line = line[len(part) :]
-    yield line
-
-
-def _escaped(text: str) -> str:
-    """Text that Markdown shows as it is."""
-    return "".join(f"\\{letter}" if letter in "\\`*_[]<>#|~&" else letter for letter in text)

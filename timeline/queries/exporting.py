@@ -84,15 +84,15 @@ def select(flow: FlowSummary) -> Selection:
 
 
 def select_record(trace_id: bytes, span_id: bytes) -> Selection:
-    """The records under one span's ids, and its logs."""
+    """All records under one span's ids, and all its logs."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT start_ns, substr(digest, 1, 8) FROM span WHERE trace_id = %s AND span_id = %s LIMIT 1000",
+            "SELECT start_ns, substr(digest, 1, 8) FROM span WHERE trace_id = %s AND span_id = %s",
             [trace_id, span_id],
         )
         found = cursor.fetchall()
         cursor.execute(
-            "SELECT time_ns, log_id FROM log WHERE trace_id = %s AND span_id = %s LIMIT 10000",
+            "SELECT time_ns, log_id FROM log WHERE trace_id = %s AND span_id = %s",
             [trace_id, span_id],
         )
         said = cursor.fetchall()

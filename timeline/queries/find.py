@@ -39,6 +39,7 @@ class Answer:
     flows: list[FlowSummary] = field(default_factory=list)
     looked: list[str] = field(default_factory=list)
     record: str = ""  # the row of the one flow found that was meant
+    address: str = ""  # of the one flow found, as it was given
     earlier: int = 0  # how many of `looked` gave nothing before something was found
 
     @property
@@ -58,6 +59,8 @@ def look_up(clues: Clues) -> Answer:
         answer.flows = step(clues, answer.looked)
         if answer.flows:
             answer.flows = completed(_ordered(answer.flows, clues)[:MAX_FOUND])
+            if len(answer.flows) == 1:
+                answer.address = _address(answer.flows[0], clues)
             if len(answer.flows) == 1 and answer.flows[0].kind == "request":
                 answer.record = _record(answer.flows[0].key, (*clues.span_ids, *_halves(clues)))
             return answer
@@ -78,12 +81,23 @@ def _record(trace_id: str, span_ids: Iterable[str]) -> str:
     return next((f"s-{trace_id}-{span}" for span in span_ids if span in there), "")
 
 
+def _address(flow: FlowSummary, clues: Clues) -> str:
+    """The first address that names the flow, with what it says about the view."""
+    name = [flow.kind, flow.type, flow.key.lower()]
+    for path in clues.flows:
+        kind, type, key, environment = flow_in_address(path) or ("", "", "", None)
+        if [kind, type, key.lower()] == name and environment in (None, flow.environment):
+            return path
+    return ""
+
+
 def _by_address(clues: Clues, looked: list[str]) -> list[FlowSummary]:
-    named = flow_in_address(clues.path) if clues.path else None
-    if named is None:
-        return []
-    looked.append(f"the {' '.join(named[:3])}")
-    return find_flows(*named)[:1]
+    for path in clues.flows:
+        if named := flow_in_address(path):
+            looked.append(f"the {' '.join(named[:3])}")
+            if found := find_flows(*named):
+                return found[:1]
+    return []
 
 
 def _by_whole_key(clues: Clues, looked: list[str]) -> list[FlowSummary]:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from timeline.addresses import with_query
 from timeline.answers import BadFilter, asked_format, json_answer, page_answer, text_answer
-from timeline.clues import MAX_TEXT, clues
+from timeline.clues import MAX_TEXT, Clues, clues
 from timeline.plain import flow_lines, flow_table, one_line
 from timeline.queries.find import Answer, look_up
 
@@ -26,13 +26,15 @@ def find(request: HttpRequest) -> HttpResponse:
             "q", f"At most {MAX_TEXT:,} characters can be looked through; paste the line that matters."
         )
     sought = clues(text)
-    if sought.page and sought.host in _own_hosts(request):
-        return HttpResponseRedirect(sought.page)
+    own = _own_hosts(request)
+    if page := _own_page(sought, own):
+        return HttpResponseRedirect(page)
     answer = look_up(sought)
-    if sought.page and not answer.flows:
-        answer.looked.insert(0, f"a page here: the address is of {sought.host}, another installation")
+    elsewhere = next((host for host, _ in sought.pages if host not in own), "")
+    if elsewhere and not answer.flows:
+        answer.looked.insert(0, f"a page here: the address is of {elsewhere}, another installation")
     if len(answer.flows) == 1:
-        return HttpResponseRedirect(_target(sought.path, answer, "" if asked == "html" else asked))
+        return HttpResponseRedirect(_target(answer, "" if asked == "html" else asked))
     if asked == "json":
         told = {"flows": [flow.as_json(settings.URL) for flow in answer.flows], "looked": answer.looked}
         return json_answer(told)
@@ -42,9 +44,15 @@ def find(request: HttpRequest) -> HttpResponse:
     return page_answer(request, "find/page.html", context)
 
 
-def _target(path: str, answer: Answer, asked: str) -> str:
+def _own_page(sought: Clues, own: set[str]) -> str:
+    """The page of ours that is named before any flow, as a flow's text in Markdown names its problems after it."""
+    first = next(((host, path) for host, path in sought.addresses if host in own), ("", ""))
+    return first[1] if first in sought.pages else ""
+
+
+def _target(answer: Answer, asked: str) -> str:
     """The flow's page, with the record open that was meant; an address of ours keeps what it says about the view."""
-    target = path if path.startswith("/flow/") else _opened(answer)
+    target = answer.address or _opened(answer)
     if not asked:
         return target
     address, _, query = target.partition("?")

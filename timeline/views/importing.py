@@ -39,6 +39,7 @@ LOOK, LOOK_PATH = "look", "/import/look"
 UNPACKED = 20
 # What a form adds around its file.
 AROUND = 64 * 1024
+MOST_DIGITS = 20  # of a length
 MIB = 2**20
 
 
@@ -50,7 +51,8 @@ def import_file(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return _page(request)
     length = request.META.get("CONTENT_LENGTH") or "0"
-    if not length.isdecimal() or int(length) > settings.IMPORT_MB * MIB + AROUND:
+    # Python makes no number of thousands of digits.
+    if not length.isdecimal() or len(length) > MOST_DIGITS or int(length) > settings.IMPORT_MB * MIB + AROUND:
         return _page(request, _too_large(), status=413)
     return _checked(request)
 
@@ -66,14 +68,12 @@ def _checked(request: HttpRequest) -> HttpResponse:
     try:
         if request.POST.get("into") == LOOK:
             return _laid_out(request, uploaded, uploaded.name or "a file", kept)
-        _keep(uploaded, kept)
+        _keep(request, uploaded, uploaded.name or "", kept)
     except Unreadable as error:
         return _page(request, f"{uploaded.name} cannot be read. {error}", status=400)
     except Unavailable as trouble:
-        _note(request, uploaded.name or "", kept)
         sentence = f"{trouble} What was stored until then stays, and is not stored twice."
         return _page(request, sentence, kept=kept, name=uploaded.name or "", status=503)
-    _note(request, uploaded.name or "", kept)
     return _page(request, kept=kept, name=uploaded.name or "")
 
 
@@ -139,7 +139,8 @@ def _filed(request: HttpRequest, copy: Snapshot) -> HttpResponse:
     return page_answer(request, "import/look.html", {"copy": copy, "lines": lines})
 
 
-def _keep(uploaded: Stream, kept: Kept) -> None:
+def _keep(request: HttpRequest, uploaded: Stream, name: str, kept: Kept) -> None:
+    """Store a file; what was stored of it is noted however that ends."""
     importer = Importer(
         conninfo(settings.DATABASES["default"]),
         settings.ENVIRONMENT,
@@ -150,6 +151,8 @@ def _keep(uploaded: Stream, kept: Kept) -> None:
         importer.keep(uploaded, kept, UNPACKED * settings.IMPORT_MB * MIB, tries=1)
     finally:
         importer.close()
+        if kept.account.form:  # else it could not be read, and nothing of it is stored
+            _note(request, name, kept)
 
 
 def _page(

@@ -6,6 +6,7 @@ them so), with any ids, and what `jaegerjson` adds for the way back. A tag is an
 """
 
 from collections.abc import Iterator
+from math import isfinite
 from typing import Any
 
 import orjson
@@ -14,14 +15,18 @@ from tracing.files import jaegerjson
 from tracing.files.account import Account
 from tracing.files.otlpjson import Sent
 from tracing.otlp.carried import EXACT, IDENTITY, RESERVED
+from tracing.otlp.jsonfields import INT64, integer
+from tracing.values import json_bytes
 
 _KINDS = {word: kind for kind, word in jaegerjson.KINDS.items()}
 _STATUSES = {word: status for status, word in jaegerjson.STATUSES.items()}
 _SCOPE_NAMES = (jaegerjson.SCOPE_NAME, "otel.library.name")
 _SCOPE_VERSIONS = (jaegerjson.SCOPE_VERSION, "otel.library.version")
+_TIME_LIMITS = (0, 2**60 - 1)  # microseconds, or milliseconds
 _MARKS = {f"{jaegerjson.SCOPE_MARKS}{name.rsplit('.', 1)[1]}": name for name in (IDENTITY, EXACT)}
 
 Json = dict[str, Any]
+Groups = dict[str, tuple[Sent, list[Sent]]]  # by what stands around the spans
 
 
 class Odd(ValueError):
@@ -37,25 +42,36 @@ def is_span(document: Json) -> bool:
 
 
 def requests(document: Json, place: str, account: Account) -> Iterator[Sent]:
-    """A trace, or one span, as a request of spans and one of their logs."""
+    """A trace, or one span, as requests: what stands around some spans or a log costs no others where it is odd."""
     spans = document["spans"] if is_trace(document) else [document]
     processes = document.get("processes")
-    groups: dict[bytes, tuple[Sent, list[Sent]]] = {}
+    groups: Groups = {}
     logs: list[Sent] = []
     for number, span in enumerate(spans, 1):
         try:
             _read(span, processes if isinstance(processes, dict) else {}, groups, logs)
-        except Odd as error:
-            account.refuse(f"a span cannot be read: {error}", f"{place}, span {number}".lstrip(", "))
-    yield {"resourceSpans": [_with_spans(*group) for group in groups.values()], "resourceLogs": logs}
+        except (Odd, TypeError, ValueError, OverflowError, RecursionError) as error:
+            account.refuse(f"a span cannot be read: {_why(error)}", f"{place}, span {number}".lstrip(", "))
+    yield from ({"resourceSpans": [_with_spans(*group)]} for group in groups.values())
+    yield from ({"resourceLogs": [log]} for log in logs)
 
 
-def _read(span: Any, processes: Json, groups: dict[bytes, tuple[Sent, list[Sent]]], logs: list[Sent]) -> None:
+def _why(error: Exception) -> str:
+    """What nobody foresaw costs its span alone, as at the endpoint."""
+    if isinstance(error, Odd):
+        return str(error)
+    return (
+        "it is nested too deep" if isinstance(error, RecursionError) else "Threadline does not understand it"
+    )
+
+
+def _read(span: Any, processes: Json, groups: Groups, logs: list[Sent]) -> None:
     if not isinstance(span, dict):
         raise Odd("it is not an object")
     resource = resource_of(_process(span, processes))
     sent, scope, carried = span_of(span)
-    group = groups.setdefault(orjson.dumps((resource, scope)), (resource | {"scopeSpans": [scope]}, []))
+    # JSON has no word for some of it, such as half a surrogate pair, and one for several others: NaN, infinities.
+    group = groups.setdefault(repr((resource, scope)), (resource | {"scopeSpans": [scope]}, []))
     group[1].append(sent)
     for one in carried:
         holder = one.get("resource") or resource
@@ -67,7 +83,10 @@ def _with_spans(resource: Sent, spans: list[Sent]) -> Sent:
 
 
 def _process(span: Json, processes: Json) -> Json:
-    found = span.get("process") or processes.get(span.get("processID", "")) or {}
+    name = span.get("processID", "")
+    if not isinstance(name, str | None):
+        raise Odd("its processID is not a string")
+    found = span.get("process") or processes.get(name or "") or {}
     if not isinstance(found, dict):
         raise Odd("its process is not an object")
     return found
@@ -233,9 +252,9 @@ def _value(kind: Any, value: Any) -> Sent:
     kind = kind.lower() if isinstance(kind, str) else ""
     if kind == "bool" and str(value).lower() in ("true", "false"):
         return {"boolValue": str(value).lower() == "true"}
-    if kind == "int64" and not isinstance(value, bool) and _is_number(value, int):
-        return {"intValue": str(int(value))}
-    if kind == "float64" and not isinstance(value, bool) and _is_number(value, float):
+    if kind == "int64" and (whole := _int64(value)) is not None:
+        return {"intValue": str(whole)}
+    if kind == "float64" and not isinstance(value, bool) and _is_double(value):
         return {"doubleValue": value}
     if kind == "binary" and isinstance(value, str):
         return {"bytesValue": value}
@@ -246,17 +265,25 @@ def _untyped(value: Any) -> Sent:
     if isinstance(value, bool):
         return {"boolValue": value}
     if isinstance(value, int):
-        return {"intValue": str(value)}
+        return {"stringValue" if _int64(value) is None else "intValue": str(value)}
     if isinstance(value, float):
         return {"doubleValue": value}
     if isinstance(value, str):
         return {"stringValue": value}
-    return {} if value is None else {"stringValue": orjson.dumps(value).decode()}
+    return {} if value is None else {"stringValue": json_bytes(value).decode()}
 
 
-def _is_number(value: Any, kind: type[int] | type[float]) -> bool:
+def _int64(value: Any) -> int | None:
+    """The integer that a number or a text is; None where it is none of 64 bits."""
     try:
-        return kind(value) == kind(value)
+        return integer(value, INT64)
+    except ValueError:
+        return None
+
+
+def _is_double(value: Any) -> bool:
+    try:
+        return float(value) == float(value)
     except (TypeError, ValueError, OverflowError):
         return False
 
@@ -279,12 +306,13 @@ def _list(value: Any, name: str) -> list[Any]:
 
 
 def _whole(value: Any, name: str) -> int:
-    if isinstance(value, bool) or not _is_number(value, float):
-        raise Odd(f"{name} is not a number")
-    number = int(value)
-    if not 0 <= number < 2**60:
-        raise Odd(f"{name} is out of range")
-    return number
+    """A time or a length; of a fraction what is whole."""
+    if isinstance(value, float) and isfinite(value):
+        value = int(value)
+    try:
+        return integer(value, _TIME_LIMITS)
+    except ValueError as error:
+        raise Odd(f"{name} is {error}") from None
 
 
 def marks_in(holder: Sent) -> dict[str, str]:

@@ -62,11 +62,11 @@ class Command(BaseCommand):
             return [f"{name} cannot be read. {error}"]
         except Unavailable as trouble:
             self._say(name, kept)
-            with contextlib.suppress(*AWAY):  # what the database cannot take the audit cannot have
-                _note(name, kept)
             return [f"{trouble} Run the import again: what is stored already is not stored twice."]
+        finally:
+            if kept.account.form:  # else it could not be read, and nothing of it is stored
+                _note(name, kept)
         self._say(name, kept)
-        _note(name, kept)
         return []
 
     def _say(self, name: str, kept: Kept) -> None:
@@ -85,7 +85,8 @@ class Command(BaseCommand):
 
 
 def _note(name: str, kept: Kept) -> None:
-    auditing.note(auditing.TERMINAL, "file imported", Path(name).name, kept.told)
+    with contextlib.suppress(*AWAY):  # what the database cannot take the audit cannot have
+        auditing.note(auditing.TERMINAL, "file imported", Path(name).name, kept.told)
 
 
 def opened(name: str) -> BinaryIO:
