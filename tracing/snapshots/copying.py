@@ -57,12 +57,13 @@ ROWS: dict[LiteralString, LiteralString] = {
     "tracing_typesettings": """tracing_typesettings AS told
         WHERE type IN (SELECT type FROM flow WHERE flow_id = ANY(%(flows)s::bytea[]))""",
 }  # fmt: skip
-# What never leaves: where a channel sends to holds secrets, and a message's body is no part of any page. Rows of a copy
-# are visible to every snapshot, so that a page of it can be gone through by a cursor.
+# What never leaves: where a channel sends to holds secrets, and a message's body and what the next one counts from are no
+# part of any page. Rows of a copy are visible to every snapshot, so that a page of it can be gone through by a cursor.
 ALWAYS: dict[tuple[str, str], LiteralString] = {
     ("tracing_channel", "address"): "''",
     ("tracing_channel", "error"): "''",
     ("message", "body"): "''",
+    ("message", "facts"): "'{}'::jsonb",
 }
 # Without values: names, states, times and kinds of errors stay.
 HIDDEN: dict[tuple[str, str], LiteralString] = {
@@ -81,13 +82,16 @@ HIDDEN: dict[tuple[str, str], LiteralString] = {
         THEN kind || ': ' || coalesce(nullif(step, ''), type) ELSE title END""",
     ("problem", "why"): "''",
     ("problem", "evidence"): "'{}'::jsonb",
-    ("flip", "sentence"): "CASE WHEN problem_id IS NULL AND evidence -> 'closed' IS NULL THEN sentence ELSE '' END",
+    # A flow's own, but for those that tell why somebody closed it or paused what it waits for.
+    ("flip", "sentence"): """CASE WHEN problem_id IS NULL AND 'paused' NOT IN (coalesce(before, ''), after)
+        AND NOT starts_with(sentence, 'Closed by ') THEN sentence ELSE '' END""",
     # What people wrote may name what nobody else is to read: that and when they did stays.
     ("tracing_note", "text"): "'(hidden)'",
     ("tracing_closure", "reason"): "'(hidden)'",
     ("problem", "quieted"): "quieted - 'reason'",
-    ("expectation", "evidence"): "evidence #- '{closed,reason}'",
-    ("flip", "evidence"): "evidence #- '{closed,reason}'",
+    ("expectation", "evidence"): """jsonb_set(jsonb_set(evidence, '{closed,reason}', '"(hidden)"', false),
+        '{paused_by,reason}', '"(hidden)"', false)""",
+    ("flip", "evidence"): "NULL::jsonb",
     ("message", "subject"): "'message about ' || CASE WHEN flow_id IS NULL THEN 'a problem' ELSE 'this flow' END",
     ("message", "error"): "''",
 }  # fmt: skip
