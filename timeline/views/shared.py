@@ -48,6 +48,7 @@ class Copied(NamedTuple):
 @needs(Role.NOBODY, Role.NOBODY)
 @require_safe
 def shared(request: HttpRequest, token: str) -> HttpResponseBase:
+    """What a link shows, to whom it is for: the view that was shared, or another part of it where the address asks for one."""
     share = _asked(token)
     if share.audience == Share.Audience.PEOPLE and not person_of(request).views:
         return refusing.sign_in(request)
