@@ -280,11 +280,14 @@ def test_a_copy_goes_with_the_last_link_it_was_behind(
         "/flows",
         "/settings/",
         "/compare",
+        "/\t/[x",
+        "/\n/evil.example/flow/entity/order/4711",
         "x" * 5_000,
     ],
 )
 def test_only_views_can_be_shared(client: Client, of: str) -> None:
-    assert client.get("/share", {"of": of}).status_code == 400
+    for made in ("/share", "/pin"):
+        assert client.get(made, {"of": of}).status_code == client.post(made, {"of": of}).status_code == 400
 
 
 def test_what_is_not_known_cannot_be_shared(client: Client) -> None:
