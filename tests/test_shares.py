@@ -11,11 +11,12 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from tests.builders import T1, Service, batch
+from tests.builders import T1, Service, batch, trace_id
 from tests.judged import judge, order_id, problem
 from tests.test_flow_page import order_4711
 from timeline import cardshelf, drawncard, sharing
 from timeline.layout.card import Card
+from timeline.views import shares
 from tracing import retention
 from tracing.clock import now_ns
 from tracing.lengths import DAY_NS
@@ -251,7 +252,7 @@ def test_what_people_keep_pushes_out_what_problems_pinned(
     settings.SNAPSHOT_BYTES = size + size // 2
     client.post("/pin", {"of": FLOW, "name": "Ann"})
     assert [(one.role, one.pinned) for one in Snapshot.objects.all()] == [("", True)]
-    assert keeping.usage(worker)[1] == 0
+    assert keeping.usage(worker).of_problems == 0
 
 
 def test_a_copy_goes_with_the_last_link_it_was_behind(
@@ -369,6 +370,34 @@ def test_the_card_of_a_new_link_is_there_before_it_is_asked_for(
     [card] = drawn
     assert card.title == "order 4711"
     assert client.get(f"{path}/card.png").status_code == 200 and len(drawn) == 1
+
+
+def test_what_can_be_taken_back_is_listed_however_much_came_since(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shares, "MOST", 2)
+    path = share(client, until="")
+    client.post("/pin", {"of": FLOW, "name": "Ann", "reason": "incident 7", "until": "90"})
+    problems_own = {
+        "subject": "flow",
+        "title": "order 9",
+        "path": "/x",
+        "role": "first",
+        "problem_id": b"1" * 12,
+    }
+    for number in range(3):
+        over = {"token": f"t{number}", "digest": bytes([number]), "title": f"over {number}", "revoked_ns": 1}
+        Share.objects.create(subject="flow", path="/x", audience="anyone", created_ns=now_ns(), **over)
+        Snapshot.objects.create(taken_ns=now_ns(), reason=f"problem {number}", **problems_own)
+    page = client.get("/settings/shares").content.decode()
+    told = json.loads(client.get("/settings/shares?format=json").content)
+    assert path in page and "incident 7" in page
+    assert [one["open"] for one in told["shares"]] == [True, False, False]
+    assert "incident 7" in [one["reason"] for one in told["copies"]]
+    for text in (page, str(told)):
+        assert "over 0" not in text and "over 1" in text and "problem 0" not in text and "problem 2" in text
+    assert page.count("the latest 2") == 2
+    assert told["usage"]["count"] == Snapshot.objects.count()
 
 
 def test_options_of_the_database_hold_for_links_too(
