@@ -343,6 +343,17 @@ def test_problems_and_comparisons_have_a_card(client: Client, shows: str) -> Non
         assert card.status_code == 200 and card.content.startswith(b"\x89PNG")
 
 
+def test_the_card_of_one_key_in_two_environments_is_of_both(client: Client, store: Store) -> None:
+    for environment in ("production", "staging"):
+        shop = Service("shop", environment)
+        told = {"order.id": "77", "order.state": f"s-{environment}"}
+        store.put(batch(shop.span("place", 0, 5, trace=trace_id(environment), attributes=told)))
+    both = urlencode({"a": "/flow/entity/order/77", "b": "/flow/entity/order/77?env=staging"})
+    page = client.get(share(client, f"/compare?{both}")).content.decode()
+    [text] = re.findall(r'property="og:description" content="([^"]+)"', page)
+    assert "s-production" in text and "s-staging" in text
+
+
 def test_the_settings_count_the_links_that_are_open(client: Client, at: Callable[[int], None]) -> None:
     share(client)
     share(client, shows="live", until="7")
