@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -20,6 +21,7 @@ from timeline.views import shares
 from tracing import retention
 from tracing.clock import now_ns
 from tracing.lengths import DAY_NS
+from tracing.records import Span
 from tracing.shares import Share, Snapshot
 from tracing.snapshots import belonging, keeping, staging
 from tracing.storing import Store
@@ -186,6 +188,15 @@ def test_a_live_link_follows_and_says_when_to_look_again(client: Client, store: 
     store.put(batch(type(more)(**{**_fields(more), "span_id": b"laterone", "digest": b"l" * 16})))
     assert json.loads(client.get(f"{path}?pulse=1").content)["pulse"] != first
     assert told(client, path)["flow"]["spans"] == told(client, FLOW)["flow"]["spans"]
+
+
+def test_a_live_link_to_a_record_follows_it(client: Client, store: Store) -> None:
+    path = share(client, f"/record/{T1.hex()}/{CHARGE}", shows="live")
+    assert "more of it" not in client.get(path).content.decode()
+    charge = order_4711()[1]
+    assert isinstance(charge, Span)
+    store.put(batch(replace(charge, name="more of it", end_ns=charge.end_ns + 1, digest=b"l" * 16)))
+    assert "more of it" in client.get(path).content.decode()
 
 
 def _fields(record: Any) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from timeline.addresses import flow_in_address
 from timeline.answers import BadFilter, NotFound, json_answer, wants_part
 from timeline.frozen import on_its_stage
 from timeline.person import person_of
-from timeline.queries.pulse import AGAIN_MS, read_pulse
+from timeline.queries.pulse import AGAIN_MS, read_pulse, span_pulse
 from timeline.sharing import Shown
 from timeline.staged import on_stage
 from timeline.subjects import LOG, SPAN, View, read_view
@@ -167,6 +167,8 @@ def _moment(view: View) -> str:
     """The same while nothing of a live view moved; a problem is looked at every ten seconds."""
     if view.problem is not None:
         return str(now_ns() // PROBLEM_MOVES_NS)
+    if view.span is not None:
+        return span_pulse(*view.span)
     return "-".join(read_pulse(one).whole for one in view.flows)
 
 
