@@ -15,9 +15,10 @@ from django.test import Client
 from tests.builders import T1, Service, batch, trace_id
 from tests.judged import judge, order_id, problem
 from tests.test_flow_page import order_4711
-from timeline import cardshelf, drawncard, sharing
+from timeline import cardshelf, drawncard, freshness, sharing
+from timeline.freshness import Moments
 from timeline.layout.card import Card
-from timeline.views import shares
+from timeline.views import shared, shares
 from tracing import retention
 from tracing.clock import now_ns
 from tracing.lengths import DAY_NS
@@ -188,6 +189,25 @@ def test_a_live_link_follows_and_says_when_to_look_again(client: Client, store: 
     store.put(batch(type(more)(**{**_fields(more), "span_id": b"laterone", "digest": b"l" * 16})))
     assert json.loads(client.get(f"{path}?pulse=1").content)["pulse"] != first
     assert told(client, path)["flow"]["spans"] == told(client, FLOW)["flow"]["spans"]
+
+
+def test_a_large_live_link_is_laid_out_anew_every_few_seconds(
+    client: Client, store: Store, worker: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(freshness, "LARGE_FROM", 5)
+    monkeypatch.setattr(shared, "MOMENTS", Moments())
+    path = share(client, shows="live")
+    first = json.loads(client.get(f"{path}?pulse=1").content)["pulse"]
+    for number in range(3):
+        more = Service("shop").span(f"more {number}", 5_000 + number, 5, attributes={"order.id": "4711"})
+        store.put(batch(more))
+        page = client.get(path).content.decode()
+        # The page does not ask for what it would not be shown.
+        assert "more" not in page and f'data-pulse="{first}"' in page
+        assert json.loads(client.get(f"{path}?pulse=1").content)["pulse"] == first
+    assert worker.execute("SELECT count(*) FROM stage.staged").fetchone() == (1,)
+    monkeypatch.setattr(shared, "MOMENTS", Moments())  # later
+    assert "more 2" in client.get(path).content.decode()
 
 
 def test_a_live_link_to_a_record_follows_it(client: Client, store: Store) -> None:
