@@ -91,7 +91,7 @@ def undisturbed() -> Iterator[psycopg.Connection]:
 
 
 def make(session: psycopg.Connection, view: View, terms: Terms) -> Share:
-    """A new link to a view that was read `undisturbed`. Raises `belonging.TooLarge`, and `keeping.QuotaFull` if frozen."""
+    """A new link to a view that was read `undisturbed`. Raises `belonging.TooLarge`; if frozen, what `keeping.freeze` does."""
     if terms.frozen:
         snapshot_id = keep(session, view, terms, pinned=False)
     else:

@@ -113,7 +113,7 @@ def forgetting(connection: psycopg.Connection) -> Iterator[None]:
 
 
 def freeze(connection: psycopg.Connection, subject: Subject, about: About, quota_bytes: int) -> int:
-    """Take a copy and keep it, `undisturbed`; its id. In autocommit. Raises `QuotaFull` and `belonging.TooLarge`."""
+    """Take a copy and keep it, `undisturbed`; its id. In autocommit. Raises `QuotaFull` and what `copying.take` raises."""
     taken_ns = now_ns()
     copy = copying.take(connection, subject, taken_ns, values=about.with_values)
     return keep(connection, copy, about, taken_ns, quota_bytes)
