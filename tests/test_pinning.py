@@ -104,6 +104,16 @@ def test_where_there_is_no_room_it_goes_on_without(wait: bytes, worker: psycopg.
     assert roles() == {}
 
 
+def test_what_is_being_thinned_is_copied_in_the_next_round(wait: bytes, worker: psycopg.Connection) -> None:
+    pins = pinning()
+    worker.execute("UPDATE day SET exchanging = true")
+    assert not pins.work(worker)
+    assert roles() == {}
+    worker.execute("UPDATE day SET exchanging = false")
+    pins.work(worker)
+    assert roles() == {"first": "order 1", "worst": "order 1", "latest": "order 3"}
+
+
 def test_it_takes_few_at_a_time(wait: bytes, worker: psycopg.Connection, store: Store) -> None:
     for place in range(AT_ONCE):
         other = wrongs.problem(f"other {place}", opened_ns=now_ns() - HOUR_NS)

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -11,14 +12,17 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from tests.builders import T1, Service, batch
+from tests.builders import T1, Service, batch, trace_id
 from tests.judged import judge, order_id, problem
 from tests.test_flow_page import order_4711
-from timeline import cardshelf, drawncard, sharing
+from timeline import cardshelf, drawncard, freshness, sharing
+from timeline.freshness import Moments
 from timeline.layout.card import Card
+from timeline.views import shared, shares
 from tracing import retention
 from tracing.clock import now_ns
 from tracing.lengths import DAY_NS
+from tracing.records import Span
 from tracing.shares import Share, Snapshot
 from tracing.snapshots import belonging, keeping, staging
 from tracing.storing import Store
@@ -187,6 +191,34 @@ def test_a_live_link_follows_and_says_when_to_look_again(client: Client, store: 
     assert told(client, path)["flow"]["spans"] == told(client, FLOW)["flow"]["spans"]
 
 
+def test_a_large_live_link_is_laid_out_anew_every_few_seconds(
+    client: Client, store: Store, worker: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(freshness, "LARGE_FROM", 5)
+    monkeypatch.setattr(shared, "MOMENTS", Moments())
+    path = share(client, shows="live")
+    first = json.loads(client.get(f"{path}?pulse=1").content)["pulse"]
+    for number in range(3):
+        more = Service("shop").span(f"more {number}", 5_000 + number, 5, attributes={"order.id": "4711"})
+        store.put(batch(more))
+        page = client.get(path).content.decode()
+        # The page does not ask for what it would not be shown.
+        assert "more" not in page and f'data-pulse="{first}"' in page
+        assert json.loads(client.get(f"{path}?pulse=1").content)["pulse"] == first
+    assert worker.execute("SELECT count(*) FROM stage.staged").fetchone() == (1,)
+    monkeypatch.setattr(shared, "MOMENTS", Moments())  # later
+    assert "more 2" in client.get(path).content.decode()
+
+
+def test_a_live_link_to_a_record_follows_it(client: Client, store: Store) -> None:
+    path = share(client, f"/record/{T1.hex()}/{CHARGE}", shows="live")
+    assert "more of it" not in client.get(path).content.decode()
+    charge = order_4711()[1]
+    assert isinstance(charge, Span)
+    store.put(batch(replace(charge, name="more of it", end_ns=charge.end_ns + 1, digest=b"l" * 16)))
+    assert "more of it" in client.get(path).content.decode()
+
+
 def _fields(record: Any) -> dict[str, Any]:
     return {name: getattr(record, name) for name in record.__slots__}
 
@@ -251,7 +283,7 @@ def test_what_people_keep_pushes_out_what_problems_pinned(
     settings.SNAPSHOT_BYTES = size + size // 2
     client.post("/pin", {"of": FLOW, "name": "Ann"})
     assert [(one.role, one.pinned) for one in Snapshot.objects.all()] == [("", True)]
-    assert keeping.usage(worker)[1] == 0
+    assert keeping.usage(worker).of_problems == 0
 
 
 def test_a_copy_goes_with_the_last_link_it_was_behind(
@@ -280,11 +312,14 @@ def test_a_copy_goes_with_the_last_link_it_was_behind(
         "/flows",
         "/settings/",
         "/compare",
+        "/\t/[x",
+        "/\n/evil.example/flow/entity/order/4711",
         "x" * 5_000,
     ],
 )
 def test_only_views_can_be_shared(client: Client, of: str) -> None:
-    assert client.get("/share", {"of": of}).status_code == 400
+    for made in ("/share", "/pin"):
+        assert client.get(made, {"of": of}).status_code == client.post(made, {"of": of}).status_code == 400
 
 
 def test_what_is_not_known_cannot_be_shared(client: Client) -> None:
@@ -339,6 +374,17 @@ def test_problems_and_comparisons_have_a_card(client: Client, shows: str) -> Non
         assert card.status_code == 200 and card.content.startswith(b"\x89PNG")
 
 
+def test_the_card_of_one_key_in_two_environments_is_of_both(client: Client, store: Store) -> None:
+    for environment in ("production", "staging"):
+        shop = Service("shop", environment)
+        told = {"order.id": "77", "order.state": f"s-{environment}"}
+        store.put(batch(shop.span("place", 0, 5, trace=trace_id(environment), attributes=told)))
+    both = urlencode({"a": "/flow/entity/order/77", "b": "/flow/entity/order/77?env=staging"})
+    page = client.get(share(client, f"/compare?{both}")).content.decode()
+    [text] = re.findall(r'property="og:description" content="([^"]+)"', page)
+    assert "s-production" in text and "s-staging" in text
+
+
 def test_the_settings_count_the_links_that_are_open(client: Client, at: Callable[[int], None]) -> None:
     share(client)
     share(client, shows="live", until="7")
@@ -366,6 +412,34 @@ def test_the_card_of_a_new_link_is_there_before_it_is_asked_for(
     [card] = drawn
     assert card.title == "order 4711"
     assert client.get(f"{path}/card.png").status_code == 200 and len(drawn) == 1
+
+
+def test_what_can_be_taken_back_is_listed_however_much_came_since(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shares, "MOST", 2)
+    path = share(client, until="")
+    client.post("/pin", {"of": FLOW, "name": "Ann", "reason": "incident 7", "until": "90"})
+    problems_own = {
+        "subject": "flow",
+        "title": "order 9",
+        "path": "/x",
+        "role": "first",
+        "problem_id": b"1" * 12,
+    }
+    for number in range(3):
+        over = {"token": f"t{number}", "digest": bytes([number]), "title": f"over {number}", "revoked_ns": 1}
+        Share.objects.create(subject="flow", path="/x", audience="anyone", created_ns=now_ns(), **over)
+        Snapshot.objects.create(taken_ns=now_ns(), reason=f"problem {number}", **problems_own)
+    page = client.get("/settings/shares").content.decode()
+    told = json.loads(client.get("/settings/shares?format=json").content)
+    assert path in page and "incident 7" in page
+    assert [one["open"] for one in told["shares"]] == [True, False, False]
+    assert "incident 7" in [one["reason"] for one in told["copies"]]
+    for text in (page, str(told)):
+        assert "over 0" not in text and "over 1" in text and "problem 0" not in text and "problem 2" in text
+    assert page.count("the latest 2") == 2
+    assert told["usage"]["count"] == Snapshot.objects.count()
 
 
 def test_options_of_the_database_hold_for_links_too(

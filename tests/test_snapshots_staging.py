@@ -1,6 +1,6 @@
 """A copy laid out on the stage shows the very same pages as the tables it was taken from, and nothing else."""
 
-import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -10,6 +10,7 @@ from django.db import connection
 from django.http import HttpResponse
 from django.test import RequestFactory
 
+from tests.at_once import at_once
 from tests.builders import T1, T2, Service, batch, trace_id
 from tests.judged import flip, judge, order_id, problem, promise
 from tests.test_flow_page import order_4711
@@ -22,6 +23,7 @@ from tracing.lengths import HOUR_NS, MINUTE_NS
 from tracing.migrations import _stage
 from tracing.people import Closure, Note
 from tracing.snapshots import copying, staging
+from tracing.snapshots.later import Later
 from tracing.storing import Store
 
 OTHER = trace_id("other order")
@@ -40,10 +42,7 @@ def order(store: Store) -> bytes:
     Note.objects.create(flow_id=order_id(), at_ns=now_ns(), text="asked the carrier", name="Ann")
     # Of a time before its last record, so that it is open all the same.
     Closure.objects.create(flow_id=order_id(), at_ns=1, reason="given up on", name="Ann")
-    evidence = {"closed": {"name": "Ann", "reason": "given up on"}}
     flip(order_id(), 61_000, "stuck", "ended", "Closed by Ann: given up on")
-    with connection.cursor() as cursor:
-        cursor.execute("UPDATE flip SET evidence = %s WHERE after = 'ended'", [json.dumps(evidence)])
     return order_id()
 
 
@@ -160,6 +159,38 @@ def test_one_stage_serves_all_who_ask_for_it(order: bytes, worker: psycopg.Conne
         raise AssertionError("it is there")
 
     assert staging.staged(worker, "test True", never) == first
+
+
+def test_of_all_who_ask_at_once_one_copies(order: bytes, conninfo: str) -> None:
+    copied: list[int] = []
+    found: list[int] = []
+
+    def ask() -> None:
+        with psycopg.connect(conninfo, autocommit=True) as session:
+
+            def copy() -> list[copying.Part]:
+                copied.append(1)
+                time.sleep(0.3)  # the others have come by then
+                return copying.take(session, copying.Subject(flows=(order,)), now_ns()).parts
+
+            found.append(staging.staged(session, f"{staging.LIVE}7 now", copy))
+
+    at_once(ask, ask, ask)
+    assert len(copied) == 1 and len(found) == 3 and len(set(found)) == 1
+
+
+def test_who_waits_for_long_is_asked_to_come_again(worker: psycopg.Connection, conninfo: str) -> None:
+    with psycopg.connect(conninfo, autocommit=True) as session, psycopg.connect(conninfo) as other:
+        other.execute("SELECT pg_advisory_xact_lock(%s, hashtext('a file'))", (staging.LOCK,))
+        session.execute("SET lock_timeout = 50")
+        with pytest.raises(Later, match="laid out for somebody else"):
+            staging.staged(session, "a file", list)
+        other.rollback()
+        assert staging.staged(session, "a file", list)
+        # Nobody who comes after a copy that failed waits for it.
+        with pytest.raises(ZeroDivisionError):
+            staging.staged(session, "another", lambda: [copying.Part("", (), bytes(1 // 0))])
+        assert staging.staged(worker, "another", list)
 
 
 def test_what_nobody_looks_at_is_cleared(

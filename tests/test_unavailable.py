@@ -7,6 +7,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.test import RequestFactory
 
+from tracing.snapshots.later import Later
 from tracing.unavailable import SENTENCE, DatabaseAway
 
 
@@ -36,6 +37,17 @@ def test_json_stays_json() -> None:
     response = answered("/flows?format=json", OperationalError())
     assert isinstance(response, HttpResponse)
     assert json.loads(response.content) == {"error": SENTENCE}
+
+
+def test_what_waits_says_why() -> None:
+    response = answered("/share", Later("A day is being thinned."))
+    assert isinstance(response, HttpResponse)
+    assert (response.status_code, response["Retry-After"]) == (503, "3")
+    page = response.content.decode()
+    assert "A day is being thinned." in page and "Not just now" in page and "database" not in page
+    told = answered("/share?format=json", Later("A day is being thinned."))
+    assert isinstance(told, HttpResponse)
+    assert json.loads(told.content) == {"error": "A day is being thinned."}
 
 
 def test_other_errors_are_not_ours() -> None:

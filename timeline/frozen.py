@@ -20,7 +20,7 @@ LONGEST_ID = 18
 Asked = ParamSpec("Asked")
 
 
-def asked_copy(request: HttpRequest, path: str) -> Snapshot | None:
+def asked_copy(request: HttpRequest) -> Snapshot | None:
     """The copy that the address asks for; None where it asks for the live page. Raises NotFound for one that is gone."""
     asked = request.GET.get("frozen", "")
     if not asked:

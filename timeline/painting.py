@@ -78,6 +78,7 @@ class Painter:
     _folds: str = ""
 
     def draw(self, row: Row) -> Drawn:
+        """What the template shows of a row: shares of the axis instead of times, words instead of fields."""
         lasts = row.row in LASTING
         at = row.drawn
         ends = self.axis.end if row.status == "open" and row.row == "span" else row.drawn_end

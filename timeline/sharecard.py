@@ -85,7 +85,7 @@ def _of_record(path: str) -> Card:
 
 def _reading(path: str) -> Reading:
     named = flow_in_address(path)
-    found = find_flows(named[0], named[1], named[2]) if named else []
+    found = find_flows(*named) if named else []
     if not found:
         raise NotFound("Nothing is known of this flow.")
     return read(found[0], read_asked(QueryDict(""), UTC), read_pulse(found[0]))

@@ -91,7 +91,7 @@ def undisturbed() -> Iterator[psycopg.Connection]:
 
 
 def make(session: psycopg.Connection, view: View, terms: Terms) -> Share:
-    """A new link to a view that was read `undisturbed`. Raises `belonging.TooLarge`, and `keeping.QuotaFull` if frozen."""
+    """A new link to a view that was read `undisturbed`. Raises `belonging.TooLarge`; if frozen, what `keeping.freeze` does."""
     if terms.frozen:
         snapshot_id = keep(session, view, terms, pinned=False)
     else:
@@ -139,13 +139,22 @@ def find(token: str) -> Share | None:
     return found if found is not None and is_open(found) else None
 
 
-def count_open() -> int:
-    """How many links somebody could open now."""
-    over = Q(expires_ns__lt=now_ns()) | Q(frozen=True, snapshot=None)
-    return Share.objects.filter(revoked_ns=None).exclude(over).count()
+def open_links() -> QuerySet[Share]:
+    """The links that somebody could open now, the latest first."""
+    return Share.objects.filter(revoked_ns=None).exclude(_over())
+
+
+def closed_links() -> QuerySet[Share]:
+    """Those that nobody can open any more, the latest first."""
+    return Share.objects.filter(Q(revoked_ns__isnull=False) | _over())
+
+
+def _over() -> Q:
+    return Q(expires_ns__isnull=False, expires_ns__lt=now_ns()) | Q(frozen=True, snapshot=None)
 
 
 def is_open(share: Share) -> bool:
+    """Whether it can be opened now: not revoked, its time not over, what it shows not let go."""
     over = share.expires_ns is not None and share.expires_ns < now_ns()
     return not (share.revoked_ns is not None or over or (share.frozen and share.snapshot is None))
 

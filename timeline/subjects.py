@@ -22,6 +22,8 @@ LONGEST = 4_000
 PROBLEM = re.compile(r"/problems/([0-9a-f]{24})")
 SPAN = re.compile(r"/record/([0-9a-fA-F]{32})/([0-9a-fA-F]{16})")
 LOG = re.compile(r"/record/log/([0-9a-fA-F]{32})")
+# What addresses are read without, so that `/<tab>/evil` is another host.
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # What is no part of a view: where a page of rows began, the form of the answer, the moment of a look.
 PASSING = ("cursor", "format", "pulse", "frozen", "env")
 NOTHING = (
@@ -64,7 +66,12 @@ class View:
 
 def read_view(address: str) -> View:
     """What an address of ours shows. Raises `BadFilter` for one that shows nothing to share, `NotFound` for what is gone."""
-    if len(address) > LONGEST or not address.startswith("/") or address.startswith("//"):
+    if (
+        len(address) > LONGEST
+        or not address.startswith("/")
+        or address.startswith("//")
+        or CONTROL.search(address)
+    ):
         raise BadFilter("of", NOTHING)
     parts = urlsplit(address)
     pairs = parse_qsl(parts.query)

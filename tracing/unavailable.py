@@ -1,4 +1,4 @@
-"""A page's answer while the database is away: 503, one sentence, in the form that was asked for.
+"""A page's answer while the database is away, or while what is asked for waits: 503, one sentence, in the form asked for.
 
 Connections are looked at before use (`CONN_HEALTH_CHECKS`), so pages are back with the database, without a
 restart. What receives data says the same in OTLP's words, in `tracing.otlp`.
@@ -11,6 +11,8 @@ import psycopg
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.template.loader import render_to_string
+
+from tracing.snapshots.later import Later
 
 SENTENCE = (
     "The database does not answer. What was received is safe; this page is back as soon as the database is."
@@ -33,17 +35,22 @@ class DatabaseAway:
         return self.answer(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
-        return answer_to(request, error) if isinstance(error, AWAY) else None
+        return answer_to(request, error) if isinstance(error, (*AWAY, Later)) else None
 
 
 def answer_to(request: HttpRequest, error: Exception) -> HttpResponseBase:
     """Also for who needs the database before there is a view: `timeline.access`."""
-    logger.warning("%s: the database does not answer: %s", request.path, error)
-    is_busy = isinstance(error, psycopg.errors.LockNotAvailable)
-    response = unavailable(request, BUSY if is_busy else SENTENCE)
+    response = unavailable(request, _sentence(request, error))
     response.headers["Retry-After"] = str(RETRY_AFTER_S)
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _sentence(request: HttpRequest, error: Exception) -> str:
+    if isinstance(error, Later):
+        return error.sentence
+    logger.warning("%s: the database does not answer: %s", request.path, error)
+    return BUSY if isinstance(error, psycopg.errors.LockNotAvailable) else SENTENCE
 
 
 def unavailable(request: HttpRequest, sentence: str = SENTENCE) -> HttpResponse:
@@ -52,5 +59,5 @@ def unavailable(request: HttpRequest, sentence: str = SENTENCE) -> HttpResponse:
         return JsonResponse({"error": sentence}, status=503)
     if form in ("txt", "md"):
         return HttpResponse(f"{sentence}\n", status=503, content_type="text/plain; charset=utf-8")
-    context = {"sentence": sentence, "retry_after": RETRY_AFTER_S}
+    context = {"sentence": sentence, "is_away": sentence == SENTENCE}
     return HttpResponse(render_to_string("unavailable.html", context, request), status=503)

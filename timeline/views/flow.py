@@ -44,7 +44,7 @@ TRACE = re.compile(r"[0-9a-f]{32}|[0-9a-f]{16}")
 def flow(request: HttpRequest, kind: str, type: str = "", key: str = "") -> HttpResponseBase:
     """The page, or the part of it that htmx asks for; hence one address has several answers. Posted is what a person says."""
     kind, type, key = flow_asked(request, kind, type, key)
-    copy = asked_copy(request, flow_url(kind, type, key, request.GET.get("env")))
+    copy = asked_copy(request)
     response = drawn(request, copy, answer, kind, type, key) if copy else answer(request, kind, type, key)
     patch_vary_headers(response, ("HX-Target", "Cookie"))
     return response

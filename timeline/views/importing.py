@@ -110,7 +110,7 @@ def _laid_out(request: HttpRequest, uploaded: Stream, name: str, kept: Kept) -> 
 @require_safe
 def looked(request: HttpRequest) -> HttpResponseBase:
     """What a file holds that was only looked at."""
-    copy = asked_copy(request, LOOK_PATH)
+    copy = asked_copy(request)
     if copy is None or copy.subject != SUBJECT:
         raise NotFound("This address is of a file that is looked at; choose one under Import.")
     return drawn(request, copy, _filed, copy)

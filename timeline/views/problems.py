@@ -71,7 +71,7 @@ def listed(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def problem(request: HttpRequest, problem_id: str) -> HttpResponseBase:
-    copy = asked_copy(request, f"/problems/{problem_id}")
+    copy = asked_copy(request)
     return drawn(request, copy, answer, problem_id) if copy else answer(request, problem_id)
 
 

@@ -29,7 +29,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "keys": senderkeys.valid().count(),
         "routes": Route.objects.filter(enabled=True).count(),
         "days": _stored_days(),
-        "links": sharing.count_open(),
+        "links": sharing.open_links().count(),
     }
     return page_answer(request, "settings/overview.html", context)
 

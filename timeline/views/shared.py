@@ -17,9 +17,10 @@ from timeline import cardshelf, refusing, sharecard, sharing
 from timeline.access import needs
 from timeline.addresses import flow_in_address
 from timeline.answers import BadFilter, NotFound, json_answer, wants_part
+from timeline.freshness import Moments
 from timeline.frozen import on_its_stage
 from timeline.person import person_of
-from timeline.queries.pulse import AGAIN_MS, read_pulse
+from timeline.queries.pulse import AGAIN_MS, read_pulse, span_pulse
 from timeline.sharing import Shown
 from timeline.staged import on_stage
 from timeline.subjects import LOG, SPAN, View, read_view
@@ -30,11 +31,13 @@ from tracing.lengths import SECOND_NS
 from tracing.roles import Role
 from tracing.shares import Share, Snapshot
 from tracing.snapshots.belonging import TooLarge
+from tracing.snapshots.later import Later
 
 GONE = "There is nothing at this address: the link was revoked, its time is over, or it was not copied whole."
 # A page that was left by closing what was open in it has an address of its own.
 LEFT = "part"
 PROBLEM_MOVES_NS = 10 * SECOND_NS
+MOMENTS = Moments()
 
 
 class Copied(NamedTuple):
@@ -48,11 +51,12 @@ class Copied(NamedTuple):
 @needs(Role.NOBODY, Role.NOBODY)
 @require_safe
 def shared(request: HttpRequest, token: str) -> HttpResponseBase:
+    """What a link shows, to whom it is for: the view that was shared, or another part of it where the address asks for one."""
     share = _asked(token)
     if share.audience == Share.Audience.PEOPLE and not person_of(request).views:
         return refusing.sign_in(request)
     if not share.frozen and "pulse" in request.GET:
-        return _private(json_answer({"pulse": _moment(_view(share)), "again_ms": AGAIN_MS}))
+        return _private(json_answer({"pulse": _moment(share, _view(share)), "again_ms": AGAIN_MS}))
     sharing.note_opened(share)
     copied = _copied(share)
     _ask_for_view(request, share)
@@ -86,9 +90,11 @@ def expect_channel(share: Share) -> None:
     """Whoever makes a link pastes it next, and a channel does not wait for its card: it is drawn by then."""
     if not sharecard.has_card(share):
         return
-    copied = _copied(share)
-    with on_stage(copied.stage_id, copied.taken_ns), contextlib.suppress(NotFound):
-        cardshelf.png(sharecard.card_of(share, copied.stage_id))
+    # The link is made: where there is nothing to draw yet, it is drawn when it is asked for.
+    with contextlib.suppress(NotFound, Later):
+        copied = _copied(share)
+        with on_stage(copied.stage_id, copied.taken_ns):
+            cardshelf.png(sharecard.card_of(share, copied.stage_id))
 
 
 def _asked(token: str) -> Share:
@@ -146,9 +152,10 @@ def _copied(share: Share) -> Copied:
     if share.snapshot is not None:
         return Copied(sharing.frozen_stage(share.snapshot.pk), share.snapshot.taken_ns)
     view = _view(share)
-    moment = _moment(view)
+    moment = _moment(share, view)
     try:
-        return Copied(sharing.live_stage(share, view, moment), None, moment)
+        with MOMENTS.held(share.pk, moment):
+            return Copied(sharing.live_stage(share, view, moment), None, moment)
     except TooLarge as large:
         # It grew since it was shared.
         raise NotFound(f"{large} A link cannot show that many any more.") from None
@@ -162,11 +169,15 @@ def _view(share: Share) -> View:
         raise NotFound(GONE) from None
 
 
-def _moment(view: View) -> str:
-    """The same while nothing of a live view moved; a problem is looked at every ten seconds."""
+def _moment(share: Share, view: View) -> str:
+    """The same while nothing of a live view moved; what is large and a problem are looked at every ten seconds."""
     if view.problem is not None:
         return str(now_ns() // PROBLEM_MOVES_NS)
-    return "-".join(read_pulse(one).whole for one in view.flows)
+    if view.span is not None:
+        return span_pulse(*view.span)
+    pulses = [read_pulse(one) for one in view.flows]
+    now = "-".join(pulse.whole for pulse in pulses)
+    return MOMENTS.of(share.pk, now, sum(pulse.records for pulse in pulses))
 
 
 def _shown(request: HttpRequest, share: Share, copied: Copied) -> Shown:

@@ -26,7 +26,7 @@ from tracing.shares import Share, Snapshot
 from tracing.snapshots import keeping
 from tracing.snapshots.belonging import TooLarge
 
-MOST = 200
+MOST = 200  # of what is over, and of what problems keep
 LAST_ID = 2**63 - 1
 
 
@@ -92,17 +92,28 @@ def made(request: HttpRequest, share_id: int) -> HttpResponse:
 @needs(Role.OPERATOR, Role.OPERATOR)
 @require_safe
 def shares(request: HttpRequest) -> HttpResponse:
-    """The links that are open, those that are not, and the copies that are kept."""
-    links = list(Share.objects.select_related("snapshot").order_by("-created_ns")[:MOST])
-    copies = list(Snapshot.objects.order_by("-taken_ns")[:MOST])
+    """The links that are open, those that are not, and the copies that are kept.
+
+    What somebody made and can take back here stands here whole, however many; only what is over and what problems keep by
+    themselves is cut.
+    """
+    links = list(sharing.open_links())
+    closed = list(sharing.closed_links()[:MOST])
+    kept = list(Snapshot.objects.filter(pinned=True, role=""))
+    automatic = list(Snapshot.objects.exclude(role="")[:MOST])
     if asked_format(request) == "json":
-        told = {"shares": [_link_json(one) for one in links], "copies": [_copy_json(one) for one in copies]}
+        behind = Snapshot.objects.filter(pinned=False, role="")[:MOST]
+        told = {
+            "shares": [_link_json(one) for one in (*links, *closed)],
+            "copies": [_copy_json(one) for one in (*kept, *automatic, *behind)],
+        }
         return json_answer({**told, "usage": _usage()})
     context = {
-        "open": [(one, _address(one)) for one in links if sharing.is_open(one)],
-        "closed": [one for one in links if not sharing.is_open(one)],
-        "kept": [one for one in copies if one.pinned and not one.role],
-        "automatic": [one for one in copies if one.role],
+        "open": [(one, _address(one)) for one in links],
+        "closed": closed,
+        "kept": kept,
+        "automatic": automatic,
+        "most": MOST,
         "usage": _usage(),
     }
     return page_answer(request, "settings/shares.html", context)
@@ -162,9 +173,7 @@ def _address(share: Share) -> str:
 
 
 def _usage() -> dict[str, int]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT coalesce(sum(size), 0)::bigint, count(*) FROM tracing_snapshot")
-        used, count = cursor.fetchone()
+    used, _, count = keeping.usage(connection)
     return {"used": used, "count": count, "quota": settings.SNAPSHOT_BYTES}
 
 

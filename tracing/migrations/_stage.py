@@ -41,8 +41,12 @@ CREATE FUNCTION stage.hidden(told jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS
         WHEN key = ANY('{exception.type,error.type,http.request.resend_count,celery.retries,airflow.task_instance.try_number,bullmq.job.attempts_made,messaging.gcp_pubsub.message.delivery_attempt,messaging.servicebus.message.delivery_count,flow.attempt,service.name,service.namespace,service.version,deployment.environment.name,deployment.environment,telemetry.sdk.language,telemetry.sdk.name,telemetry.sdk.version}'::text[])
         THEN value ELSE '"(hidden)"'::jsonb END), '{}') FROM jsonb_each(CASE jsonb_typeof(told) WHEN 'object' THEN told ELSE '{}' END)
 $$;
-CREATE FUNCTION stage.hidden_each(told jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
-    SELECT jsonb_agg(one || jsonb_build_object('attributes', stage.hidden(one -> 'attributes')) ORDER BY place)
+"""
+# Events and links without their values. A link's trace state is what a vendor wrote, as is the span's own.
+HIDDEN_EACH = """
+CREATE OR REPLACE FUNCTION stage.hidden_each(told jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+    SELECT jsonb_agg(jsonb_set(one - 'exact_trace_state', '{trace_state}', '""', false)
+        || jsonb_build_object('attributes', stage.hidden(one -> 'attributes')) ORDER BY place)
     FROM jsonb_array_elements(told) WITH ORDINALITY AS each(one, place)
 $$;
 """
@@ -86,7 +90,7 @@ def rebuild(cursor: Any, table: str) -> None:
 
 def build_all(apps: Any, schema_editor: Any) -> None:
     with schema_editor.connection.cursor() as cursor:
-        cursor.execute(FUNCTIONS)
+        cursor.execute(FUNCTIONS + HIDDEN_EACH)
         for table in TABLES:
             build(cursor, table)
 

@@ -12,7 +12,7 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 
-from tracing.snapshots import belonging
+from tracing.snapshots import belonging, exchanges
 
 CHUNK_BYTES = 4 * 2**20  # before compression
 MOST_FLOWS = 500  # of a problem
@@ -57,12 +57,13 @@ ROWS: dict[LiteralString, LiteralString] = {
     "tracing_typesettings": """tracing_typesettings AS told
         WHERE type IN (SELECT type FROM flow WHERE flow_id = ANY(%(flows)s::bytea[]))""",
 }  # fmt: skip
-# What never leaves: where a channel sends to holds secrets, and a message's body is no part of any page. Rows of a copy
-# are visible to every snapshot, so that a page of it can be gone through by a cursor.
+# What never leaves: where a channel sends to holds secrets, and a message's body and what the next one counts from are no
+# part of any page. Rows of a copy are visible to every snapshot, so that a page of it can be gone through by a cursor.
 ALWAYS: dict[tuple[str, str], LiteralString] = {
     ("tracing_channel", "address"): "''",
     ("tracing_channel", "error"): "''",
     ("message", "body"): "''",
+    ("message", "facts"): "'{}'::jsonb",
 }
 # Without values: names, states, times and kinds of errors stay.
 HIDDEN: dict[tuple[str, str], LiteralString] = {
@@ -81,13 +82,16 @@ HIDDEN: dict[tuple[str, str], LiteralString] = {
         THEN kind || ': ' || coalesce(nullif(step, ''), type) ELSE title END""",
     ("problem", "why"): "''",
     ("problem", "evidence"): "'{}'::jsonb",
-    ("flip", "sentence"): "CASE WHEN problem_id IS NULL AND evidence -> 'closed' IS NULL THEN sentence ELSE '' END",
+    # A flow's own, but for those that tell why somebody closed it or paused what it waits for.
+    ("flip", "sentence"): """CASE WHEN problem_id IS NULL AND 'paused' NOT IN (coalesce(before, ''), after)
+        AND NOT starts_with(sentence, 'Closed by ') THEN sentence ELSE '' END""",
     # What people wrote may name what nobody else is to read: that and when they did stays.
     ("tracing_note", "text"): "'(hidden)'",
     ("tracing_closure", "reason"): "'(hidden)'",
     ("problem", "quieted"): "quieted - 'reason'",
-    ("expectation", "evidence"): "evidence #- '{closed,reason}'",
-    ("flip", "evidence"): "evidence #- '{closed,reason}'",
+    ("expectation", "evidence"): """jsonb_set(jsonb_set(evidence, '{closed,reason}', '"(hidden)"', false),
+        '{paused_by,reason}', '"(hidden)"', false)""",
+    ("flip", "evidence"): "NULL::jsonb",
     ("message", "subject"): "'message about ' || CASE WHEN flow_id IS NULL THEN 'a problem' ELSE 'this flow' END",
     ("message", "error"): "''",
 }  # fmt: skip
@@ -106,6 +110,11 @@ SELECT flow_id, kind FROM (
     FROM problem_flow WHERE problem_id = ANY(%s)) AS ranked WHERE place <= %s
 """
 _PARTS = "SELECT DISTINCT problem_id FROM problem_flow WHERE flow_id = ANY(%s)"
+# On which days there is something of it, as what is not thinned with them tells.
+_DAYS = """
+SELECT day FROM chapter WHERE flow_id = ANY(%(flows)s)
+UNION SELECT (since_ns / 86400000000000)::int FROM problem_flow WHERE problem_id = ANY(%(problems)s) AND kind = 0
+"""
 _COLUMNS = """
 SELECT table_name, array_agg(column_name::text ORDER BY ordinal_position) FROM information_schema.columns
 WHERE table_schema = 'stage' AND table_name = ANY(%s) GROUP BY table_name
@@ -144,9 +153,10 @@ class Copy:
 
 
 def take(connection: psycopg.Connection, subject: Subject, now_ns: int, *, values: bool = True) -> Copy:
-    """Copy it, all as of one moment. `connection` is in autocommit. Raises `belonging.TooLarge`."""
+    """Copy it, all as of one moment. `connection` is in autocommit. Raises `belonging.TooLarge`, and `Later`."""
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        before = exchanges.read(connection)
         found = belonging.read(connection, subject.flows, subject.requests)
         belonging.add_single(connection, found, subject.spans, subject.logs)
         asked = _asked(connection, subject, found, now_ns)
@@ -155,7 +165,19 @@ def take(connection: psycopg.Connection, subject: Subject, now_ns: int, *, value
         copy.marks = {*found.marks, *subject.flows, *subject.requests, *subject.problems, *asked["struck"]}
         for table, rows in ROWS.items():
             copy.parts += _table(connection, table, columns[table], rows, asked, values)
-        return copy
+    _demand_whole(connection, subject, found, before)
+    return copy
+
+
+def _demand_whole(
+    connection: psycopg.Connection, subject: Subject, found: belonging.Belonging, before: exchanges.Exchanges
+) -> None:
+    """Raises `Later` where a day of it was being thinned meanwhile."""
+    rows = connection.execute(_DAYS, {"flows": list(subject.flows), "problems": list(subject.problems)})
+    told = {day for (day,) in rows.fetchall()}
+    # What is copied of a problem that strikes flows alone stands on no day.
+    if told or subject.requests or subject.spans or subject.logs:
+        exchanges.demand_none(before, exchanges.read(connection), found.days | told)
 
 
 def columns_of(connection: psycopg.Connection) -> dict[str, list[str]]:

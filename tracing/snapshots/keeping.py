@@ -7,6 +7,7 @@ Copies that problems pin by themselves make room for what people keep, the oldes
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 import psycopg
@@ -30,7 +31,9 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING id
 _PART = 'INSERT INTO tracing_snapshotpart (snapshot_id, "table", place, columns, data) VALUES (%s, %s, %s, %s, %s)'
 _MARKS = "INSERT INTO tracing_snapshotmark (snapshot_id, mark) SELECT %s, unnest(%s::bytea[])"
 _PARTS = 'SELECT "table", columns, data FROM tracing_snapshotpart WHERE snapshot_id = %s ORDER BY id'
-_USED = "SELECT coalesce(sum(size), 0)::bigint, coalesce(sum(size) FILTER (WHERE role <> ''), 0)::bigint FROM tracing_snapshot"
+_USED = """
+SELECT coalesce(sum(size), 0)::bigint, coalesce(sum(size) FILTER (WHERE role <> ''), 0)::bigint, count(*) FROM tracing_snapshot
+"""
 _AUTOMATIC = "SELECT id, size FROM tracing_snapshot WHERE role <> '' ORDER BY taken_ns, id"
 # What nobody needs any more: its time is over, or it was behind links that are.
 _OVER = """
@@ -38,6 +41,20 @@ SELECT id FROM tracing_snapshot s WHERE expires_ns < %(now)s OR NOT pinned AND r
 AND NOT EXISTS (SELECT FROM tracing_share h WHERE h.snapshot_id = s.id AND h.revoked_ns IS NULL
     AND (h.expires_ns IS NULL OR h.expires_ns >= %(now)s))
 """
+
+
+class Connection(Protocol):
+    """Django's connection, or psycopg's."""
+
+    def cursor(self) -> Any: ...
+
+
+class Usage(NamedTuple):
+    """Bytes of all copies, bytes of those that problems pinned, and how many copies there are."""
+
+    used: int
+    of_problems: int
+    copies: int
 
 
 class QuotaFull(Exception):
@@ -96,7 +113,7 @@ def forgetting(connection: psycopg.Connection) -> Iterator[None]:
 
 
 def freeze(connection: psycopg.Connection, subject: Subject, about: About, quota_bytes: int) -> int:
-    """Take a copy and keep it, `undisturbed`; its id. In autocommit. Raises `QuotaFull` and `belonging.TooLarge`."""
+    """Take a copy and keep it, `undisturbed`; its id. In autocommit. Raises `QuotaFull` and what `copying.take` raises."""
     taken_ns = now_ns()
     copy = copying.take(connection, subject, taken_ns, values=about.with_values)
     return keep(connection, copy, about, taken_ns, quota_bytes)
@@ -155,7 +172,7 @@ def replace_parts(connection: psycopg.Connection, snapshot_id: int, parts: Seque
 
 
 def _make_room(connection: psycopg.Connection, size: int, quota: int, *, automatic: bool) -> None:
-    used, of_problems = usage(connection)
+    used, of_problems, _ = usage(connection)
     over = used + size - quota
     if automatic:
         over = max(over, of_problems + size - int(quota * AUTOMATIC_SHARE))
@@ -170,10 +187,11 @@ def _make_room(connection: psycopg.Connection, size: int, quota: int, *, automat
     drop(connection, gone)
 
 
-def usage(connection: psycopg.Connection) -> tuple[int, int]:
-    """Bytes of all copies, and of those that problems pinned."""
-    row = connection.execute(_USED).fetchone()
-    return (row[0], row[1]) if row is not None else (0, 0)
+def usage(connection: Connection) -> Usage:
+    """How much room copies take."""
+    with connection.cursor() as cursor:
+        cursor.execute(_USED)
+        return Usage(*cursor.fetchone())
 
 
 def parts(connection: psycopg.Connection, snapshot_id: int) -> Iterator[Part]:

@@ -6,7 +6,8 @@ evicted; it can be staged again from the copy.
 """
 
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 import psycopg
 from psycopg import sql
@@ -14,6 +15,7 @@ from psycopg import sql
 from tracing.clock import now_ns
 from tracing.lengths import HOUR_NS, MINUTE_NS
 from tracing.snapshots.copying import ROWS, Part
+from tracing.snapshots.later import Later
 
 KEPT_NS = HOUR_NS  # after somebody looked last
 LIVE = "live "  # a name that begins so is of a view that moves: the next look stages it anew
@@ -21,6 +23,7 @@ LIVE_NS = 3 * MINUTE_NS
 MOST_ROWS = 3_000_000  # of all stages
 # Of the advisory locks this family guards the making of stages: "TLST".
 LOCK = 0x544C5354
+SLOW = "What this link shows is large and is just being laid out for somebody else. Try again in a moment."
 
 _FIND = "SELECT stage_id, used_ns FROM stage.staged WHERE name = %s"
 _TOUCH = "UPDATE stage.staged SET used_ns = %s WHERE stage_id = %s AND used_ns < %s"
@@ -33,16 +36,38 @@ SELECT stage_id FROM (
 
 
 def staged(connection: psycopg.Connection, name: str, copy: Callable[[], Iterable[Part]]) -> int:
-    """The stage of this name; it is made of the copy where there is none. `connection` is in autocommit."""
+    """The stage of this name; it is made of the copy where there is none. `connection` is in autocommit.
+
+    However many open a link at once, one copies and lays out what it shows. The others wait for that, and raise `Later`
+    where it takes longer than they wait for a lock.
+    """
     found = known(connection, name)
     if found is not None:
         return found
-    parts = list(copy())
-    with connection.transaction():
-        # However many open a link at once, one lays it out.
-        connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (LOCK, name))
+    with _alone(connection, name):
         found = known(connection, name)
-        return _lay_out(connection, name, parts) if found is None else found
+        if found is not None:
+            return found
+        parts = list(copy())
+        with connection.transaction():
+            return _lay_out(connection, name, parts)
+
+
+@contextmanager
+def _alone(connection: psycopg.Connection, name: str) -> Iterator[None]:
+    """Nobody else lays out this name. Of the session: a copy is taken in a transaction of its own.
+
+    Whoever is `keeping.undisturbed` is so before this, never within it: forgetting would stand between the two.
+    """
+    try:
+        connection.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", (LOCK, name))
+    except psycopg.errors.LockNotAvailable:
+        raise Later(SLOW) from None
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", (LOCK, name))
 
 
 def known(connection: psycopg.Connection, name: str) -> int | None:

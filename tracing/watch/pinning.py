@@ -15,6 +15,7 @@ from tracing.lengths import DAY_NS, MINUTE_NS
 from tracing.snapshots import copying, keeping
 from tracing.snapshots.belonging import TooLarge
 from tracing.snapshots.copying import Subject
+from tracing.snapshots.later import Later
 from tracing.watch.wording import flow_path
 
 logger = logging.getLogger(__name__)
@@ -88,6 +89,8 @@ class Pinning:
             except (keeping.QuotaFull, TooLarge, Gone, Poorer) as why:
                 self._failed[one.problem_id, one.role, one.flow_id] = now
                 logger.info("The %s flow of a problem was not copied: %s", one.role, why)
+            except Later as why:
+                logger.info("The %s flow of a problem is copied in the next round: %s", one.role, why)
         return len(wanted) > AT_ONCE
 
     def _pin(self, connection: psycopg.Connection, one: Wanted) -> None:
