@@ -137,8 +137,8 @@ def wording() -> Iterator[tuple[str, int]]:
 @pytest.mark.parametrize(
     ("lines", "status", "said"),
     [
-        (b"Content-Length: -5", b"400", b"a/b: Content-Length is not a number, or"),
-        (b"Content-Length: " + b"9" * 30, b"400", b"a/b: Content-Length is not a number, or"),
+        (b"Content-Length: -5", b"400", b"a/b: Content-Length is not a number."),
+        (b"Content-Length: " + b"9" * 5_000, b"400", b"a/b: Malformed Content-Length Header."),
         (b"Content-Length: abc", b"400", b"a/b: Malformed Content-Length Header."),
         (b"X-Long: " + b"a" * 4 * MIB, b"413", b"a/b: The headers sent"),
         (b"Transfer-Encoding: odd", b"501", b"a/b: "),
