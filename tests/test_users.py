@@ -166,6 +166,7 @@ def test_only_our_proxy_says_whom_it_speaks_for(rf: RequestFactory, monkeypatch:
         "[2001:db8::7]": "2001:db8::7",
         "2001:db8::7": "2001:db8::7",
         "[x]:1": "",
+        "::ffff:192.0.2.7": "192.0.2.7",
     }.items():
         assert peers.address_of(rf.get("/", HTTP_X_FORWARDED_FOR=f"6.6.6.6, {told}")) == address
 

@@ -21,6 +21,8 @@ def address_of(request: HttpRequest) -> str:
     # Some proxies write the port behind it: 192.0.2.7:52044 or [2001:db8::7]:52044.
     bare = _WITH_PORT.sub(r"\1\2", told)
     try:
-        return str(ipaddress.ip_address(bare))
+        found = ipaddress.ip_address(bare)
     except ValueError:
         return ""
+    # As a socket for both versions tells an address of version 4.
+    return str(getattr(found, "ipv4_mapped", None) or found)
