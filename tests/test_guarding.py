@@ -157,6 +157,9 @@ def test_a_first_start_for_others(fresh: Path) -> None:
         )
     finally:
         product.end(running)
+    # What erases brings the database itself where nobody has it.
+    forgot = manage(fresh, "forget", "order", "none", "--yes", **SAFE)
+    assert "Nothing is known of order none" in forgot.stdout + forgot.stderr
 
 
 @pytest.fixture

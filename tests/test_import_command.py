@@ -66,6 +66,18 @@ def test_files_of_every_form(database: dict[str, str], conninfo: str, tmp_path: 
     assert one(conninfo, "SELECT count(*) FROM span") == 5
 
 
+def test_whoever_reads_what_it_says_may_have_read_enough(database: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "good").write_bytes(lines(1))
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = subprocess.run(
+        [sys.executable, "manage.py", "import", str(tmp_path / "good")],
+        cwd=ROOT, env=database | {"PYTHONUNBUFFERED": "1"}, stdout=writing, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (141, b"")
+
+
 def test_the_standard_input_and_a_file_that_was_cut(database: dict[str, str], conninfo: str) -> None:
     packed = gzip.compress(lines(2_000), 1)
     code, said, _ = run(database, "-", stdin=packed[: len(packed) // 2])

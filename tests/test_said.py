@@ -68,3 +68,28 @@ def test_a_query_that_is_cancelled_leaves_the_connection_usable(clean_store: Non
     with pytest.raises(TimeoutError):
         clock.run("SELECT pg_sleep(5)", [])
     assert Clock(1.0).run("SELECT 1", []) == [(1,)]
+
+
+def test_more_matches_than_are_listed_are_told(
+    client: Client, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(said, "ENOUGH", 3)
+    store.put(batch(*(SHOP.log("parcel scanned", n, attributes={"order.id": f"s-{n}"}) for n in range(4))))
+    assert client.get("/find?q=parcel scanned&format=json").json()["cut"]
+    page = client.get("/find", {"q": "parcel scanned"}).content.decode()
+    assert "At least 3 flows match" in page and "These are 3; more match, or may" in page
+    assert (
+        client.get("/find?q=parcel scanned&format=txt").content.decode().startswith("These are 3; more match")
+    )
+    monkeypatch.setattr(said, "ENOUGH", 9)
+    assert not client.get("/find?q=parcel scanned&format=json").json()["cut"]
+    assert "<h1>4 flows match</h1>" in client.get("/find", {"q": "parcel scanned"}).content.decode()
+
+
+def test_more_keys_than_are_listed_are_told(
+    client: Client, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("timeline.queries.find.MAX_FOUND", 3)
+    store.put(batch(*(SHOP.log("x", n, attributes={"order.id": f"many-{n}"}) for n in range(4))))
+    assert "At least 3 flows match" in client.get("/find", {"q": "many-"}).content.decode()
+    assert "<h1>3 flows match</h1>" in client.get("/find", {"q": "many-0 many-1 many-2"}).content.decode()

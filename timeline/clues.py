@@ -121,7 +121,10 @@ def _ours(text: str) -> Iterator[tuple[str, str]]:
             parts = urlsplit(address)
         except ValueError:
             continue
-        is_ours = parts.path.startswith(FLOWS) or _PAGES.fullmatch(parts.path)
+        is_page = bool(_PAGES.fullmatch(parts.path))
+        # Texts mention hosts for many reasons.
+        is_first_page = bool(parts.netloc) and parts.path == "/" and address == text
+        is_ours = parts.path.startswith(FLOWS) or is_page or is_first_page
         if is_ours and parts.scheme in ("", "http", "https"):
             path = f"{parts.path}?{parts.query}" if parts.query else parts.path
             yield parts.netloc.rpartition("@")[2].lower(), path
@@ -130,6 +133,7 @@ def _ours(text: str) -> Iterator[tuple[str, str]]:
 def _addresses(text: str) -> Iterator[str]:
     """The text itself where it may be an address or a path, and whole addresses in it: a path may be anybody's."""
     if not any(char.isspace() for char in text):
-        yield text
-        yield trimmed(text)
+        # A key may end in a dot, and a sentence too: flows are looked for as both, other pages are opened unseen.
+        whole = (text, trimmed(text))
+        yield from reversed(whole) if "://" in text and FLOWS not in text else whole
     yield from (one for one in addresses(text) if not one.startswith("/"))

@@ -7,6 +7,7 @@ themselves while they run.
 
 import argparse
 import contextlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -21,6 +22,7 @@ NEED_DATABASE = frozenset(
         "collect",
         "pages",
         "import",
+        "forget",
         "shell",
         "dbshell",
         "inspectdb",
@@ -40,6 +42,10 @@ def run(argv: Sequence[str]) -> int:
         return complain(error)
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # Whoever read what it prints has read enough; Python would complain again when it closes the output.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
 
 
 class Parser(argparse.ArgumentParser):

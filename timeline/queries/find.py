@@ -41,6 +41,7 @@ class Answer:
     record: str = ""  # the row of the one flow found that was meant
     address: str = ""  # of the one flow found, as it was given
     earlier: int = 0  # how many of `looked` gave nothing before something was found
+    is_cut: bool = False  # more match than are listed, or may
 
     @property
     def how(self) -> str:
@@ -56,9 +57,11 @@ def look_up(clues: Clues) -> Answer:
     answer = Answer()
     for step in STEPS:
         answer.earlier = len(answer.looked)
-        answer.flows = step(clues, answer.looked)
-        if answer.flows:
-            answer.flows = completed(_ordered(answer.flows, clues)[:MAX_FOUND])
+        found = step(clues, answer)
+        if found:
+            ordered = _ordered(found, clues)
+            answer.is_cut |= len(ordered) > MAX_FOUND
+            answer.flows = completed(ordered[:MAX_FOUND])
             if len(answer.flows) == 1:
                 answer.address = _address(answer.flows[0], clues)
             if len(answer.flows) == 1 and answer.flows[0].kind == "request":
@@ -91,23 +94,23 @@ def _address(flow: FlowSummary, clues: Clues) -> str:
     return ""
 
 
-def _by_address(clues: Clues, looked: list[str]) -> list[FlowSummary]:
+def _by_address(clues: Clues, answer: Answer) -> list[FlowSummary]:
     for path in clues.flows:
         if named := flow_in_address(path):
-            looked.append(f"the {' '.join(named[:3])}")
+            answer.looked.append(f"the {' '.join(named[:3])}")
             if found := find_flows(*named):
                 return found[:1]
     return []
 
 
-def _by_whole_key(clues: Clues, looked: list[str]) -> list[FlowSummary]:
+def _by_whole_key(clues: Clues, answer: Answer) -> list[FlowSummary]:
     if not clues.text or len(clues.text) > 400:
         return []
-    looked.append(f"keys equal to “{clues.text}”")
+    answer.looked.append(f"keys equal to “{clues.text}”")
     return _keyed([clues.text])
 
 
-def _by_named_or_trace(clues: Clues, looked: list[str]) -> list[FlowSummary]:
+def _by_named_or_trace(clues: Clues, answer: Answer) -> list[FlowSummary]:
     """Keys whose type stands before them, and traces: what a log line says most clearly."""
     found = []
     if clues.named:
@@ -118,44 +121,44 @@ def _by_named_or_trace(clues: Clues, looked: list[str]) -> list[FlowSummary]:
             for flow in flows
             if any(value == flow.key.lower() and fits(name, flow.type) for name, value in pairs)
         ]
-        looked.append("keys with their type before them")
+        answer.looked.append("keys with their type before them")
     traces = [*clues.trace_ids, *(span.rjust(32, "0") for span in clues.span_ids)]
     if clues.trace_ids:
-        looked.append(f"trace {', '.join(clues.trace_ids[:3])}")
+        answer.looked.append(f"trace {', '.join(clues.trace_ids[:3])}")
     return found + _traces(traces)
 
 
-def _by_span(clues: Clues, looked: list[str]) -> list[FlowSummary]:
+def _by_span(clues: Clues, answer: Answer) -> list[FlowSummary]:
     if not clues.span_ids:
         return []
-    return _spans(clues.span_ids, looked)
+    return _spans(clues.span_ids, answer)
 
 
-def _by_decimal(clues: Clues, looked: list[str]) -> list[FlowSummary]:
+def _by_decimal(clues: Clues, answer: Answer) -> list[FlowSummary]:
     """Datadog's ids: 64 bits as a decimal number, of a trace the lower half."""
     if not clues.decimals:
         return []
     halves = _halves(clues)
     told = ", ".join(halves[:3])
-    looked.append(f"Datadog's decimal id as the lower half of a trace id: {told}")
+    answer.looked.append(f"Datadog's decimal id as the lower half of a trace id: {told}")
     wanted = [bytes.fromhex(half) for half in halves]
     try:
         rows = Clock(SPAN_LIMIT_S).run(
             "SELECT DISTINCT trace_id FROM request WHERE substr(trace_id, 9) = ANY(%s) LIMIT 50", [wanted]
         )
     except TimeoutError:
-        looked.append("there it would have taken too long")
+        answer.looked.append("there it would have taken too long")
         rows = []
     if rows:
         return _traces(bytes(trace).hex() for (trace,) in rows)
-    return _spans(halves, looked)
+    return _spans(halves, answer)
 
 
 def _halves(clues: Clues) -> tuple[str, ...]:
     return tuple(f"{int(one):016x}" for one in clues.decimals)
 
 
-def _spans(span_ids: tuple[str, ...], looked: list[str]) -> list[FlowSummary]:
+def _spans(span_ids: tuple[str, ...], answer: Answer) -> list[FlowSummary]:
     clock, days = Clock(SPAN_LIMIT_S), []
     wanted = [bytes.fromhex(span) for span in span_ids]
     try:
@@ -168,37 +171,41 @@ def _spans(span_ids: tuple[str, ...], looked: list[str]) -> list[FlowSummary]:
             days.append(day)
             if rows:
                 return _traces([bytes(trace).hex() for (trace,) in rows])
-        looked.append(f"span {', '.join(span_ids[:3])} on all stored days")
+        answer.looked.append(f"span {', '.join(span_ids[:3])} on all stored days")
     except TimeoutError:
         reach = f"back to {date_of(days[-1])}" if days else "on part of the newest day"
-        looked.append(f"span {', '.join(span_ids[:3])} {reach} only: looking longer would take too long")
+        answer.looked.append(
+            f"span {', '.join(span_ids[:3])} {reach} only: looking longer would take too long"
+        )
     return []
 
 
-def _by_word(clues: Clues, looked: list[str]) -> list[FlowSummary]:
+def _by_word(clues: Clues, answer: Answer) -> list[FlowSummary]:
     """Any word of a longer text that is a key."""
     words = [*clues.words, *(value for _, value in clues.named)]
     if words == [clues.text]:
         return []
-    looked.append("every word of it as a key")
+    answer.looked.append("every word of it as a key")
     return _keyed(words)
 
 
-def _by_prefix(clues: Clues, looked: list[str]) -> list[FlowSummary]:
+def _by_prefix(clues: Clues, answer: Answer) -> list[FlowSummary]:
     text = clues.text if clues.is_one_word or not clues.named else clues.named[0][1]
     if len(text) < LEAST_PREFIX or len(text) > 400:
         return []
-    looked.append(f"keys that begin with “{text}”")
+    answer.looked.append(f"keys that begin with “{text}”")
     # Served by flow_key (text_pattern_ops): a prefix is a range of the index.
     return _select("lower(key) LIKE lower(%s)", [f"{escaped(text)}%"])
 
 
-def _by_text(clues: Clues, looked: list[str]) -> list[FlowSummary]:
+def _by_text(clues: Clues, answer: Answer) -> list[FlowSummary]:
     """What records say: the flows of the latest that say this, or where none has a key their requests."""
     if not LEAST_TEXT <= len(clues.text) <= MAX_KEY:
         return []
-    hits, back_to = find_said(clues.text)
-    looked.append(f"“{clues.text}” in what logs and spans say" + (f", back to {back_to}" if back_to else ""))
+    hits, back_to, answer.is_cut = find_said(clues.text)
+    answer.looked.append(
+        f"“{clues.text}” in what logs and spans say" + (f", back to {back_to}" if back_to else "")
+    )
     flows, _ = flows_of(hits)
     return _select("flow_id = ANY(%s)", [flows]) or _traces(trace.hex() for trace in hits.traces)
 

@@ -27,22 +27,25 @@ class Said(NamedTuple):
 
     hits: Hits
     back_to: str | None
+    is_cut: bool  # more records say it, or may
 
 
 def find_said(text: str) -> Said:
     """The latest records that say this."""
-    clock, hits, reached = Clock(TIME_LIMIT_S), Hits(), None
+    clock, hits, reached, is_cut = Clock(TIME_LIMIT_S), Hits(), None, False
     wanted = f"%{escaped(text)}%"
     try:
         for (day,) in clock.run("SELECT day FROM day WHERE dropped_ns IS NULL ORDER BY day DESC", []):
-            hits.add_logs(day, _rows(clock, _LOGS, day, wanted, 2))
-            hits.add_spans(_rows(clock, _SPANS, day, wanted, 3))
+            logs, spans = _rows(clock, _LOGS, day, wanted, 2), _rows(clock, _SPANS, day, wanted, 3)
+            hits.add_logs(day, logs)
+            hits.add_spans(spans)
             reached = day
+            is_cut = ENOUGH in (len(logs), len(spans))
             if len(hits) >= ENOUGH:
-                return Said(hits, date_of(day))
+                return Said(hits, date_of(day), True)
     except TimeoutError:
-        return Said(hits, date_of(reached) if reached is not None else "part of the newest day")
-    return Said(hits, None)
+        return Said(hits, date_of(reached) if reached is not None else "part of the newest day", True)
+    return Said(hits, None, is_cut)
 
 
 def _rows(clock: Clock, sql: str, day: int, wanted: str, times: int) -> list[tuple[Any, ...]]:

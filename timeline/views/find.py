@@ -16,6 +16,8 @@ from timeline.clues import MAX_TEXT, Clues, clues
 from timeline.plain import flow_lines, flow_table, one_line
 from timeline.queries.find import Answer, look_up
 
+_CUT = "These are {}; more match, or may: say more of what you look for."
+
 
 @require_safe
 def find(request: HttpRequest) -> HttpResponse:
@@ -36,11 +38,19 @@ def find(request: HttpRequest) -> HttpResponse:
     if len(answer.flows) == 1:
         return HttpResponseRedirect(_target(answer, "" if asked == "html" else asked))
     if asked == "json":
-        told = {"flows": [flow.as_json(settings.URL) for flow in answer.flows], "looked": answer.looked}
+        told = {
+            "flows": [flow.as_json(settings.URL) for flow in answer.flows],
+            "looked": answer.looked,
+            "cut": answer.is_cut,
+        }
         return json_answer(told)
     if asked != "html":
         return text_answer(_plain(asked, sought.text, answer), asked)
-    context = {"sought": sought.text, "answer": answer}
+    context = {
+        "sought": sought.text,
+        "answer": answer,
+        "cut": _CUT.format(len(answer.flows)) if answer.is_cut else "",
+    }
     return page_answer(request, "find/page.html", context)
 
 
@@ -75,4 +85,5 @@ def _plain(asked: str, text: str, answer: Answer) -> str:
             f"- {place}" for place in answer.looked
         )
     told = flow_table(answer.flows, settings.URL) if asked == "md" else flow_lines(answer.flows)
-    return f"{answer.how}\n\n{told}" if answer.how else told
+    above = " ".join(filter(None, (_CUT.format(len(answer.flows)) if answer.is_cut else "", answer.how)))
+    return f"{above}\n\n{told}" if above else told

@@ -75,6 +75,8 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         auditing.note("", "failed to sign in", username, where)
         seconds = tries.wait_s(username, address)
         if seconds:
+            held = f"{where}: further tries are refused for {moments.took(seconds * SECOND_NS)}"
+            auditing.note("", "sign-in held up", username, held)
             return _wait(request, form, following, seconds)
         return _page(request, form, following, WRONG, status=401)
     # A new session under a new id, also for whoever was in already.

@@ -30,7 +30,7 @@ def storage(request: HttpRequest) -> HttpResponse:
         return text_answer(_plain(stored, told, rules, asked), asked)
     context = {
         "rows": [_row(line) for line in told],
-        "stored_days": sum(line.day.dropped_ns is None for line in told),
+        "stored_days": sum(line.day.dropped_ns is None and line.records > 0 for line in told),
         "thinned_days": sum(line.state.startswith("thinned") for line in told),
         "early_days": sum(line.day.early for line in told),
         "records": sum(line.records for line in told),
