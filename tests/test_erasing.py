@@ -23,7 +23,7 @@ from tests.builders import BASE_NS, Service, batch, event, trace_id
 from tests.conftest import empty_tables
 from tests.judged import problem as judged_problem
 from tests.test_shares import share
-from tests.test_snapshots_erasing import spans_of
+from tests.test_snapshots_cleaning import spans_of
 from tests.test_thinning import flow_id, wrong
 from tests.watching import insert
 from timeline import sharing

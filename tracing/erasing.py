@@ -15,8 +15,7 @@ from tracing import recounting, scrubbing, stored
 from tracing.flows import MARK
 from tracing.forgetting import count_flows, forget_flows
 from tracing.parts import REWRITE_LOCK
-from tracing.snapshots import erasing as copies
-from tracing.snapshots import keeping
+from tracing.snapshots import cleaning, keeping
 from tracing.striking import Target
 
 # Records a transaction; a member row holds at most those of one storing transaction.
@@ -138,7 +137,7 @@ def erase(connection: psycopg.Connection, target: Target, environment: str) -> C
                 _erase_copies(connection, target.flow_id, erased, gone)
                 gone["texts in frozen copies"] += _scrub_copies(connection, target)
                 is_over = _end(connection, target, gone)
-                copies.end(connection)
+                cleaning.end(connection)
         gone["counted anew"] += finish(connection, environment)
     finally:
         if not connection.closed:
@@ -166,14 +165,14 @@ def _again(work: Callable[[], bool]) -> bool:
 
 
 def _erase_copies(connection: psycopg.Connection, flow_id: bytes, ids: _Ids, gone: Counter[str]) -> None:
-    told = copies.erase(connection, [flow_id], sorted(ids.spans), sorted(ids.logs))
+    told = cleaning.erase(connection, [flow_id], sorted(ids.spans), sorted(ids.logs))
     gone["frozen copies"] += told.copies
     gone["records in other frozen copies"] += told.records
 
 
 def _scrub_copies(connection: psycopg.Connection, target: Target) -> int:
     problems = [row[0] for row in connection.execute(_PROBLEMS, (target.flow_id,)).fetchall()]
-    return copies.scrub(connection, target, problems)
+    return cleaning.scrub(connection, target, problems)
 
 
 def _erase_some(connection: psycopg.Connection, flow_id: bytes, gone: Counter[str], erased: _Ids) -> bool:

@@ -1,6 +1,6 @@
 """Takes a flow's key out of what was written about it: problems, flips, messages, notes, links, the audit.
 
-Here is where such texts stand; `striking` says what is left of each. `erasing` calls it, and `snapshots.erasing` for what
+Here is where such texts stand; `striking` says what is left of each. `erasing` calls it, and `snapshots.cleaning` for what
 stands in frozen copies.
 """
 

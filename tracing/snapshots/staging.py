@@ -20,7 +20,7 @@ LIVE = "live "  # a name that begins so is of a view that moves: the next look s
 LIVE_NS = 3 * MINUTE_NS
 MOST_ROWS = 3_000_000  # of all stages
 # Of the advisory locks this family guards the making of stages: "TLST".
-LOCK = 0x544C5354
+LAYING_LOCK = 0x544C5354
 
 _FIND = "SELECT stage_id, used_ns FROM stage.staged WHERE name = %s"
 _TOUCH = "UPDATE stage.staged SET used_ns = %s WHERE stage_id = %s AND used_ns < %s"
@@ -40,7 +40,7 @@ def staged(connection: psycopg.Connection, name: str, copy: Callable[[], Iterabl
     parts = list(copy())
     with connection.transaction():
         # However many open a link at once, one lays it out.
-        connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (LOCK, name))
+        connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (LAYING_LOCK, name))
         found = known(connection, name)
         return _lay_out(connection, name, parts) if found is None else found
 

@@ -7,7 +7,7 @@ from tests.builders import T2, Service, batch
 from tests.judged import order_id
 from tests.test_flow_page import order_4711
 from tests.wrongs import flow_of
-from tracing.snapshots import copying, erasing, keeping, staging
+from tracing.snapshots import cleaning, copying, keeping, staging
 from tracing.storing import Store
 
 QUOTA = 10**9
@@ -48,20 +48,20 @@ def spans_of(worker: psycopg.Connection, snapshot_id: int) -> set[str]:
 def test_forgotten_in_copies(copies: tuple[int, int], worker: psycopg.Connection) -> None:
     own, others = copies
     assert spans_of(worker, others) >= {"pack both", "hand over"}
-    told = erasing.erase(worker, [order_id()], [(T2, both.span_id)], [])
+    told = cleaning.erase(worker, [order_id()], [(T2, both.span_id)], [])
     assert (told.copies, told.cleaned) == (1, 1)
     assert list(keeping.parts(worker, own)) == []
     assert "pack both" not in spans_of(worker, others)
     assert "hand over" in spans_of(worker, others)
     # Run again it has nothing left to do.
-    assert erasing.erase(worker, [order_id()], [(T2, both.span_id)], []) == (0, 0, 0)
+    assert cleaning.erase(worker, [order_id()], [(T2, both.span_id)], []) == (0, 0, 0)
 
 
 def test_a_laid_out_copy_is_laid_out_anew(copies: tuple[int, int], worker: psycopg.Connection) -> None:
     _, others = copies
     name = keeping.stage_name(others)
     before = staging.staged(worker, name, lambda: keeping.parts(worker, others))
-    erasing.erase(worker, [order_id()], [(T2, both.span_id)], [])
+    cleaning.erase(worker, [order_id()], [(T2, both.span_id)], [])
     after = staging.staged(worker, name, lambda: keeping.parts(worker, others))
     assert after != before
     assert staging.evict(worker) == 1
