@@ -2,9 +2,10 @@
 
 import io
 import re
+import threading
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from urllib.parse import urlencode
 
 import psycopg
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.db import connections
 from django.test import Client
@@ -28,14 +30,15 @@ from tests.test_thinning import flow_id, wrong
 from tests.watching import insert
 from timeline import sharing
 from timeline.addresses import flow_url
-from tracing import erasing
+from tracing import erasing, retention
 from tracing.auditing import Audit
+from tracing.clock import now_ns
 from tracing.forgetting import count_flows
 from tracing.management.commands import forget
 from tracing.models import Note
 from tracing.records import DAY_NS, Log, Span
 from tracing.sentence import Sentence
-from tracing.snapshots import copying, keeping
+from tracing.snapshots import copying, keeping, staging
 from tracing.storing import Store
 from tracing.watch.pinning import Pinning
 
@@ -298,6 +301,134 @@ def test_frozen_copies_lose_it_too(both: object, conninfo: str, worker: psycopg.
     left = spans_of(worker, other)
     assert "handle 4711" not in left
     assert {"nightly", "handle 4712"} <= left
+
+
+def drop_days(worker: psycopg.Connection, at: Callable[[int], None], flow_days: int) -> None:
+    """Retention takes every day, and the flows that were quiet for so many days."""
+    worker.execute("UPDATE day SET last_received_ns = 0")
+    at(now_ns() + 500 * DAY_NS)
+    retention.drop_old(worker, 14, flow_days)
+
+
+def frozen(worker: psycopg.Connection, identity: bytes, *, request: bool = False, values: bool = True) -> int:
+    """The id of a copy of a flow, or of a request."""
+    subject = copying.Subject(requests=(identity,)) if request else copying.Subject(flows=(identity,))
+    about = keeping.About("flow", "x", "/x", flow_id=identity, pinned=True, with_values=values)
+    return keeping.freeze(worker, subject, about, 10**9)
+
+
+@pytest.mark.parametrize("flow_days", [50_000, 400])
+def test_copies_lose_it_when_nobody_knows_any_more_who_shared_its_records(
+    both: object, conninfo: str, worker: psycopg.Connection, at: Callable[[int], None], flow_days: int
+) -> None:
+    nightly, customer = flow_id(conninfo, "n1", "nightly"), flow_id(conninfo, "c2", "customer")
+    copies = [
+        frozen(worker, trace_id("batch"), request=True), frozen(worker, nightly), frozen(worker, customer),
+        frozen(worker, trace_id("batch"), request=True, values=False), frozen(worker, nightly, values=False),
+    ]  # fmt: skip
+    before = [records_of(worker, one) for one in copies]
+    drop_days(worker, at, flow_days)
+    assert tables.ask(conninfo, "SELECT 1 FROM member") == []
+    said = run("order", OWN, "--yes")
+    assert "records in other frozen copies" in said
+    assert ("Erased: 1 flow," in said) == (flow_days > 400)
+    for one, had in zip(copies, before, strict=True):
+        assert had - records_of(worker, one) == had & {"handle 4711", "mailed 4711", "ancient"} != set()
+    with pytest.raises(Sentence, match="Nothing is known"):
+        run("order", OWN, "--yes")
+
+
+def records_of(worker: psycopg.Connection, snapshot_id: int) -> set[str]:
+    """Names of spans and texts of logs; of a copy without values its log is told by its place."""
+    stage_id = staging.staged(worker, f"look {snapshot_id}", lambda: keeping.parts(worker, snapshot_id))
+    rows = worker.execute(
+        "SELECT name FROM stage.span_rows WHERE stage_id = %(stage)s"
+        " UNION ALL SELECT body #>> '{}' FROM stage.log_rows WHERE stage_id = %(stage)s",
+        {"stage": stage_id},
+    ).fetchall()
+    staging.clear(worker, stage_id)
+    return {row[0] for row in rows}
+
+
+def test_a_flow_that_only_its_copy_knows(
+    both: object, client: Client, worker: psycopg.Connection, at: Callable[[int], None]
+) -> None:
+    client.post("/pin", {"of": f"/flow/entity/order/{OWN}", "name": "Ann"})
+    drop_days(worker, at, 400)
+    assert client.get(f"/flow/entity/order/{OWN}", follow=True).status_code == 200
+    said = run("order", OWN, "--yes")
+    assert "order 4711 (production): no longer stored" in said and "Erased: 1 frozen copy" in said
+    assert client.get(f"/flow/entity/order/{OWN}").status_code == 404
+    assert {told.action for told in Audit.objects.all()} >= {"flow forgotten"}
+
+
+def test_a_file_that_is_looked_at_goes_with_its_flow(
+    both: object, conninfo: str, client: Client, worker: psycopg.Connection
+) -> None:
+    content = client.get(f"/flow/entity/order/{OWN}?format=otlp").getvalue()
+    empty_tables()
+    client.post("/import", {"file": SimpleUploadedFile("flow.json", content), "into": "look"})
+    ((snapshot_id,),) = tables.ask(conninfo, "SELECT id FROM tracing_snapshot")
+    assert client.get(f"/flow/entity/order/{OWN}?frozen={snapshot_id}").status_code == 200
+    assert "Erased: 1 frozen copy" in run("--key", OWN, "--yes")
+    assert client.get(f"/flow/entity/order/{OWN}?frozen={snapshot_id}").status_code == 404
+
+
+def test_of_what_is_gone_the_name_goes_too_unless_another_has_it(
+    store: Store, conninfo: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Note.objects.create(flow_id=b"\x01" * 16, at_ns=1, text="as order 4711")
+    texts = "SELECT text FROM tracing_note"
+    staged = Service("shop", "staging").span("a", 0, 1, trace=trace_id("a"), attributes={"order.id": OWN})
+    store.put(batch(staged))
+    with pytest.raises(Sentence, match="Nothing is known of order 4711 in production"):
+        run("order", OWN, "--env", "production", "--yes")
+    assert tables.ask(conninfo, texts) == [("as order 4711",)]
+    run("order", OWN, "--yes")
+    Note.objects.update(text="as order 4711")
+    monkeypatch.setattr("builtins.input", lambda prompt: "no")
+    with pytest.raises(Sentence, match="Nothing was erased"):
+        run("order", OWN)
+    assert "Erased: 1 text that named it." in run("order", OWN, "--yes")
+    assert tables.ask(conninfo, texts) == [("as order [forgotten]",)]
+
+
+def test_a_copy_that_was_begun_before_is_found_though_the_run_is_cut_short(
+    both: object, conninfo: str, worker: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is kept after the records went from the store, and without values nothing in it tells whose they are."""
+    begun, may_keep = threading.Event(), threading.Event()
+    take = copying.take
+    nightly = flow_id(conninfo, "n1", "nightly")
+
+    def slow(*arguments: Any, **named: Any) -> copying.Copy:
+        copy = take(*arguments, **named)
+        begun.set()
+        may_keep.wait(20)
+        return copy
+
+    def keep() -> int:
+        with psycopg.connect(conninfo, autocommit=True) as other, keeping.undisturbed(other):
+            return frozen(other, nightly, values=False)
+
+    erase_some = erasing._erase_some
+
+    def all_and_dead(*arguments: Any) -> bool:
+        if erase_some(*arguments):
+            return True
+        raise Died
+
+    monkeypatch.setattr(copying, "take", slow)
+    monkeypatch.setattr(erasing, "_erase_some", all_and_dead)
+    with ThreadPoolExecutor(1) as pool:
+        copy = pool.submit(keep)
+        begun.wait(20)
+        threading.Timer(1, may_keep.set).start()
+        with pytest.raises(Died):
+            run("order", OWN, "--yes")
+        may_keep.set()
+        left = records_of(worker, copy.result(20))
+    assert "handle 4711" not in left and "handle 4712" in left
 
 
 def test_the_audit_says_that_something_was_forgotten_and_not_what(both: object) -> None:

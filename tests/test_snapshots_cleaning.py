@@ -7,8 +7,11 @@ from tests.builders import T2, Service, batch
 from tests.judged import order_id
 from tests.test_flow_page import order_4711
 from tests.wrongs import flow_of
+from tracing import rulebook
 from tracing.snapshots import cleaning, copying, keeping, staging
+from tracing.snapshots.carrying import Records, sought
 from tracing.storing import Store
+from tracing.striking import Target
 
 QUOTA = 10**9
 both = Service("wms").span(
@@ -18,6 +21,7 @@ both = Service("wms").span(
     trace=T2,
     attributes={"order.id": "4711", "parcel.id": "p-1", "shipment.id": "s-1"},
 )
+SHARED = Records({(T2, both.span_id, both.digest[:4])})
 alone = Service("wms").span("hand over", 1_950_000, 5, trace=T2, attributes={"shipment.id": "s-1"})
 
 
@@ -48,20 +52,75 @@ def spans_of(worker: psycopg.Connection, snapshot_id: int) -> set[str]:
 def test_forgotten_in_copies(copies: tuple[int, int], worker: psycopg.Connection) -> None:
     own, others = copies
     assert spans_of(worker, others) >= {"pack both", "hand over"}
-    told = cleaning.erase(worker, [order_id()], [(T2, both.span_id)], [])
-    assert (told.copies, told.cleaned) == (1, 1)
+    assert cleaning.erase(worker, order_id(), SHARED).copies == 1
     assert list(keeping.parts(worker, own)) == []
     assert "pack both" not in spans_of(worker, others)
     assert "hand over" in spans_of(worker, others)
     # Run again it has nothing left to do.
-    assert cleaning.erase(worker, [order_id()], [(T2, both.span_id)], []) == (0, 0, 0)
+    assert cleaning.erase(worker, order_id(), SHARED) == (0, 0)
 
 
 def test_a_laid_out_copy_is_laid_out_anew(copies: tuple[int, int], worker: psycopg.Connection) -> None:
     _, others = copies
     name = keeping.stage_name(others)
     before = staging.staged(worker, name, lambda: keeping.parts(worker, others))
-    cleaning.erase(worker, [order_id()], [(T2, both.span_id)], [])
+    cleaning.erase(worker, order_id(), SHARED)
     after = staging.staged(worker, name, lambda: keeping.parts(worker, others))
     assert after != before
     assert staging.evict(worker) == 1
+
+
+def test_another_version_of_a_span_stays(copies: tuple[int, int], worker: psycopg.Connection) -> None:
+    _, others = copies
+    cleaning.erase(worker, order_id(), Records({(T2, both.span_id, b"else")}))
+    assert "pack both" in spans_of(worker, others)
+
+
+def test_what_carries_the_key_is_found_by_the_copy_alone(
+    copies: tuple[int, int], worker: psycopg.Connection
+) -> None:
+    own, others = copies
+    rules, identity = rulebook.load(worker, "production"), order_id()
+    worker.execute("TRUNCATE member, flow, chapter")
+    assert {(one.type, one.environment) for one in cleaning.flows(worker, "4711", rules)} == {
+        ("order", "production")
+    }
+    target = Target(identity, "order", "4711", "/flow/entity/order/4711")
+    keeping.drop(worker, [own])
+    assert cleaning.erase_carried(worker, target, rules, others) == (0, 0)
+    assert "pack both" in spans_of(worker, others)
+    assert cleaning.erase_carried(worker, target, rules) == (0, 1)
+    assert spans_of(worker, others) >= {"hand over"} and "pack both" not in spans_of(worker, others)
+    assert cleaning.erase_carried(worker, target, rules) == (0, 0)
+    assert cleaning.flows(worker, "4711", rules) == set()
+    assert worker.execute("SELECT name FROM stage.staged WHERE name LIKE 'cleaning%'").fetchall() == []
+
+
+def test_nobody_evicts_what_is_being_cleaned(
+    copies: tuple[int, int], worker: psycopg.Connection, conninfo: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, others = copies
+    parts = cleaning._parts
+
+    def slow(connection: psycopg.Connection, stage_id: int) -> list[copying.Part]:
+        with psycopg.connect(conninfo, autocommit=True) as watcher:
+            assert watcher.execute("SELECT name FROM stage.staged").fetchall() == []
+        return parts(connection, stage_id)
+
+    monkeypatch.setattr(cleaning, "_parts", slow)
+    cleaning.erase(worker, order_id(), SHARED)
+    assert "hand over" in spans_of(worker, others)
+
+
+@pytest.mark.parametrize(
+    ("key", "stands"),
+    [
+        ("4711", b"4711"),
+        ("de/4711", b"4711"),
+        ('say "hello"', b"hello"),
+        ("M\u00fcller", "M\u00fcller".encode()),
+        ("/", b""),
+    ],
+)
+def test_a_key_is_sought_as_rows_write_it(key: str, stands: bytes) -> None:
+    assert stands in sought(key) and sought(key) in key.encode()

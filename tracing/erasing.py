@@ -7,15 +7,16 @@ A crash leaves less to do: the flow's own row goes last, and who is to be counte
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, LiteralString, Self
+from typing import Any, LiteralString
 
 import psycopg
 
-from tracing import recounting, scrubbing, stored
+from tracing import recounting, rulebook, scrubbing, stored
 from tracing.flows import MARK
 from tracing.forgetting import count_flows, forget_flows
 from tracing.parts import REWRITE_LOCK
 from tracing.snapshots import cleaning, keeping
+from tracing.snapshots.carrying import Records
 from tracing.striking import Target
 
 # Records a transaction; a member row holds at most those of one storing transaction.
@@ -80,21 +81,6 @@ WHERE problem_id = ANY(%s)
 
 
 @dataclass(slots=True)
-class _Ids:
-    """Records as frozen copies name them: spans by trace and span id, logs by their id."""
-
-    spans: set[tuple[bytes, bytes]] = field(default_factory=set)
-    logs: set[bytes] = field(default_factory=set)
-
-    def add(self, others: Self) -> None:
-        self.spans |= others.spans
-        self.logs |= others.logs
-
-    def within(self, others: Self) -> bool:
-        return self.spans <= others.spans and self.logs <= others.logs
-
-
-@dataclass(slots=True)
 class _Chunk:
     """Records to erase, and the member rows that named them."""
 
@@ -109,8 +95,12 @@ class _Chunk:
             self.logs |= {(log_id, day) for log_id in stored.split(log_ids, 16)}
 
     @property
-    def ids(self) -> _Ids:
-        return _Ids({(trace, span) for trace, span, _, _ in self.spans}, {log for log, _ in self.logs})
+    def known(self) -> Records:
+        """As copies name them."""
+        found = Records()
+        for _, _, _, _, trace_id, _, _, span_ids, marks, log_ids, _ in self.rows:
+            found.add_members(trace_id, span_ids, marks, log_ids)
+        return found
 
     @property
     def days(self) -> list[int]:
@@ -124,17 +114,19 @@ class _Chunk:
 def erase(connection: psycopg.Connection, target: Target, environment: str) -> Counter[str]:
     """Erase one flow; how many rows of what. `connection` is in autocommit; run again after a crash, it goes on."""
     gone: Counter[str] = Counter()
-    erased = _Ids()
+    rules = rulebook.load(connection, environment)
     connection.execute("SELECT pg_advisory_lock(%s)", (REWRITE_LOCK,))
     try:
         is_over = False
         while not is_over:
-            while _again(lambda: _erase_some(connection, target.flow_id, gone, erased)):
+            while _again(lambda: _erase_some(connection, target.flow_id, gone)):
                 pass
+            newest = cleaning.newest(connection)
+            _count(cleaning.erase_carried(connection, target, rules), gone)
             # No copy is made until the flow is gone: it would keep the name for good. Copies come before the flow's own
             # row, by which a run that was cut short is begun again.
             with keeping.forgetting(connection):
-                _erase_copies(connection, target.flow_id, erased, gone)
+                _count(cleaning.erase_carried(connection, target, rules, newest), gone)
                 gone["texts in frozen copies"] += _scrub_copies(connection, target)
                 is_over = _end(connection, target, gone)
                 cleaning.end(connection)
@@ -164,8 +156,7 @@ def _again(work: Callable[[], bool]) -> bool:
     raise AssertionError("unreachable")
 
 
-def _erase_copies(connection: psycopg.Connection, flow_id: bytes, ids: _Ids, gone: Counter[str]) -> None:
-    told = cleaning.erase(connection, [flow_id], sorted(ids.spans), sorted(ids.logs))
+def _count(told: cleaning.Erased, gone: Counter[str]) -> None:
     gone["frozen copies"] += told.copies
     gone["records in other frozen copies"] += told.records
 
@@ -175,19 +166,27 @@ def _scrub_copies(connection: psycopg.Connection, target: Target) -> int:
     return cleaning.scrub(connection, target, problems)
 
 
-def _erase_some(connection: psycopg.Connection, flow_id: bytes, gone: Counter[str], erased: _Ids) -> bool:
-    """One transaction of it; False when nothing is left."""
-    with connection.cursor() as cursor:
-        chunk = _next(cursor, flow_id)
-    if chunk is None:
-        return False
-    # Copies first: after a crash the ids of what is gone already could no longer be told.
-    ids = chunk.ids
-    _erase_copies(connection, flow_id, ids, gone)
-    erased.add(ids)
+def _erase_some(connection: psycopg.Connection, flow_id: bytes, gone: Counter[str]) -> bool:
+    """One chunk of it; False when nothing is left.
+
+    Nothing is copied meanwhile: a copy that was begun is there and found, one that begins later finds nothing of it. And
+    copies come first: after a crash the ids of what is gone already could no longer be told.
+    """
+    with keeping.forgetting(connection):
+        with connection.cursor() as cursor:
+            chunk = _next(cursor, flow_id)
+        if chunk is None:
+            return False
+        known = chunk.known
+        _count(cleaning.erase(connection, flow_id, known), gone)
+        return _erase_known(connection, flow_id, known, gone)
+
+
+def _erase_known(connection: psycopg.Connection, flow_id: bytes, known: Records, gone: Counter[str]) -> bool:
+    """The transaction of a chunk whose records copies have lost already; False when nothing is left."""
     with connection.transaction(), connection.cursor() as cursor:
         chunk = _next(cursor, flow_id)
-        if chunk is None or not chunk.ids.within(ids):
+        if chunk is None or not chunk.known.within(known):
             return chunk is not None
         asked = {
             "flow": flow_id, "days": chunk.days, "traces": [trace for trace in chunk.traces if trace],

@@ -1,26 +1,31 @@
 """What is forgotten is forgotten in frozen copies too: `manage.py forget` calls this after it erased the records.
 
 A copy of a forgotten flow goes as a whole, and the links to it. From copies of other flows that shared records with it
-these records are taken out: laid out on the stage, deleted there, and copied back. So are texts that name it.
+these records are taken out: laid out on the stage, deleted there, and copied back. So are texts that name it. Which they
+are is known from the store while it has them, from then on from the copies (`carrying`).
 """
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import psycopg
 from psycopg import sql
 
 from tracing import scrubbing
-from tracing.snapshots import keeping, staging
+from tracing.correlation import Rulebook
+from tracing.mentions import Flow
+from tracing.snapshots import carrying, keeping, staging
+from tracing.snapshots.carrying import Records
 from tracing.snapshots.copying import ROWS, Part, columns_of, compressed
 from tracing.striking import Target, sought
 
-# Copies of one of these flows, alone or beside others: a file that holds it goes as a whole, its records were never stored.
+# Copies of the flow, alone or beside others: a file that holds it goes as a whole, its records were never stored.
 _OWN = """
-SELECT id FROM tracing_snapshot WHERE flow_id = ANY(%(flows)s)
+SELECT id FROM tracing_snapshot WHERE flow_id = %(flow)s
 UNION SELECT snapshot_id FROM tracing_snapshotmark JOIN tracing_snapshot s ON s.id = snapshot_id
-    WHERE mark = ANY(%(flows)s) AND s.subject IN ('comparison', 'file')
+    WHERE mark = %(flow)s AND s.subject IN ('comparison', 'file')
 """
 _SHARING = (
     "SELECT DISTINCT snapshot_id FROM tracing_snapshotmark WHERE mark = ANY(%(marks)s) ORDER BY snapshot_id"
@@ -32,39 +37,82 @@ _NAMING = {
     "tracing_note": "flow_id", "tracing_closure": "flow_id",
 }  # fmt: skip
 _SPANS = """
-DELETE FROM stage.span_rows r USING unnest(%(traces)s::bytea[], %(spans)s::bytea[]) AS gone(trace_id, span_id)
+DELETE FROM stage.span_rows r
+USING unnest(%(traces)s::bytea[], %(spans)s::bytea[], %(marks)s::bytea[]) AS gone(trace_id, span_id, mark)
 WHERE r.stage_id = %(stage)s AND r.trace_id = gone.trace_id AND r.span_id = gone.span_id
+AND substring(r.digest FOR 4) = gone.mark
 """
-_ITS_PROBLEMS = "SELECT problem_id FROM stage.problem_flow_rows WHERE stage_id = %s AND flow_id = %s"
-_TEXTS = 'SELECT snapshot_id, data FROM tracing_snapshotpart WHERE "table" = ANY(%s)'
 _LOGS = "DELETE FROM stage.log_rows WHERE stage_id = %(stage)s AND log_id = ANY(%(logs)s)"
+_ITS_PROBLEMS = "SELECT problem_id FROM stage.problem_flow_rows WHERE stage_id = %s AND flow_id = %s"
+_PARTS = """
+SELECT snapshot_id, data FROM tracing_snapshotpart
+WHERE snapshot_id > %s AND (%s::text[] IS NULL OR "table" = ANY(%s))
+"""
 
 
 class Erased(NamedTuple):
-    """How many copies went, and from how many others records were taken."""
+    """How many copies went, and how many rows were taken out of others."""
 
     copies: int
-    cleaned: int
     records: int
 
 
-def erase(
-    connection: psycopg.Connection,
-    flows: Sequence[bytes],
-    spans: Sequence[tuple[bytes, bytes]],
-    logs: Sequence[bytes],
-) -> Erased:
-    """Forget these flows and records (trace and span ids; log ids) in all copies. In autocommit; may be run again."""
-    own = [row[0] for row in connection.execute(_OWN, {"flows": list(flows)}).fetchall()]
+def erase(connection: psycopg.Connection, flow_id: bytes, known: Records) -> Erased:
+    """Forget this flow and these records in all copies that say they hold them. In autocommit; may be run again."""
+    own = _own(connection, flow_id)
     keeping.drop(connection, own)
-    marks = sorted({*flows, *(trace_id for trace_id, _ in spans), *logs})
+    marks = sorted({flow_id, *known.marks})
     sharing = [row[0] for row in connection.execute(_SHARING, {"marks": marks}).fetchall()]
-    cleaned = records = 0
-    for snapshot_id in sharing:
-        taken = _clean(connection, snapshot_id, flows, spans, logs)
-        cleaned += taken > 0
-        records += taken
-    return Erased(len(own), cleaned, records)
+    taken = sum(
+        _changed(connection, one, lambda stage_id: _take(connection, stage_id, flow_id, known))
+        for one in sharing
+    )
+    return Erased(len(own), taken)
+
+
+def erase_carried(
+    connection: psycopg.Connection, target: Target, rules: Rulebook, after_id: int = 0
+) -> Erased:
+    """Forget the flow and whatever carries its key in the copies after this one. In autocommit; may be run again.
+
+    Nobody knows any more which copies shared its records: all are gone through, one after the other, so that whoever
+    wants to read one need not wait for all. Without values no key is told from another: of these copies what others
+    know as the flow's records goes.
+    """
+    found = Records()
+
+    def take(stage_id: int) -> int:
+        carried = carrying.records(connection, stage_id, target.flow_id, rules)
+        found.add(carried)
+        return _take(connection, stage_id, target.flow_id, carried)
+
+    own = _own(connection, target.flow_id)
+    for snapshot_id in own:
+        with _laid_out(connection, snapshot_id, ("member",)) as stage_id:
+            found.add(carrying.members(connection, stage_id, target.flow_id))
+    taken = 0
+    for snapshot_id in _holding(connection, {carrying.sought(target.key), target.flow_id}, after_id):
+        if snapshot_id not in own:
+            with keeping.forgetting(connection):
+                taken += _changed(connection, snapshot_id, take)
+    with keeping.forgetting(connection):
+        told = erase(connection, target.flow_id, found)
+    return Erased(told.copies, taken + told.records)
+
+
+def flows(connection: psycopg.Connection, key: str, rules: Rulebook) -> set[Flow]:
+    """The flows of this key that copies hold something of, whether or not the store does. In autocommit."""
+    found: set[Flow] = set()
+    for snapshot_id in _holding(connection, {carrying.sought(key)}):
+        with _laid_out(connection, snapshot_id) as stage_id:
+            found |= carrying.flows(connection, stage_id, key, rules)
+    return found
+
+
+def newest(connection: psycopg.Connection) -> int:
+    """The id of the latest copy; 0 where there was never one."""
+    row = connection.execute("SELECT coalesce(max(id), 0) FROM tracing_snapshot").fetchone()
+    return int(row[0]) if row else 0
 
 
 def scrub(connection: psycopg.Connection, target: Target, problems: Sequence[bytes]) -> int:
@@ -76,7 +124,7 @@ def scrub(connection: psycopg.Connection, target: Target, problems: Sequence[byt
             own = [row[0] for row in cursor.fetchall()]
             return scrubbing.scrub(cursor, target, [*problems, *own], stage_id)
 
-    return sum(_changed(connection, one, change) for one in _mentioning(connection, target))
+    return sum(_changed(connection, one, change) for one in _naming(connection, target))
 
 
 def end(connection: psycopg.Connection) -> None:
@@ -85,13 +133,28 @@ def end(connection: psycopg.Connection) -> None:
     staging.evict(connection)
 
 
-def _mentioning(connection: psycopg.Connection, target: Target) -> list[int]:
-    """Copies whose texts may name the flow: what is copied is UTF-8 as it stands, JSON too."""
-    wanted = [one.encode() for one in sought(target)]
+def _naming(connection: psycopg.Connection, target: Target) -> list[int]:
+    """Copies whose texts may name the flow."""
+    return _holding(connection, {one.encode() for one in sought(target)}, tables=scrubbing.COPIED)
+
+
+def _own(connection: psycopg.Connection, flow_id: bytes) -> list[int]:
+    return [row[0] for row in connection.execute(_OWN, {"flow": flow_id}).fetchall()]
+
+
+def _holding(
+    connection: psycopg.Connection,
+    wanted: set[bytes],
+    after_id: int = 0,
+    tables: Sequence[str] | None = None,
+) -> list[int]:
+    """Copies after this one in whose rows, of these tables, one of these stands: texts are UTF-8 as they stand, JSON too."""
+    told = None if tables is None else list(tables)
     found: set[int] = set()
-    with connection.transaction(), connection.cursor("texts") as cursor:
-        cursor.execute(_TEXTS, (list(scrubbing.COPIED),))
-        for snapshot_id, data in cursor:
+    with connection.transaction(), connection.cursor("parts") as cursor:
+        # A part may have 4 MB.
+        cursor.itersize = 10
+        for snapshot_id, data in cursor.execute(_PARTS, (after_id, told, told)):
             if snapshot_id not in found:
                 content = zlib.decompress(data)
                 if any(one in content for one in wanted):
@@ -99,45 +162,46 @@ def _mentioning(connection: psycopg.Connection, target: Target) -> list[int]:
     return sorted(found)
 
 
-def _clean(
-    connection: psycopg.Connection,
-    snapshot_id: int,
-    flows: Sequence[bytes],
-    spans: Sequence[tuple[bytes, bytes]],
-    logs: Sequence[bytes],
-) -> int:
-    """Rows that were taken out of a copy."""
-    asked = {
-        "traces": [trace_id for trace_id, _ in spans],
-        "spans": [span_id for _, span_id in spans],
-        "logs": list(logs),
-        "flows": list(flows),
+def _take(connection: psycopg.Connection, stage_id: int, flow_id: bytes, known: Records) -> int:
+    """Take the flow and these records out of a copy; how many rows that were."""
+    spans = sorted(known.spans)
+    on = {
+        "stage": stage_id,
+        "flow": flow_id,
+        "traces": [trace_id for trace_id, _, _ in spans],
+        "spans": [span_id for _, span_id, _ in spans],
+        "marks": [mark for _, _, mark in spans],
+        "logs": sorted(known.logs),
     }
-
-    def change(stage_id: int) -> int:
-        on = asked | {"stage": stage_id}
-        rows = connection.execute(_SPANS, on).rowcount + connection.execute(_LOGS, on).rowcount
-        for table, column in _NAMING.items():
-            statement = sql.SQL("DELETE FROM stage.{} WHERE stage_id = %(stage)s AND {} = ANY(%(flows)s)")
-            named = statement.format(sql.Identifier(f"{table}_rows"), sql.Identifier(column))
-            rows += connection.execute(named, on).rowcount
-        return rows
-
-    return _changed(connection, snapshot_id, change)
+    rows = connection.execute(_SPANS, on).rowcount + connection.execute(_LOGS, on).rowcount
+    for table, column in _NAMING.items():
+        statement = sql.SQL("DELETE FROM stage.{} WHERE stage_id = %(stage)s AND {} = %(flow)s")
+        named = statement.format(sql.Identifier(f"{table}_rows"), sql.Identifier(column))
+        rows += connection.execute(named, on).rowcount
+    return rows
 
 
 def _changed(connection: psycopg.Connection, snapshot_id: int, change: Callable[[int], int]) -> int:
     """Lay a copy out, change its rows there, and keep them instead; how many were."""
-    stage_id = staging.staged(
-        connection, f"cleaning {snapshot_id}", lambda: keeping.parts(connection, snapshot_id)
-    )
-    try:
-        with connection.transaction():
-            rows = change(stage_id)
-            if rows:
-                keeping.replace_parts(connection, snapshot_id, _parts(connection, stage_id))
-        return rows
-    finally:
+    with _laid_out(connection, snapshot_id) as stage_id:
+        rows = change(stage_id)
+        if rows:
+            keeping.replace_parts(connection, snapshot_id, _parts(connection, stage_id))
+    return rows
+
+
+@contextmanager
+def _laid_out(
+    connection: psycopg.Connection, snapshot_id: int, tables: Sequence[str] = tuple(ROWS)
+) -> Iterator[int]:
+    """The stage of a copy, in a transaction that ends with it: nobody else sees the stage, so nobody evicts it."""
+    with connection.transaction():
+        stage_id = staging.staged(
+            connection,
+            f"cleaning {snapshot_id}",
+            lambda: (part for part in keeping.parts(connection, snapshot_id) if part.table in tables),
+        )
+        yield stage_id
         staging.clear(connection, stage_id)
 
 
