@@ -30,7 +30,7 @@ from tests.test_thinning import flow_id, wrong
 from tests.watching import insert
 from timeline import sharing
 from timeline.addresses import flow_url
-from tracing import erasing, retention
+from tracing import erasing, retention, unused
 from tracing.auditing import Audit
 from tracing.clock import now_ns
 from tracing.forgetting import count_flows
@@ -438,14 +438,15 @@ def test_the_audit_says_that_something_was_forgotten_and_not_what(both: object) 
 
 
 NAMED = re.compile(r"(?<!room )(?<![\w.])4711(?![\w.])")
+CUSTOMER = re.compile(r"(?<![\w.])c1(?![\w.])")
 
 
 # What only mentions it stays.
 RECORDS = re.compile(r"(?:span|log)(?:_rows|_[dk][0-9]+)?")
 
 
-def named_in(conninfo: str) -> list[tuple[str, str]]:
-    """Where the order is still named, in any table or frozen copy."""
+def named_in(conninfo: str, named: re.Pattern[str] = NAMED) -> list[tuple[str, str]]:
+    """Where the order, or another flow, is still named, in any table or frozen copy."""
     tables_of = tables.ask(
         conninfo,
         "SELECT table_schema, table_name FROM information_schema.tables"
@@ -456,9 +457,9 @@ def named_in(conninfo: str) -> list[tuple[str, str]]:
         for schema, table in tables_of:
             question = sql.SQL("SELECT t::text FROM {} AS t").format(sql.Identifier(schema, table))
             if not RECORDS.fullmatch(table):
-                found += [(table, text) for (text,) in connection.execute(question) if NAMED.search(text)]
+                found += [(table, text) for (text,) in connection.execute(question) if named.search(text)]
         for table, data in connection.execute('SELECT "table", data FROM tracing_snapshotpart'):
-            if not RECORDS.fullmatch(table) and NAMED.search(zlib.decompress(data).decode(errors="replace")):
+            if not RECORDS.fullmatch(table) and named.search(zlib.decompress(data).decode(errors="replace")):
                 found.append(("copy", table))
     return found
 
@@ -580,6 +581,30 @@ def test_problems_pin_nothing_while_a_flow_goes(conninfo: str, worker: psycopg.C
             assert not is_free
     with keeping.undisturbed(worker, wait=False) as is_free:
         assert is_free
+
+
+def test_a_key_on_the_resource_goes_with_it(
+    both: object, conninfo: str, worker: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also after a run that was cut short before it came to what nobody uses any more."""
+    copies = [
+        frozen(worker, trace_id("batch"), request=True),
+        frozen(worker, flow_id(conninfo, "n1", "nightly")),
+    ]
+    assert {table for table, _ in named_in(conninfo, CUSTOMER)} >= {"resource", "copy"}
+    drop = unused.drop
+
+    def dead(*arguments: Any) -> int:
+        raise Died
+
+    monkeypatch.setattr(unused, "drop", dead)
+    with pytest.raises(Died):
+        run("customer", "c1", "--yes")
+    monkeypatch.setattr(unused, "drop", drop)
+    assert "Erased: 1 resource or scope that no record uses any more" in run("customer", "c1", "--yes")
+    assert named_in(conninfo, CUSTOMER) == []
+    assert tables.ask(conninfo, "SELECT service FROM resource") == [("shop",)]
+    assert all("handle 4712" in spans_of(worker, one) for one in copies)
 
 
 def test_a_text_may_not_grow_beyond_its_column(both: object, conninfo: str) -> None:

@@ -5,13 +5,14 @@ A crash leaves less to do: the flow's own row goes last, and who is to be counte
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, LiteralString
 
 import psycopg
 
-from tracing import recounting, rulebook, scrubbing, stored
+from tracing import recounting, rulebook, scrubbing, stored, unused
 from tracing.flows import MARK
 from tracing.forgetting import count_flows, forget_flows
 from tracing.parts import REWRITE_LOCK
@@ -47,11 +48,11 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s::xid8)
 _SPANS = """
 DELETE FROM span s USING unnest(%s::bytea[], %s::bytea[], %s::bytea[], %s::int[]) AS n(trace_id, span_id, mark, day)
 WHERE s.trace_id = n.trace_id AND s.span_id = n.span_id AND s.day = n.day AND substring(s.digest FOR 4) = n.mark
-RETURNING s.trace_id, s.day, s.span_id, s.digest
+RETURNING s.trace_id, s.day, s.span_id, s.digest, s.resource_id, s.scope_id
 """
 _LOGS = """
 DELETE FROM log l USING unnest(%s::bytea[], %s::int[]) AS n(log_id, day) WHERE l.log_id = n.log_id AND l.day = n.day
-RETURNING l.trace_id, l.day, l.log_id, l.digest
+RETURNING l.trace_id, l.day, l.log_id, l.digest, l.resource_id, l.scope_id
 """
 _LINKS = """
 DELETE FROM link l USING unnest(%s::bytea[], %s::bytea[], %s::int[]) AS n(trace_id, span_id, day)
@@ -115,8 +116,7 @@ def erase(connection: psycopg.Connection, target: Target, environment: str) -> C
     """Erase one flow; how many rows of what. `connection` is in autocommit; run again after a crash, it goes on."""
     gone: Counter[str] = Counter()
     rules = rulebook.load(connection, environment)
-    connection.execute("SELECT pg_advisory_lock(%s)", (REWRITE_LOCK,))
-    try:
+    with _alone(connection):
         is_over = False
         while not is_over:
             while _again(lambda: _erase_some(connection, target.flow_id, gone)):
@@ -130,19 +130,29 @@ def erase(connection: psycopg.Connection, target: Target, environment: str) -> C
                 gone["texts in frozen copies"] += _scrub_copies(connection, target)
                 is_over = _end(connection, target, gone)
                 cleaning.end(connection)
-        gone["counted anew"] += finish(connection, environment)
-    finally:
-        if not connection.closed:
-            connection.execute("SELECT pg_advisory_unlock(%s)", (REWRITE_LOCK,))
+        gone += finish(connection, environment)
     return gone
 
 
-def finish(connection: psycopg.Connection, environment: str) -> int:
-    """Count anew whoever lost records, also to a run that was cut short; returns how many requests and flows."""
-    counted = 0
-    while _again(lambda: recounting.recount_next(connection, environment)):
-        counted += 1
-    return counted
+def finish(connection: psycopg.Connection, environment: str) -> Counter[str]:
+    """Count anew whoever lost records, and drop what no record uses any more, also what a run left that was cut short."""
+    told: Counter[str] = Counter()
+    with _alone(connection):
+        while _again(lambda: recounting.recount_next(connection, environment)):
+            told["counted anew"] += 1
+        told["unused"] = unused.drop(connection)
+    return told
+
+
+@contextmanager
+def _alone(connection: psycopg.Connection) -> Iterator[None]:
+    """Until it ends nobody else rewrites what is stored. May be held by one session several times."""
+    connection.execute("SELECT pg_advisory_lock(%s)", (REWRITE_LOCK,))
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.execute("SELECT pg_advisory_unlock(%s)", (REWRITE_LOCK,))
 
 
 def _again(work: Callable[[], bool]) -> bool:
@@ -198,7 +208,7 @@ def _erase_known(connection: psycopg.Connection, flow_id: bytes, known: Records,
         told: Counter[str] = Counter()
         spans = cursor.execute(_SPANS, _columns(chunk.spans, 4)).fetchall()
         logs = cursor.execute(_LOGS, _columns(chunk.logs, 2)).fetchall()
-        links = {(trace, span, day) for trace, day, span, _ in spans}
+        links = {(trace, span, day) for trace, day, span, *_ in spans}
         told["links"] = len(cursor.execute(_LINKS, _columns(links, 3)).fetchall())
         told["spans"], told["logs"] = len(spans), len(logs)
         _take_from_requests(cursor, spans, logs)
@@ -211,6 +221,7 @@ def _erase_known(connection: psycopg.Connection, flow_id: bytes, known: Records,
         }  # fmt: skip
         for statement in _SAID:
             cursor.execute(statement, asked)
+        unused.note(cursor, (row[4] for row in records), (row[5] for row in records))
         cursor.execute(_TO_COUNT, (1, neighbours))
         cursor.execute(_TO_COUNT, (0, [trace for trace in chunk.traces if trace]))
     gone += told
@@ -289,6 +300,7 @@ def _end(connection: psycopg.Connection, target: Target, gone: Counter[str]) -> 
         cursor.execute("UPDATE backlog SET oldest_id = NULL WHERE oldest_id = %s", (flow_id,))
         told += count_flows(cursor, [flow_id])
         forget_flows(cursor, [flow_id])
+        unused.note_naming(cursor, target.key)
         cursor.execute(_PROBLEM_COUNTS, (problems,))
     gone += told
     return True

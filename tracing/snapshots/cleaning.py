@@ -13,7 +13,7 @@ from typing import NamedTuple
 import psycopg
 from psycopg import sql
 
-from tracing import scrubbing
+from tracing import scrubbing, unused
 from tracing.correlation import Rulebook
 from tracing.mentions import Flow
 from tracing.snapshots import carrying, keeping, staging
@@ -43,6 +43,12 @@ WHERE r.stage_id = %(stage)s AND r.trace_id = gone.trace_id AND r.span_id = gone
 AND substring(r.digest FOR 4) = gone.mark
 """
 _LOGS = "DELETE FROM stage.log_rows WHERE stage_id = %(stage)s AND log_id = ANY(%(logs)s)"
+# What the records say of their sender, where none of the sender's is left.
+_UNUSED = """
+DELETE FROM stage.{rows} u WHERE stage_id = %(stage)s
+AND NOT EXISTS (SELECT FROM stage.span_rows r WHERE r.stage_id = %(stage)s AND r.{id} = u.{id})
+AND NOT EXISTS (SELECT FROM stage.log_rows r WHERE r.stage_id = %(stage)s AND r.{id} = u.{id})
+"""
 _ITS_PROBLEMS = "SELECT problem_id FROM stage.problem_flow_rows WHERE stage_id = %s AND flow_id = %s"
 _PARTS = """
 SELECT snapshot_id, data FROM tracing_snapshotpart
@@ -174,6 +180,9 @@ def _take(connection: psycopg.Connection, stage_id: int, flow_id: bytes, known: 
         "logs": sorted(known.logs),
     }
     rows = connection.execute(_SPANS, on).rowcount + connection.execute(_LOGS, on).rowcount
+    for table, identity in unused.TABLES.values() if rows else ():
+        named_rows = {"rows": sql.Identifier(f"{table}_rows"), "id": sql.Identifier(identity)}
+        connection.execute(sql.SQL(_UNUSED).format(**named_rows), on)
     for table, column in _NAMING.items():
         statement = sql.SQL("DELETE FROM stage.{} WHERE stage_id = %(stage)s AND {} = %(flow)s")
         named = statement.format(sql.Identifier(f"{table}_rows"), sql.Identifier(column))

@@ -50,6 +50,10 @@ WORDS = {
     "records in other frozen copies": ("record in another frozen copy", "records in other frozen copies"),
     "texts in frozen copies": ("text in a frozen copy", "texts in frozen copies"),
     "texts": ("text that named it", "texts that named it"),
+    "unused": (
+        "resource or scope that no record uses any more",
+        "resources and scopes that no record uses any more",
+    ),
     "counted anew": ("flow or request counted anew", "flows and requests counted anew"),
 }
 # What goes on with every run, whoever is forgotten.
@@ -130,7 +134,7 @@ class Command(BaseCommand):
                 # The key is what was to be forgotten: the audit says that, and of which type.
                 auditing.note(auditing.TERMINAL, "flow forgotten", one.type, one.environment)
         if not flows:
-            gone["counted anew"] += erasing.finish(connection, settings.ENVIRONMENT)
+            gone += erasing.finish(connection, settings.ENVIRONMENT)
         return gone
 
     def _say(self, gone: Counter[str], asked: dict[str, Any]) -> None:
