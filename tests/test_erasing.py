@@ -338,6 +338,18 @@ def test_copies_lose_it_when_nobody_knows_any_more_who_shared_its_records(
         run("order", OWN, "--yes")
 
 
+def test_of_days_that_are_gone_its_own_copy_knows_the_records(
+    both: object, conninfo: str, worker: psycopg.Connection
+) -> None:
+    """Some of its records are stored still; in the copy without values nothing tells whose they are."""
+    own = frozen(worker, flow_id(conninfo, OWN))
+    other = frozen(worker, flow_id(conninfo, "n1", "nightly"), values=False)
+    worker.execute("DELETE FROM member WHERE trace_id = %s", (trace_id("batch"),))
+    run("order", OWN, "--yes")
+    assert list(keeping.parts(worker, own)) == []
+    assert "handle 4711" not in records_of(worker, other) and "handle 4712" in records_of(worker, other)
+
+
 def records_of(worker: psycopg.Connection, snapshot_id: int) -> set[str]:
     """Names of spans and texts of logs; of a copy without values its log is told by its place."""
     stage_id = staging.staged(worker, f"look {snapshot_id}", lambda: keeping.parts(worker, snapshot_id))

@@ -63,17 +63,19 @@ class Erased(NamedTuple):
     records: int
 
 
-def erase(connection: psycopg.Connection, flow_id: bytes, known: Records) -> Erased:
-    """Forget this flow and these records in all copies that say they hold them. In autocommit; may be run again."""
+def erase_known(connection: psycopg.Connection, flow_id: bytes, known: Records) -> int:
+    """Take this flow and these records out of other flows' copies; how many rows. In autocommit; may be run again.
+
+    The flow's own copies stay until `erase_carried`: they know records that the store does not.
+    """
     own = _own(connection, flow_id)
-    keeping.drop(connection, own)
     marks = sorted({flow_id, *known.marks})
     sharing = [row[0] for row in connection.execute(_SHARING, {"marks": marks}).fetchall()]
-    taken = sum(
+    return sum(
         _changed(connection, one, lambda stage_id: _take(connection, stage_id, flow_id, known))
         for one in sharing
+        if one not in own
     )
-    return Erased(len(own), taken)
 
 
 def erase_carried(
@@ -102,8 +104,9 @@ def erase_carried(
             with keeping.forgetting(connection):
                 taken += _changed(connection, snapshot_id, take)
     with keeping.forgetting(connection):
-        told = erase(connection, target.flow_id, found)
-    return Erased(told.copies, taken + told.records)
+        taken += erase_known(connection, target.flow_id, found)
+        keeping.drop(connection, own)
+    return Erased(len(own), taken)
 
 
 def flows(connection: psycopg.Connection, key: str, rules: Rulebook) -> set[Flow]:
