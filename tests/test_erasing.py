@@ -350,6 +350,22 @@ def test_of_days_that_are_gone_its_own_copy_knows_the_records(
     assert "handle 4711" not in records_of(worker, other) and "handle 4712" in records_of(worker, other)
 
 
+def test_problems_that_only_copies_know_lose_its_name(
+    both: object, conninfo: str, client: Client, worker: psycopg.Connection
+) -> None:
+    judged_problem([flow_id(conninfo, OWN), flow_id(conninfo, "4712")])
+    worker.execute("UPDATE problem SET title = 'payment of 4711 refused', why = '4711 waits'")
+    problem_id = tables.one(conninfo, "SELECT encode(problem_id, 'hex') FROM problem")
+    for of in (f"/flow/entity/order/{OWN}", "/flow/entity/order/4712", f"/problems/{problem_id}"):
+        assert client.post("/pin", {"of": of, "until": "30", "name": "x"}).status_code == 302
+    worker.execute("DELETE FROM problem_flow WHERE flow_id = %s", (flow_id(conninfo, OWN),))
+    worker.execute("DELETE FROM flow WHERE key = %s", (OWN,))
+    worker.execute("TRUNCATE expectation, tracing_audit")
+    assert {table for table, _ in named_in(conninfo)} >= {"problem", "tracing_snapshot", "copy"}
+    assert "texts in frozen copies" in run("order", OWN, "--yes")
+    assert named_in(conninfo) == []
+
+
 def records_of(worker: psycopg.Connection, snapshot_id: int) -> set[str]:
     """Names of spans and texts of logs; of a copy without values its log is told by its place."""
     stage_id = staging.staged(worker, f"look {snapshot_id}", lambda: keeping.parts(worker, snapshot_id))

@@ -88,11 +88,11 @@ def test_what_carries_the_key_is_found_by_the_copy_alone(
     }
     target = Target(identity, "order", "4711", "/flow/entity/order/4711")
     keeping.drop(worker, [own])
-    assert cleaning.erase_carried(worker, target, rules, others) == (0, 0)
+    assert cleaning.erase_carried(worker, target, rules, set(), others) == (0, 0)
     assert "pack both" in spans_of(worker, others)
-    assert cleaning.erase_carried(worker, target, rules) == (0, 1)
+    assert cleaning.erase_carried(worker, target, rules, set()) == (1, 0)
     assert spans_of(worker, others) >= {"hand over"} and "pack both" not in spans_of(worker, others)
-    assert cleaning.erase_carried(worker, target, rules) == (0, 0)
+    assert cleaning.erase_carried(worker, target, rules, set()) == (0, 0)
     assert cleaning.flows(worker, "4711", rules) == set()
     assert worker.execute("SELECT name FROM stage.staged WHERE name LIKE 'cleaning%'").fetchall() == []
 

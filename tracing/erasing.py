@@ -117,19 +117,21 @@ def erase(connection: psycopg.Connection, target: Target, environment: str) -> C
     gone: Counter[str] = Counter()
     rules = rulebook.load(connection, environment)
     with _alone(connection):
+        # Before its own copies go; the store forgets them with the flow.
+        problems = cleaning.problems(connection, target.flow_id) | _problems(connection, target.flow_id)
         is_over = False
         while not is_over:
             while _again(lambda: _erase_some(connection, target.flow_id, gone)):
                 pass
             newest = cleaning.newest(connection)
-            _count(cleaning.erase_carried(connection, target, rules), gone)
-            # No copy is made until the flow is gone: it would keep the name for good. Copies come before the flow's own
-            # row, by which a run that was cut short is begun again.
+            _count(cleaning.erase_carried(connection, target, rules, problems), gone)
+            # No copy is made until the flow is gone: it would keep the name for good. Its own copies come after its row:
+            # by either a run that was cut short is begun again.
             with keeping.forgetting(connection):
-                _count(cleaning.erase_carried(connection, target, rules, newest), gone)
-                gone["texts in frozen copies"] += _scrub_copies(connection, target)
-                is_over = _end(connection, target, gone)
-                cleaning.end(connection)
+                _count(cleaning.erase_carried(connection, target, rules, problems, newest), gone)
+                is_over = _end(connection, target, problems, gone)
+                if is_over:
+                    gone["frozen copies"] += cleaning.end(connection, target.flow_id)
         gone += finish(connection, environment)
     return gone
 
@@ -167,13 +169,12 @@ def _again(work: Callable[[], bool]) -> bool:
 
 
 def _count(told: cleaning.Erased, gone: Counter[str]) -> None:
-    gone["frozen copies"] += told.copies
-    gone["records in other frozen copies"] += told.records
+    gone["records in other frozen copies"] += told.rows
+    gone["texts in frozen copies"] += told.texts
 
 
-def _scrub_copies(connection: psycopg.Connection, target: Target) -> int:
-    problems = [row[0] for row in connection.execute(_PROBLEMS, (target.flow_id,)).fetchall()]
-    return cleaning.scrub(connection, target, problems)
+def _problems(connection: psycopg.Connection, flow_id: bytes) -> set[bytes]:
+    return {row[0] for row in connection.execute(_PROBLEMS, (flow_id,)).fetchall()}
 
 
 def _erase_some(connection: psycopg.Connection, flow_id: bytes, gone: Counter[str]) -> bool:
@@ -284,16 +285,16 @@ def _columns(keys: Iterable[tuple[Any, ...]], width: int) -> list[list[Any]]:
     return [[row[place] for row in rows] for place in range(width)]
 
 
-def _end(connection: psycopg.Connection, target: Target, gone: Counter[str]) -> bool:
-    """Forget what was said of the flow, then the flow; False where records of it are left, or came meanwhile."""
+def _end(connection: psycopg.Connection, target: Target, of: set[bytes], gone: Counter[str]) -> bool:
+    """Forget what was said of the flow, part of these problems, then the flow; False where records of it are left, or came."""
     flow_id = target.flow_id
     told: Counter[str] = Counter()
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute(_LOCK, ([flow_id],))
         if cursor.execute("SELECT 1 FROM member WHERE flow_id = %s LIMIT 1", (flow_id,)).fetchone():
             return False
-        problems = [row[0] for row in cursor.execute(_PROBLEMS, (flow_id,)).fetchall()]
-        told["texts"] = scrubbing.scrub(cursor, target, problems)
+        problems = sorted(_problems(connection, flow_id))
+        told["texts"] = scrubbing.scrub(cursor, target, [*of, *problems])
         told["flows"] = len(
             cursor.execute("DELETE FROM flow WHERE flow_id = %s RETURNING 1", (flow_id,)).fetchall()
         )

@@ -50,63 +50,79 @@ AND NOT EXISTS (SELECT FROM stage.span_rows r WHERE r.stage_id = %(stage)s AND r
 AND NOT EXISTS (SELECT FROM stage.log_rows r WHERE r.stage_id = %(stage)s AND r.{id} = u.{id})
 """
 _ITS_PROBLEMS = "SELECT problem_id FROM stage.problem_flow_rows WHERE stage_id = %s AND flow_id = %s"
-_PARTS = """
-SELECT snapshot_id, data FROM tracing_snapshotpart
-WHERE snapshot_id > %s AND (%s::text[] IS NULL OR "table" = ANY(%s))
-"""
+_PINNED_BY = "SELECT problem_id FROM tracing_snapshot WHERE flow_id = %s AND problem_id IS NOT NULL"
+_PARTS = "SELECT snapshot_id, data FROM tracing_snapshotpart WHERE snapshot_id > %s"
 
 
 class Erased(NamedTuple):
-    """How many copies went, and how many rows were taken out of others."""
+    """How many rows were taken out of copies, and in how many the flow's name was struck out."""
 
-    copies: int
-    records: int
+    rows: int
+    texts: int
+
+
+def problems(connection: psycopg.Connection, flow_id: bytes) -> set[bytes]:
+    """The problems that this flow was part of, as its own copies know them still. In autocommit."""
+    found = {row[0] for row in connection.execute(_PINNED_BY, (flow_id,)).fetchall()}
+    for snapshot_id in _own(connection, flow_id):
+        with _laid_out(connection, snapshot_id, ("problem_flow",)) as stage_id:
+            found |= _its_problems(connection, stage_id, flow_id)
+    return found
 
 
 def erase_known(connection: psycopg.Connection, flow_id: bytes, known: Records) -> int:
-    """Take this flow and these records out of other flows' copies; how many rows. In autocommit; may be run again.
-
-    The flow's own copies stay until `erase_carried`: they know records that the store does not.
-    """
+    """Take these records of the flow out of others' copies; how many rows. In autocommit; may be run again."""
     own = _own(connection, flow_id)
-    marks = sorted({flow_id, *known.marks})
-    sharing = [row[0] for row in connection.execute(_SHARING, {"marks": marks}).fetchall()]
+    sharing = [row[0] for row in connection.execute(_SHARING, {"marks": sorted(known.marks)}).fetchall()]
     return sum(
-        _changed(connection, one, lambda stage_id: _take(connection, stage_id, flow_id, known))
+        _changed(connection, one, lambda stage_id: _take_records(connection, stage_id, known))
         for one in sharing
         if one not in own
     )
 
 
 def erase_carried(
-    connection: psycopg.Connection, target: Target, rules: Rulebook, after_id: int = 0
+    connection: psycopg.Connection, target: Target, rules: Rulebook, of: set[bytes], after_id: int = 0
 ) -> Erased:
-    """Forget the flow and whatever carries its key in the copies after this one. In autocommit; may be run again.
+    """Forget the flow, of these problems, in others' copies after this one. In autocommit; may be run again.
 
     Nobody knows any more which copies shared its records: all are gone through, one after the other, so that whoever
     wants to read one need not wait for all. Without values no key is told from another: of these copies what others
-    know as the flow's records goes.
+    know as the flow's records goes. The flow's own copies stay until `end`: they know what the store does not.
     """
-    found = Records()
+    found, texts = Records(), 0
 
     def take(stage_id: int) -> int:
+        nonlocal texts
+        struck = _strike(connection, stage_id, target, of)
         carried = carrying.records(connection, stage_id, target.flow_id, rules)
         found.add(carried)
-        return _take(connection, stage_id, target.flow_id, carried)
+        texts += struck
+        taken = _take_records(connection, stage_id, carried)
+        return struck + taken + _take_flow(connection, stage_id, target.flow_id)
 
     own = _own(connection, target.flow_id)
     for snapshot_id in own:
         with _laid_out(connection, snapshot_id, ("member",)) as stage_id:
             found.add(carrying.members(connection, stage_id, target.flow_id))
-    taken = 0
-    for snapshot_id in _holding(connection, {carrying.sought(target.key), target.flow_id}, after_id):
+    wanted = {carrying.sought(target.key), target.flow_id, *(one.encode() for one in sought(target))}
+    rows = 0
+    for snapshot_id in _holding(connection, wanted, after_id):
         if snapshot_id not in own:
             with keeping.forgetting(connection):
-                taken += _changed(connection, snapshot_id, take)
+                rows += _changed(connection, snapshot_id, take)
     with keeping.forgetting(connection):
-        taken += erase_known(connection, target.flow_id, found)
-        keeping.drop(connection, own)
-    return Erased(len(own), taken)
+        rows += erase_known(connection, target.flow_id, found)
+    return Erased(rows - texts, texts)
+
+
+def end(connection: psycopg.Connection, flow_id: bytes) -> int:
+    """Let go the flow's own copies; how many. What was laid out before is laid out anew. In autocommit."""
+    own = _own(connection, flow_id)
+    keeping.drop(connection, own)
+    staging.leave_live(connection)
+    staging.evict(connection)
+    return len(own)
 
 
 def flows(connection: psycopg.Connection, key: str, rules: Rulebook) -> set[Flow]:
@@ -124,46 +140,21 @@ def newest(connection: psycopg.Connection) -> int:
     return int(row[0]) if row else 0
 
 
-def scrub(connection: psycopg.Connection, target: Target, problems: Sequence[bytes]) -> int:
-    """Take the flow's name out of what all copies say of others; how many texts. In autocommit; may be run again."""
-
-    def change(stage_id: int) -> int:
-        with connection.cursor() as cursor:
-            cursor.execute(_ITS_PROBLEMS, (stage_id, target.flow_id))
-            own = [row[0] for row in cursor.fetchall()]
-            return scrubbing.scrub(cursor, target, [*problems, *own], stage_id)
-
-    return sum(_changed(connection, one, change) for one in _naming(connection, target))
-
-
-def end(connection: psycopg.Connection) -> None:
-    """Nothing that was laid out before is left: what is looked at next is laid out anew. In autocommit."""
-    staging.leave_live(connection)
-    staging.evict(connection)
-
-
-def _naming(connection: psycopg.Connection, target: Target) -> list[int]:
-    """Copies whose texts may name the flow."""
-    return _holding(connection, {one.encode() for one in sought(target)}, tables=scrubbing.COPIED)
-
-
 def _own(connection: psycopg.Connection, flow_id: bytes) -> list[int]:
     return [row[0] for row in connection.execute(_OWN, {"flow": flow_id}).fetchall()]
 
 
-def _holding(
-    connection: psycopg.Connection,
-    wanted: set[bytes],
-    after_id: int = 0,
-    tables: Sequence[str] | None = None,
-) -> list[int]:
-    """Copies after this one in whose rows, of these tables, one of these stands: texts are UTF-8 as they stand, JSON too."""
-    told = None if tables is None else list(tables)
+def _its_problems(connection: psycopg.Connection, stage_id: int, flow_id: bytes) -> set[bytes]:
+    return {row[0] for row in connection.execute(_ITS_PROBLEMS, (stage_id, flow_id)).fetchall()}
+
+
+def _holding(connection: psycopg.Connection, wanted: set[bytes], after_id: int = 0) -> list[int]:
+    """Copies after this one in whose rows one of these stands: texts are UTF-8 as they stand, JSON too."""
     found: set[int] = set()
     with connection.transaction(), connection.cursor("parts") as cursor:
         # A part may have 4 MB.
         cursor.itersize = 10
-        for snapshot_id, data in cursor.execute(_PARTS, (after_id, told, told)):
+        for snapshot_id, data in cursor.execute(_PARTS, (after_id,)):
             if snapshot_id not in found:
                 content = zlib.decompress(data)
                 if any(one in content for one in wanted):
@@ -171,12 +162,18 @@ def _holding(
     return sorted(found)
 
 
-def _take(connection: psycopg.Connection, stage_id: int, flow_id: bytes, known: Records) -> int:
-    """Take the flow and these records out of a copy; how many rows that were."""
+def _strike(connection: psycopg.Connection, stage_id: int, target: Target, of: set[bytes]) -> int:
+    """Take the flow's name out of what a copy says of others; how many texts."""
+    its = of | _its_problems(connection, stage_id, target.flow_id)
+    with connection.cursor() as cursor:
+        return scrubbing.scrub(cursor, target, sorted(its), stage_id)
+
+
+def _take_records(connection: psycopg.Connection, stage_id: int, known: Records) -> int:
+    """Take these records out of a copy, and what their senders said where none of them is left; how many records."""
     spans = sorted(known.spans)
     on = {
         "stage": stage_id,
-        "flow": flow_id,
         "traces": [trace_id for trace_id, _, _ in spans],
         "spans": [span_id for _, span_id, _ in spans],
         "marks": [mark for _, _, mark in spans],
@@ -184,12 +181,18 @@ def _take(connection: psycopg.Connection, stage_id: int, flow_id: bytes, known: 
     }
     rows = connection.execute(_SPANS, on).rowcount + connection.execute(_LOGS, on).rowcount
     for table, identity in unused.TABLES.values() if rows else ():
-        named_rows = {"rows": sql.Identifier(f"{table}_rows"), "id": sql.Identifier(identity)}
-        connection.execute(sql.SQL(_UNUSED).format(**named_rows), on)
+        names = {"rows": sql.Identifier(f"{table}_rows"), "id": sql.Identifier(identity)}
+        connection.execute(sql.SQL(_UNUSED).format(**names), on)
+    return rows
+
+
+def _take_flow(connection: psycopg.Connection, stage_id: int, flow_id: bytes) -> int:
+    """Take what a copy says of the flow itself out of it; how many rows."""
+    rows = 0
     for table, column in _NAMING.items():
-        statement = sql.SQL("DELETE FROM stage.{} WHERE stage_id = %(stage)s AND {} = %(flow)s")
+        statement = sql.SQL("DELETE FROM stage.{} WHERE stage_id = %s AND {} = %s")
         named = statement.format(sql.Identifier(f"{table}_rows"), sql.Identifier(column))
-        rows += connection.execute(named, on).rowcount
+        rows += connection.execute(named, (stage_id, flow_id)).rowcount
     return rows
 
 
