@@ -215,8 +215,11 @@ def test_what_it_does_not_understand_is_one_sentence(conninfo: str, arguments: t
     "arguments", [("order", "none"), ("--key", "none"), ("order", "1", "--env", "nowhere")]
 )
 def test_who_is_unknown_is_one_sentence(both: object, arguments: tuple[str, ...]) -> None:
+    out = io.StringIO()
     with pytest.raises(Sentence, match="Nothing is known of"):
-        run(*arguments, "--yes")
+        call_command("forget", *arguments, "--yes", "--wait", stdout=out)
+    # Of a name it cannot be told beforehand whether something says it.
+    assert ("These records go" in out.getvalue()) == ("--key" not in arguments)
 
 
 def test_whatever_is_counted_has_words(conninfo: str) -> None:

@@ -70,7 +70,7 @@ class Found(NamedTuple):
     key: str
     environment: str
     records: Sequence[int] | None = None
-    is_copied: bool = False  # frozen copies hold something of it
+    is_copied: bool = False  # found in a frozen copy
 
 
 class Command(BaseCommand):
@@ -92,9 +92,10 @@ class Command(BaseCommand):
         waiting.demand(options)
         with psycopg.connect(conninfo(settings.DATABASES["default"]), autocommit=True) as connection:
             flows = self._flows(connection, asked, every=options["key"] is not None)
-            self._tell(connection, flows)
-            if flows and not options["yes"]:
-                _confirm()
+            if flows:
+                self._tell(connection, flows)
+                if not options["yes"]:
+                    _confirm()
             gone = self._erase(connection, flows)
         self._say(gone, asked)
 
@@ -155,9 +156,8 @@ def _found(connection: psycopg.Connection, asked: dict[str, Any]) -> list[Found]
         for one in cleaning.flows(connection, asked["key"], rules)
         if asked["type"] in (None, one.type)
     }
-    ids = {one.flow_id for one in copied}
     stored = [
-        Found(identity, kind, type, key, environment, records, identity in ids)
+        Found(identity, kind, type, key, environment, records)
         for identity, kind, type, key, environment, *records in connection.execute(_FLOWS, asked)
     ]
     there = {one.flow_id for one in stored}
