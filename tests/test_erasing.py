@@ -2,9 +2,10 @@
 
 import io
 import re
+import threading
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from urllib.parse import urlencode
 
 import psycopg
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.db import connections
 from django.test import Client
@@ -23,19 +25,20 @@ from tests.builders import BASE_NS, Service, batch, event, trace_id
 from tests.conftest import empty_tables
 from tests.judged import problem as judged_problem
 from tests.test_shares import share
-from tests.test_snapshots_erasing import spans_of
+from tests.test_snapshots_cleaning import spans_of
 from tests.test_thinning import flow_id, wrong
 from tests.watching import insert
 from timeline import sharing
 from timeline.addresses import flow_url
-from tracing import erasing
+from tracing import erasing, retention, unused
 from tracing.auditing import Audit
+from tracing.clock import now_ns
 from tracing.forgetting import count_flows
 from tracing.management.commands import forget
 from tracing.models import Note
 from tracing.records import DAY_NS, Log, Span
 from tracing.sentence import Sentence
-from tracing.snapshots import copying, keeping
+from tracing.snapshots import copying, keeping, staging
 from tracing.storing import Store
 from tracing.watch.pinning import Pinning
 
@@ -212,8 +215,11 @@ def test_what_it_does_not_understand_is_one_sentence(conninfo: str, arguments: t
     "arguments", [("order", "none"), ("--key", "none"), ("order", "1", "--env", "nowhere")]
 )
 def test_who_is_unknown_is_one_sentence(both: object, arguments: tuple[str, ...]) -> None:
+    out = io.StringIO()
     with pytest.raises(Sentence, match="Nothing is known of"):
-        run(*arguments, "--yes")
+        call_command("forget", *arguments, "--yes", "--wait", stdout=out)
+    # Of a name it cannot be told beforehand whether something says it.
+    assert ("These records go" in out.getvalue()) == ("--key" not in arguments)
 
 
 def test_whatever_is_counted_has_words(conninfo: str) -> None:
@@ -300,6 +306,162 @@ def test_frozen_copies_lose_it_too(both: object, conninfo: str, worker: psycopg.
     assert {"nightly", "handle 4712"} <= left
 
 
+def drop_days(worker: psycopg.Connection, at: Callable[[int], None], flow_days: int) -> None:
+    """Retention takes every day, and the flows that were quiet for so many days."""
+    worker.execute("UPDATE day SET last_received_ns = 0")
+    at(now_ns() + 500 * DAY_NS)
+    retention.drop_old(worker, 14, flow_days)
+
+
+def frozen(worker: psycopg.Connection, identity: bytes, *, request: bool = False, values: bool = True) -> int:
+    """The id of a copy of a flow, or of a request."""
+    subject = copying.Subject(requests=(identity,)) if request else copying.Subject(flows=(identity,))
+    about = keeping.About("flow", "x", "/x", flow_id=identity, pinned=True, with_values=values)
+    return keeping.freeze(worker, subject, about, 10**9)
+
+
+@pytest.mark.parametrize("flow_days", [50_000, 400])
+def test_copies_lose_it_when_nobody_knows_any_more_who_shared_its_records(
+    both: object, conninfo: str, worker: psycopg.Connection, at: Callable[[int], None], flow_days: int
+) -> None:
+    nightly, customer = flow_id(conninfo, "n1", "nightly"), flow_id(conninfo, "c2", "customer")
+    copies = [
+        frozen(worker, trace_id("batch"), request=True), frozen(worker, nightly), frozen(worker, customer),
+        frozen(worker, trace_id("batch"), request=True, values=False), frozen(worker, nightly, values=False),
+    ]  # fmt: skip
+    before = [records_of(worker, one) for one in copies]
+    drop_days(worker, at, flow_days)
+    assert tables.ask(conninfo, "SELECT 1 FROM member") == []
+    said = run("order", OWN, "--yes")
+    assert "records in other frozen copies" in said
+    assert ("Erased: 1 flow," in said) == (flow_days > 400)
+    for one, had in zip(copies, before, strict=True):
+        assert had - records_of(worker, one) == had & {"handle 4711", "mailed 4711", "ancient"} != set()
+    with pytest.raises(Sentence, match="Nothing is known"):
+        run("order", OWN, "--yes")
+
+
+def test_of_days_that_are_gone_its_own_copy_knows_the_records(
+    both: object, conninfo: str, worker: psycopg.Connection
+) -> None:
+    """Some of its records are stored still; in the copy without values nothing tells whose they are."""
+    own = frozen(worker, flow_id(conninfo, OWN))
+    other = frozen(worker, flow_id(conninfo, "n1", "nightly"), values=False)
+    worker.execute("DELETE FROM member WHERE trace_id = %s", (trace_id("batch"),))
+    run("order", OWN, "--yes")
+    assert list(keeping.parts(worker, own)) == []
+    assert "handle 4711" not in records_of(worker, other) and "handle 4712" in records_of(worker, other)
+
+
+def test_problems_that_only_copies_know_lose_its_name(
+    both: object, conninfo: str, client: Client, worker: psycopg.Connection
+) -> None:
+    judged_problem([flow_id(conninfo, OWN), flow_id(conninfo, "4712")])
+    worker.execute("UPDATE problem SET title = 'payment of 4711 refused', why = '4711 waits'")
+    problem_id = tables.one(conninfo, "SELECT encode(problem_id, 'hex') FROM problem")
+    for of in (f"/flow/entity/order/{OWN}", "/flow/entity/order/4712", f"/problems/{problem_id}"):
+        assert client.post("/pin", {"of": of, "until": "30", "name": "x"}).status_code == 302
+    worker.execute("DELETE FROM problem_flow WHERE flow_id = %s", (flow_id(conninfo, OWN),))
+    worker.execute("DELETE FROM flow WHERE key = %s", (OWN,))
+    worker.execute("TRUNCATE expectation, tracing_audit")
+    assert {table for table, _ in named_in(conninfo)} >= {"problem", "tracing_snapshot", "copy"}
+    assert "texts in frozen copies" in run("order", OWN, "--yes")
+    assert named_in(conninfo) == []
+
+
+def records_of(worker: psycopg.Connection, snapshot_id: int) -> set[str]:
+    """Names of spans and texts of logs; of a copy without values its log is told by its place."""
+    stage_id = staging.staged(worker, f"look {snapshot_id}", lambda: keeping.parts(worker, snapshot_id))
+    rows = worker.execute(
+        "SELECT name FROM stage.span_rows WHERE stage_id = %(stage)s"
+        " UNION ALL SELECT body #>> '{}' FROM stage.log_rows WHERE stage_id = %(stage)s",
+        {"stage": stage_id},
+    ).fetchall()
+    staging.clear(worker, stage_id)
+    return {row[0] for row in rows}
+
+
+def test_a_flow_that_only_its_copy_knows(
+    both: object, client: Client, worker: psycopg.Connection, at: Callable[[int], None]
+) -> None:
+    client.post("/pin", {"of": f"/flow/entity/order/{OWN}", "name": "Ann"})
+    drop_days(worker, at, 400)
+    assert client.get(f"/flow/entity/order/{OWN}", follow=True).status_code == 200
+    said = run("order", OWN, "--yes")
+    assert "order 4711 (production): no longer stored" in said and "Erased: 1 frozen copy" in said
+    assert client.get(f"/flow/entity/order/{OWN}").status_code == 404
+    assert {told.action for told in Audit.objects.all()} >= {"flow forgotten"}
+
+
+def test_a_file_that_is_looked_at_goes_with_its_flow(
+    both: object, conninfo: str, client: Client, worker: psycopg.Connection
+) -> None:
+    content = client.get(f"/flow/entity/order/{OWN}?format=otlp").getvalue()
+    empty_tables()
+    client.post("/import", {"file": SimpleUploadedFile("flow.json", content), "into": "look"})
+    ((snapshot_id,),) = tables.ask(conninfo, "SELECT id FROM tracing_snapshot")
+    assert client.get(f"/flow/entity/order/{OWN}?frozen={snapshot_id}").status_code == 200
+    assert "Erased: 1 frozen copy" in run("--key", OWN, "--yes")
+    assert client.get(f"/flow/entity/order/{OWN}?frozen={snapshot_id}").status_code == 404
+
+
+def test_of_what_is_gone_the_name_goes_too_unless_another_has_it(
+    store: Store, conninfo: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Note.objects.create(flow_id=b"\x01" * 16, at_ns=1, text="as order 4711")
+    texts = "SELECT text FROM tracing_note"
+    staged = Service("shop", "staging").span("a", 0, 1, trace=trace_id("a"), attributes={"order.id": OWN})
+    store.put(batch(staged))
+    with pytest.raises(Sentence, match="Nothing is known of order 4711 in production"):
+        run("order", OWN, "--env", "production", "--yes")
+    assert tables.ask(conninfo, texts) == [("as order 4711",)]
+    run("order", OWN, "--yes")
+    Note.objects.update(text="as order 4711")
+    monkeypatch.setattr("builtins.input", lambda prompt: "no")
+    with pytest.raises(Sentence, match="Nothing was erased"):
+        run("order", OWN)
+    assert "Erased: 1 text that named it." in run("order", OWN, "--yes")
+    assert tables.ask(conninfo, texts) == [("as order [forgotten]",)]
+
+
+def test_a_copy_that_was_begun_before_is_found_though_the_run_is_cut_short(
+    both: object, conninfo: str, worker: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is kept after the records went from the store, and without values nothing in it tells whose they are."""
+    begun, may_keep = threading.Event(), threading.Event()
+    take = copying.take
+    nightly = flow_id(conninfo, "n1", "nightly")
+
+    def slow(*arguments: Any, **named: Any) -> copying.Copy:
+        copy = take(*arguments, **named)
+        begun.set()
+        may_keep.wait(20)
+        return copy
+
+    def keep() -> int:
+        with psycopg.connect(conninfo, autocommit=True) as other, keeping.undisturbed(other):
+            return frozen(other, nightly, values=False)
+
+    erase_some = erasing._erase_some
+
+    def all_and_dead(*arguments: Any) -> bool:
+        if erase_some(*arguments):
+            return True
+        raise Died
+
+    monkeypatch.setattr(copying, "take", slow)
+    monkeypatch.setattr(erasing, "_erase_some", all_and_dead)
+    with ThreadPoolExecutor(1) as pool:
+        copy = pool.submit(keep)
+        begun.wait(20)
+        threading.Timer(1, may_keep.set).start()
+        with pytest.raises(Died):
+            run("order", OWN, "--yes")
+        may_keep.set()
+        left = records_of(worker, copy.result(20))
+    assert "handle 4711" not in left and "handle 4712" in left
+
+
 def test_the_audit_says_that_something_was_forgotten_and_not_what(both: object) -> None:
     run("order", OWN, "--yes")
     [told] = Audit.objects.all()
@@ -307,14 +469,15 @@ def test_the_audit_says_that_something_was_forgotten_and_not_what(both: object) 
 
 
 NAMED = re.compile(r"(?<!room )(?<![\w.])4711(?![\w.])")
+CUSTOMER = re.compile(r"(?<![\w.])c1(?![\w.])")
 
 
 # What only mentions it stays.
 RECORDS = re.compile(r"(?:span|log)(?:_rows|_[dk][0-9]+)?")
 
 
-def named_in(conninfo: str) -> list[tuple[str, str]]:
-    """Where the order is still named, in any table or frozen copy."""
+def named_in(conninfo: str, named: re.Pattern[str] = NAMED) -> list[tuple[str, str]]:
+    """Where the order, or another flow, is still named, in any table or frozen copy."""
     tables_of = tables.ask(
         conninfo,
         "SELECT table_schema, table_name FROM information_schema.tables"
@@ -325,9 +488,9 @@ def named_in(conninfo: str) -> list[tuple[str, str]]:
         for schema, table in tables_of:
             question = sql.SQL("SELECT t::text FROM {} AS t").format(sql.Identifier(schema, table))
             if not RECORDS.fullmatch(table):
-                found += [(table, text) for (text,) in connection.execute(question) if NAMED.search(text)]
+                found += [(table, text) for (text,) in connection.execute(question) if named.search(text)]
         for table, data in connection.execute('SELECT "table", data FROM tracing_snapshotpart'):
-            if not RECORDS.fullmatch(table) and NAMED.search(zlib.decompress(data).decode(errors="replace")):
+            if not RECORDS.fullmatch(table) and named.search(zlib.decompress(data).decode(errors="replace")):
                 found.append(("copy", table))
     return found
 
@@ -449,6 +612,30 @@ def test_problems_pin_nothing_while_a_flow_goes(conninfo: str, worker: psycopg.C
             assert not is_free
     with keeping.undisturbed(worker, wait=False) as is_free:
         assert is_free
+
+
+def test_a_key_on_the_resource_goes_with_it(
+    both: object, conninfo: str, worker: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also after a run that was cut short before it came to what nobody uses any more."""
+    copies = [
+        frozen(worker, trace_id("batch"), request=True),
+        frozen(worker, flow_id(conninfo, "n1", "nightly")),
+    ]
+    assert {table for table, _ in named_in(conninfo, CUSTOMER)} >= {"resource", "copy"}
+    drop = unused.drop
+
+    def dead(*arguments: Any) -> int:
+        raise Died
+
+    monkeypatch.setattr(unused, "drop", dead)
+    with pytest.raises(Died):
+        run("customer", "c1", "--yes")
+    monkeypatch.setattr(unused, "drop", drop)
+    assert "Erased: 1 resource or scope that no record uses any more" in run("customer", "c1", "--yes")
+    assert named_in(conninfo, CUSTOMER) == []
+    assert tables.ask(conninfo, "SELECT service FROM resource") == [("shop",)]
+    assert all("handle 4712" in spans_of(worker, one) for one in copies)
 
 
 def test_a_text_may_not_grow_beyond_its_column(both: object, conninfo: str) -> None:

@@ -14,7 +14,7 @@ from tracing.people import Channel, Closure, Follow, Note
 from tracing.storing import Store
 
 # Its own row is gone before, its members go with their days; the scope of a record is another thing, and a frozen copy
-# outlives its flow until it is over or the flow is forgotten (`tracing.snapshots.erasing`).
+# outlives its flow until it is over or the flow is forgotten (`tracing.snapshots.cleaning`).
 OTHERS = {"flow", "member", "span", "log", "scope", "tracing_snapshot"}
 
 

@@ -89,7 +89,6 @@ THROUGH = {
     "tracing/otlp/wire.py": "test_otlp_decode",
     "tracing/readiness.py": "test_up",
     "tracing/recounting.py": "test_erasing",
-    "tracing/scrubbing.py": "test_erasing",
     "tracing/stored.py": "test_reapply",
     "tracing/summing.py": "test_storing",
     "tracing/trampoline.py": "test_supervisor",

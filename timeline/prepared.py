@@ -62,6 +62,7 @@ class Progress:
     done: threading.Event = field(default_factory=threading.Event)
 
     def tell(self, stage: str, share: float) -> None:
+        """What is being done from now on, and which share of the whole is done by then, from 0 to 1."""
         self.stage, self.share = stage, share
 
 

@@ -5,18 +5,19 @@ A crash leaves less to do: the flow's own row goes last, and who is to be counte
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, LiteralString, Self
+from typing import Any, LiteralString
 
 import psycopg
 
-from tracing import recounting, scrubbing, stored
+from tracing import recounting, rulebook, scrubbing, stored, unused
 from tracing.flows import MARK
 from tracing.forgetting import count_flows, forget_flows
 from tracing.parts import REWRITE_LOCK
-from tracing.snapshots import erasing as copies
-from tracing.snapshots import keeping
+from tracing.snapshots import cleaning, keeping
+from tracing.snapshots.carrying import Records
 from tracing.striking import Target
 
 # Records a transaction; a member row holds at most those of one storing transaction.
@@ -47,11 +48,11 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s::xid8)
 _SPANS = """
 DELETE FROM span s USING unnest(%s::bytea[], %s::bytea[], %s::bytea[], %s::int[]) AS n(trace_id, span_id, mark, day)
 WHERE s.trace_id = n.trace_id AND s.span_id = n.span_id AND s.day = n.day AND substring(s.digest FOR 4) = n.mark
-RETURNING s.trace_id, s.day, s.span_id, s.digest
+RETURNING s.trace_id, s.day, s.span_id, s.digest, s.resource_id, s.scope_id
 """
 _LOGS = """
 DELETE FROM log l USING unnest(%s::bytea[], %s::int[]) AS n(log_id, day) WHERE l.log_id = n.log_id AND l.day = n.day
-RETURNING l.trace_id, l.day, l.log_id, l.digest
+RETURNING l.trace_id, l.day, l.log_id, l.digest, l.resource_id, l.scope_id
 """
 _LINKS = """
 DELETE FROM link l USING unnest(%s::bytea[], %s::bytea[], %s::int[]) AS n(trace_id, span_id, day)
@@ -81,21 +82,6 @@ WHERE problem_id = ANY(%s)
 
 
 @dataclass(slots=True)
-class _Ids:
-    """Records as frozen copies name them: spans by trace and span id, logs by their id."""
-
-    spans: set[tuple[bytes, bytes]] = field(default_factory=set)
-    logs: set[bytes] = field(default_factory=set)
-
-    def add(self, others: Self) -> None:
-        self.spans |= others.spans
-        self.logs |= others.logs
-
-    def within(self, others: Self) -> bool:
-        return self.spans <= others.spans and self.logs <= others.logs
-
-
-@dataclass(slots=True)
 class _Chunk:
     """Records to erase, and the member rows that named them."""
 
@@ -110,8 +96,12 @@ class _Chunk:
             self.logs |= {(log_id, day) for log_id in stored.split(log_ids, 16)}
 
     @property
-    def ids(self) -> _Ids:
-        return _Ids({(trace, span) for trace, span, _, _ in self.spans}, {log for log, _ in self.logs})
+    def known(self) -> Records:
+        """As copies name them."""
+        found = Records()
+        for _, _, _, _, trace_id, _, _, span_ids, marks, log_ids, _ in self.rows:
+            found.add_members(trace_id, span_ids, marks, log_ids)
+        return found
 
     @property
     def days(self) -> list[int]:
@@ -125,33 +115,46 @@ class _Chunk:
 def erase(connection: psycopg.Connection, target: Target, environment: str) -> Counter[str]:
     """Erase one flow; how many rows of what. `connection` is in autocommit; run again after a crash, it goes on."""
     gone: Counter[str] = Counter()
-    erased = _Ids()
-    connection.execute("SELECT pg_advisory_lock(%s)", (REWRITE_LOCK,))
-    try:
+    rules = rulebook.load(connection, environment)
+    with _alone(connection):
+        # Before its own copies go; the store forgets them with the flow.
+        problems = cleaning.problems(connection, target.flow_id) | _problems(connection, target.flow_id)
         is_over = False
         while not is_over:
-            while _again(lambda: _erase_some(connection, target.flow_id, gone, erased)):
+            while _again(lambda: _erase_some(connection, target.flow_id, gone)):
                 pass
-            # No copy is made until the flow is gone: it would keep the name for good. Copies come before the flow's own
-            # row, by which a run that was cut short is begun again.
+            newest = cleaning.newest(connection)
+            _count(cleaning.erase_carried(connection, target, rules, problems), gone)
+            # No copy is made until the flow is gone: it would keep the name for good. Its own copies come after its row:
+            # by either a run that was cut short is begun again.
             with keeping.forgetting(connection):
-                _erase_copies(connection, target.flow_id, erased, gone)
-                gone["texts in frozen copies"] += _scrub_copies(connection, target)
-                is_over = _end(connection, target, gone)
-                copies.end(connection)
-        gone["counted anew"] += finish(connection, environment)
-    finally:
-        if not connection.closed:
-            connection.execute("SELECT pg_advisory_unlock(%s)", (REWRITE_LOCK,))
+                _count(cleaning.erase_carried(connection, target, rules, problems, newest), gone)
+                is_over = _end(connection, target, problems, gone)
+                if is_over:
+                    gone["frozen copies"] += cleaning.end(connection, target.flow_id)
+        gone += finish(connection, environment)
     return gone
 
 
-def finish(connection: psycopg.Connection, environment: str) -> int:
-    """Count anew whoever lost records, also to a run that was cut short; returns how many requests and flows."""
-    counted = 0
-    while _again(lambda: recounting.recount_next(connection, environment)):
-        counted += 1
-    return counted
+def finish(connection: psycopg.Connection, environment: str) -> Counter[str]:
+    """Count anew whoever lost records, and drop what no record uses any more, also what a run left that was cut short."""
+    told: Counter[str] = Counter()
+    with _alone(connection):
+        while _again(lambda: recounting.recount_next(connection, environment)):
+            told["counted anew"] += 1
+        told["unused"] = unused.drop(connection)
+    return told
+
+
+@contextmanager
+def _alone(connection: psycopg.Connection) -> Iterator[None]:
+    """Until it ends nobody else rewrites what is stored. May be held by one session several times."""
+    connection.execute("SELECT pg_advisory_lock(%s)", (REWRITE_LOCK,))
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.execute("SELECT pg_advisory_unlock(%s)", (REWRITE_LOCK,))
 
 
 def _again(work: Callable[[], bool]) -> bool:
@@ -165,30 +168,36 @@ def _again(work: Callable[[], bool]) -> bool:
     raise AssertionError("unreachable")
 
 
-def _erase_copies(connection: psycopg.Connection, flow_id: bytes, ids: _Ids, gone: Counter[str]) -> None:
-    told = copies.erase(connection, [flow_id], sorted(ids.spans), sorted(ids.logs))
-    gone["frozen copies"] += told.copies
-    gone["records in other frozen copies"] += told.records
+def _count(told: cleaning.Erased, gone: Counter[str]) -> None:
+    gone["records in other frozen copies"] += told.rows
+    gone["texts in frozen copies"] += told.texts
 
 
-def _scrub_copies(connection: psycopg.Connection, target: Target) -> int:
-    problems = [row[0] for row in connection.execute(_PROBLEMS, (target.flow_id,)).fetchall()]
-    return copies.scrub(connection, target, problems)
+def _problems(connection: psycopg.Connection, flow_id: bytes) -> set[bytes]:
+    return {row[0] for row in connection.execute(_PROBLEMS, (flow_id,)).fetchall()}
 
 
-def _erase_some(connection: psycopg.Connection, flow_id: bytes, gone: Counter[str], erased: _Ids) -> bool:
-    """One transaction of it; False when nothing is left."""
-    with connection.cursor() as cursor:
-        chunk = _next(cursor, flow_id)
-    if chunk is None:
-        return False
-    # Copies first: after a crash the ids of what is gone already could no longer be told.
-    ids = chunk.ids
-    _erase_copies(connection, flow_id, ids, gone)
-    erased.add(ids)
+def _erase_some(connection: psycopg.Connection, flow_id: bytes, gone: Counter[str]) -> bool:
+    """One chunk of it; False when nothing is left.
+
+    Nothing is copied meanwhile: a copy that was begun is there and found, one that begins later finds nothing of it. And
+    copies come first: after a crash the ids of what is gone already could no longer be told.
+    """
+    with keeping.forgetting(connection):
+        with connection.cursor() as cursor:
+            chunk = _next(cursor, flow_id)
+        if chunk is None:
+            return False
+        known = chunk.known
+        gone["records in other frozen copies"] += cleaning.erase_known(connection, flow_id, known)
+        return _erase_known(connection, flow_id, known, gone)
+
+
+def _erase_known(connection: psycopg.Connection, flow_id: bytes, known: Records, gone: Counter[str]) -> bool:
+    """The transaction of a chunk whose records copies have lost already; False when nothing is left."""
     with connection.transaction(), connection.cursor() as cursor:
         chunk = _next(cursor, flow_id)
-        if chunk is None or not chunk.ids.within(ids):
+        if chunk is None or not chunk.known.within(known):
             return chunk is not None
         asked = {
             "flow": flow_id, "days": chunk.days, "traces": [trace for trace in chunk.traces if trace],
@@ -200,7 +209,7 @@ def _erase_some(connection: psycopg.Connection, flow_id: bytes, gone: Counter[st
         told: Counter[str] = Counter()
         spans = cursor.execute(_SPANS, _columns(chunk.spans, 4)).fetchall()
         logs = cursor.execute(_LOGS, _columns(chunk.logs, 2)).fetchall()
-        links = {(trace, span, day) for trace, day, span, _ in spans}
+        links = {(trace, span, day) for trace, day, span, *_ in spans}
         told["links"] = len(cursor.execute(_LINKS, _columns(links, 3)).fetchall())
         told["spans"], told["logs"] = len(spans), len(logs)
         _take_from_requests(cursor, spans, logs)
@@ -213,6 +222,7 @@ def _erase_some(connection: psycopg.Connection, flow_id: bytes, gone: Counter[st
         }  # fmt: skip
         for statement in _SAID:
             cursor.execute(statement, asked)
+        unused.note(cursor, (row[4] for row in records), (row[5] for row in records))
         cursor.execute(_TO_COUNT, (1, neighbours))
         cursor.execute(_TO_COUNT, (0, [trace for trace in chunk.traces if trace]))
     gone += told
@@ -275,22 +285,23 @@ def _columns(keys: Iterable[tuple[Any, ...]], width: int) -> list[list[Any]]:
     return [[row[place] for row in rows] for place in range(width)]
 
 
-def _end(connection: psycopg.Connection, target: Target, gone: Counter[str]) -> bool:
-    """Forget what was said of the flow, then the flow; False where records of it are left, or came meanwhile."""
+def _end(connection: psycopg.Connection, target: Target, of: set[bytes], gone: Counter[str]) -> bool:
+    """Forget what was said of the flow, part of these problems, then the flow; False where records of it are left, or came."""
     flow_id = target.flow_id
     told: Counter[str] = Counter()
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute(_LOCK, ([flow_id],))
         if cursor.execute("SELECT 1 FROM member WHERE flow_id = %s LIMIT 1", (flow_id,)).fetchone():
             return False
-        problems = [row[0] for row in cursor.execute(_PROBLEMS, (flow_id,)).fetchall()]
-        told["texts"] = scrubbing.scrub(cursor, target, problems)
+        problems = sorted(_problems(connection, flow_id))
+        told["texts"] = scrubbing.scrub(cursor, target, [*of, *problems])
         told["flows"] = len(
             cursor.execute("DELETE FROM flow WHERE flow_id = %s RETURNING 1", (flow_id,)).fetchall()
         )
         cursor.execute("UPDATE backlog SET oldest_id = NULL WHERE oldest_id = %s", (flow_id,))
         told += count_flows(cursor, [flow_id])
         forget_flows(cursor, [flow_id])
+        unused.note_naming(cursor, target.key)
         cursor.execute(_PROBLEM_COUNTS, (problems,))
     gone += told
     return True

@@ -15,7 +15,8 @@ from tracing.records import Log, Span
 
 STEP = 2_000
 
-_NEXT = "SELECT kind, id FROM recount ORDER BY kind, id LIMIT 1 FOR UPDATE"
+# Requests and flows; `unused` has the other kinds.
+_NEXT = "SELECT kind, id FROM recount WHERE kind IN (0, 1) ORDER BY kind, id LIMIT 1 FOR UPDATE"
 _DONE = "DELETE FROM recount WHERE kind = %s AND id = %s"
 _LOCK = "SELECT day, spans, logs, resent FROM request WHERE trace_id = %s ORDER BY day FOR UPDATE"
 _LEFT: dict[str, LiteralString] = {

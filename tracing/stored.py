@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, LiteralString
 
 import psycopg
+from psycopg import sql
 
 from tracing.flows import MARK
 from tracing.records import MAX_NS, Event, Log, Resource, Scope, Span
@@ -24,20 +25,21 @@ LOG_COLUMNS: LiteralString = (
 
 
 class Resources:
-    """Resources by id, read once."""
+    """Resources by id, read once, from another table (schema, name) where one is told."""
 
-    def __init__(self, connection: psycopg.Connection) -> None:
+    def __init__(self, connection: psycopg.Connection, *table: str) -> None:
         self._connection = connection
+        self._table = sql.Identifier(*(table or ("resource",)))
         self._known: dict[bytes, Resource] = {}
 
     def load(self, ids: Iterable[bytes]) -> None:
         missing = list(set(ids) - self._known.keys())
         if not missing:
             return
-        question = (
-            "SELECT resource_id, attributes, dropped, schema_url, service, environment FROM resource"
+        question = sql.SQL(
+            "SELECT resource_id, attributes, dropped, schema_url, service, environment FROM {}"
             " WHERE resource_id = ANY(%s)"
-        )
+        ).format(self._table)
         for row in self._connection.execute(question, (missing,)).fetchall():
             self._known[row[0]] = Resource(row[0], row[1], b"", *row[2:])
 

@@ -26,15 +26,16 @@ HOUR_NS = 3_600_000_000_000
 # Two statements: one that waits for the lock would read the version of a moment before it had it.
 _LOCK = "SELECT pg_advisory_xact_lock_shared(%s)"
 _BEGIN = "SELECT pg_current_xact_id()::text::bigint, rule_version FROM installation"
+# Also where the day is the same the row is written: by that `unused` sees that somebody relies on it.
 _RESOURCES = """
 INSERT INTO resource (resource_id, attributes, dropped, schema_url, service, environment, last_day)
 VALUES (%s, %s::jsonb, %s, %s, %s, %s, %s)
-ON CONFLICT (resource_id) DO UPDATE SET last_day = excluded.last_day WHERE resource.last_day < excluded.last_day
+ON CONFLICT (resource_id) DO UPDATE SET last_day = greatest(resource.last_day, excluded.last_day)
 """
 _SCOPES = """
 INSERT INTO scope (scope_id, name, version, attributes, dropped, schema_url, last_day)
 VALUES (%s, %s, %s, %s::jsonb, %s, %s, %s)
-ON CONFLICT (scope_id) DO UPDATE SET last_day = excluded.last_day WHERE scope.last_day < excluded.last_day
+ON CONFLICT (scope_id) DO UPDATE SET last_day = greatest(scope.last_day, excluded.last_day)
 """
 _SPAN_KEY: LiteralString = "trace_id, span_id, start_ns, digest"
 _INSERT_ABSENT = """
@@ -128,6 +129,8 @@ class Writer:
     def _rules_at(self, version: int) -> Rulebook:
         if self._rules is None or self._rules.version != version:
             self._rules = rulebook.load(self.connection, self._environment)
+            # A resource may have gone (`unused`): whoever does so makes another version.
+            self._known.clear()
         return self._rules
 
     def _write_senders(

@@ -10,7 +10,7 @@ ALTER TABLE day
     ADD COLUMN kept_records bigint;
 
 -- Requests (kind 0) and flows (1) that lost records to `manage.py forget` and are counted anew before it ends, or when it is
--- run again after a crash.
+-- run again after a crash; resources (2) and scopes (3) that may be left without a record.
 CREATE TABLE recount (
     kind smallint NOT NULL,
     id bytea NOT NULL,

@@ -17,7 +17,7 @@ from tracing.snapshots import copying
 from tracing.snapshots.copying import Copy, Part, Subject
 
 # Of the advisory locks this one guards the quota: "TLQU".
-LOCK = 0x544C5155
+QUOTA_LOCK = 0x544C5155
 # This one is shared by whoever copies something, and belongs to one while something is forgotten: "TLFG".
 FORGET_LOCK = 0x544C4647
 # Copies that nobody asked for take at most this share of the room.
@@ -122,7 +122,7 @@ def freeze(connection: psycopg.Connection, subject: Subject, about: About, quota
 def keep(connection: psycopg.Connection, copy: Copy, about: About, taken_ns: int, quota_bytes: int) -> int:
     """Keep a copy that was taken; its id. In autocommit. Raises `QuotaFull`."""
     with connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (QUOTA_LOCK,))
         _make_room(connection, copy.size, quota_bytes, automatic=bool(about.role))
         return _insert(connection, copy, about, taken_ns)
 
@@ -155,6 +155,7 @@ def _insert(connection: psycopg.Connection, copy: Copy, about: About, taken_ns: 
 
 
 def insert_parts(connection: psycopg.Connection, snapshot_id: int, parts: Sequence[Part]) -> None:
+    """Store the rows of a copy that has none, in the order given; in the caller's transaction."""
     rows = [
         (snapshot_id, part.table, place, orjson.dumps(part.columns).decode(), part.data)
         for place, part in enumerate(parts)
@@ -201,6 +202,7 @@ def parts(connection: psycopg.Connection, snapshot_id: int) -> Iterator[Part]:
 
 
 def stage_name(snapshot_id: int) -> str:
+    """What a frozen copy is called where it is laid out for pages (`staging.staged`)."""
     return f"snapshot {snapshot_id}"
 
 
@@ -235,4 +237,5 @@ def drop_over(connection: psycopg.Connection) -> int:
 
 
 def megabytes(size: int) -> str:
+    """A size in bytes as people read it, in units of 2^20 bytes: 1,234.5 MB."""
     return f"{size / 2**20:,.1f} MB"

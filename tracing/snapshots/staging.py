@@ -22,7 +22,7 @@ LIVE = "live "  # a name that begins so is of a view that moves: the next look s
 LIVE_NS = 3 * MINUTE_NS
 MOST_ROWS = 3_000_000  # of all stages
 # Of the advisory locks this family guards the making of stages: "TLST".
-LOCK = 0x544C5354
+LAYING_LOCK = 0x544C5354
 SLOW = "What this link shows is large and is just being laid out for somebody else. Try again in a moment."
 
 _FIND = "SELECT stage_id, used_ns FROM stage.staged WHERE name = %s"
@@ -60,14 +60,14 @@ def _alone(connection: psycopg.Connection, name: str) -> Iterator[None]:
     Whoever is `keeping.undisturbed` is so before this, never within it: forgetting would stand between the two.
     """
     try:
-        connection.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", (LOCK, name))
+        connection.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", (LAYING_LOCK, name))
     except psycopg.errors.LockNotAvailable:
         raise Later(SLOW) from None
     try:
         yield
     finally:
         if not connection.closed:
-            connection.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", (LOCK, name))
+            connection.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", (LAYING_LOCK, name))
 
 
 def known(connection: psycopg.Connection, name: str) -> int | None:
