@@ -181,7 +181,7 @@ def test_of_all_who_ask_at_once_one_copies(order: bytes, conninfo: str) -> None:
 
 def test_who_waits_for_long_is_asked_to_come_again(worker: psycopg.Connection, conninfo: str) -> None:
     with psycopg.connect(conninfo, autocommit=True) as session, psycopg.connect(conninfo) as other:
-        other.execute("SELECT pg_advisory_xact_lock(%s, hashtext('a file'))", (staging.LOCK,))
+        other.execute("SELECT pg_advisory_xact_lock(%s, hashtext('a file'))", (staging.LAYING_LOCK,))
         session.execute("SET lock_timeout = 50")
         with pytest.raises(Later, match="laid out for somebody else"):
             staging.staged(session, "a file", list)
