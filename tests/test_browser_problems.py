@@ -187,6 +187,21 @@ def test_nothing_sticks_out(page: Page, wrong: bytes, served: str, width: int) -
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
 
 
+def test_what_is_in_motion_is_read_whole_on_a_phone(page: Page, wrong: bytes, served: str) -> None:
+    """Also a step with a long name, none of whose numbers may hide beyond the edge."""
+    wrongs.counted("mailer.tasks.send_receipt waits for its next try of many", 1_853, late=12, stuck=345)
+    wrongs.counted("shipped", 557)
+    wrongs.learned(
+        "shipped", passed=1_853, waiting=1_800, threshold_ns=None, level="", facts={"needed": 10**6}
+    )
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(served)
+    cells = page.locator(".motion td:visible")
+    assert cells.count() > 9
+    beyond = "all => all.filter(one => one.getBoundingClientRect().right > 390 || one.scrollWidth > one.clientWidth + 1)"
+    assert cells.evaluate_all(f"all => ({beyond})(all).map(one => one.textContent)") == []
+
+
 def test_the_acknowledging_card_lies_within_a_phone(page: Page, wrong: bytes, served: str) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(served)
