@@ -112,8 +112,10 @@ def test_what_was_stored_before_it_was_stopped_is_in_the_audit(
 ) -> None:
     command = [sys.executable, "manage.py", "import", "-"]
     with subprocess.Popen(
-        command, cwd=ROOT, env=database, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as started:
+        command, cwd=ROOT, env=database, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        # Tests that were started in the background have it ignored, and so would have what they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as started:  # fmt: skip
         assert started.stdin is not None
         # More than a batch, and what the reader holds back; then it waits for more.
         started.stdin.write(lines(6_000))
