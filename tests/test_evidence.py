@@ -105,6 +105,12 @@ CASES: list[tuple[str, str, dict[str, Any], str]] = [
     ("", "ended", {"ended": "delivered"}, "Ended: delivered"),
     ("", "ended", {"ended": "lost", "end": "bad"}, "Ended badly: lost"),
     ("", "ended", {"end": "learned"}, "Ended: shipment.created, where most stay"),
+    (
+        "",
+        "ended",
+        {"ended": "payment_failed", "end": "learned"},
+        "Ended badly: payment_failed, where most stay",
+    ),
     ("", "", {}, ""),
 ]
 
