@@ -197,6 +197,15 @@ def test_a_person_says_that_a_step_is_no_end() -> None:
     assert paces_of(past, Customs(answers={"paid": False}), [])["paid"][0].threshold == MINUTE
 
 
+def test_a_few_old_flows_make_no_type_old() -> None:
+    """All that began in the last hours wait where they came to, and a handful of a file that was read in as well."""
+    day = 86_400
+    young = [went(("paid", day + n), until=day + 9_000, key=str(n)) for n in range(100)]
+    old = [went(("paid", 60 * n), until=day + 9_000, key=f"old {n}") for n in range(40)]
+    assert not paces_of([*young, *old[:5]], Customs(), [])["paid"][0].is_end
+    assert paces_of([*young, *old], Customs(), [])["paid"][0].is_end
+
+
 def test_a_threshold_holds_while_a_queue_makes_it_uncertain(
     store: Store, worker: psycopg.Connection, at: At, monkeypatch: pytest.MonkeyPatch
 ) -> None:
