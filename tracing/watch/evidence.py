@@ -178,9 +178,8 @@ def _passed(source: str, evidence: Evidence) -> str:
 
 def _learning(evidence: Evidence) -> str:
     if (stays := evidence.get("stays")) is not None:
-        return (
-            f"No deadline: {percent(stays)} of all stay here for good, and nobody has said whether they may."
-        )
+        all = "all" if stays >= 1 else f"{percent(stays)} of all"
+        return f"No deadline: {all} stay here for good, and nobody has said whether they may."
     told = evidence.get("learning")
     return f"No deadline yet: {learning(told['seen'], told['needed'])}." if told else ""
 
