@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from tests.builders import Service, batch, trace_id
 from tests.watching import HOUR, MINUTE, NOW, ago, failure, flow, id_of, insert
 from tracing.storing import Store
-from tracing.watch import proposing
-from tracing.watch.customs import USUAL
+from tracing.watch.customs import USUAL, is_bad_word
 from tracing.watch.detectors import bad_ends, failed
 from tracing.watch.detectors.failed import Failure
 
@@ -254,7 +253,7 @@ def test_flows_that_say_they_failed_and_told_no_error(worker: psycopg.Connection
 def test_one_list_says_what_a_bad_end_is(state: str, how: str, broken: bool) -> None:
     """The judge, the proposal for a type and this detector take a word alike; what was called off is not broken."""
     assert USUAL.end_of(state) == how
-    assert proposing.is_bad_word(state) == (how == "bad")
+    assert is_bad_word(state) == (how == "bad")
     assert bad_ends.is_failure(state) == broken
 
 
@@ -272,3 +271,14 @@ def test_what_became_of_the_order_decides_for_its_customer() -> None:
     assert len(found.flows) == 2
     # An order says nothing of a delivery, which has as many chapters.
     assert [one.type for one in failed.findings([order, failing("delivery", 4, "a")], NOW)] == ["delivery"]
+
+
+def test_an_end_that_was_learned_is_bad_by_its_word() -> None:
+    """An order that stays at payment_failed ended by the error; one that stays at shipped does not."""
+    declined = failing("order", 1, "a", end="learned", state="payment_failed")
+    (found,) = failed.findings([declined], NOW)
+    assert "1 of them ended badly." in found.why
+    assert found.severity == 2
+    (found,) = failed.findings([declined._replace(state="shipped")], NOW)
+    assert "ended badly" not in found.why
+    assert found.severity == 3

@@ -102,9 +102,22 @@ CASES: list[tuple[str, str, dict[str, Any], str]] = [
         {"closed": {"reason": "fixed outside", "name": "Ann"}},
         "Closed by Ann: fixed outside",
     ),
+    (
+        "",
+        "",
+        {"stays": 0.3},
+        "No deadline: 30 % of all stay here for good, and nobody has said whether they may.",
+    ),
+    ("", "", {"stays": 1.0}, "No deadline: all stay here for good, and nobody has said whether they may."),
     ("", "ended", {"ended": "delivered"}, "Ended: delivered"),
     ("", "ended", {"ended": "lost", "end": "bad"}, "Ended badly: lost"),
     ("", "ended", {"end": "learned"}, "Ended: shipment.created, where most stay"),
+    (
+        "",
+        "ended",
+        {"ended": "payment_failed", "end": "learned"},
+        "Ended badly: payment_failed, where most stay",
+    ),
     ("", "", {}, ""),
 ]
 

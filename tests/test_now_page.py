@@ -126,6 +126,8 @@ def test_flows_in_motion_with_their_usual_time(client: Client, stuck: bytes) -> 
     wrongs.history("paid", [1] * 92 + [2, 2, 3, 3])
     wrongs.counted("created", 5, unknown=2)
     wrongs.learned("created", threshold_ns=None, level=None, passed=12)
+    wrongs.counted("returned", 4)
+    wrongs.learned("returned", threshold_ns=None, level=None, passed=29, facts={"plateau": 0.3})
     rows = {row["state"]: row for row in told(client)["motion"]}
     row = rows["paid"]
     assert (row["open"], row["late"], row["stuck"]) == (3, 0, 3)
@@ -136,6 +138,7 @@ def test_flows_in_motion_with_their_usual_time(client: Client, stuck: bytes) -> 
     html = page(client)
     text = words(html)
     assert "< 14 m" in unescape(html) and "learning, 12 of 29" in text and "2 unknown" in text
+    assert "no deadline: 30 % stay here" in text
     # An hour is as high as its highest quarter.
     assert html.count('class="spark"') == 1 and "at most 3" in html
     assert "3 unknown" not in lead(client) and "2 unknown: we were blind" in lead(client)

@@ -76,6 +76,22 @@ def test_a_wait_opens_grows_gets_worse_and_resolves(worker: psycopg.Connection, 
     assert rows(worker, "SELECT count(*) FROM problem_flow WHERE until_ns IS NULL") == [(0,)]
 
 
+def test_it_opened_when_its_oldest_flow_went_wrong_whenever_that_was_judged(
+    worker: psycopg.Connection, tmp_path: Path
+) -> None:
+    expectation(worker, "1", "late", late_ns=ago(300))
+    look(worker, tmp_path, NOW)
+    worker.execute("UPDATE flip SET told = true")
+    told = rows(worker, "SELECT flip_id FROM flip WHERE told")
+    expectation(worker, "2", "late", late_ns=ago(7200))
+    for seconds in (1, 2):
+        look(worker, tmp_path, NOW + seconds * SECOND)
+    (problem,) = problems(worker)
+    assert (problem["opened_ns"], problem["first_ns"]) == (ago(7200), ago(7200))
+    assert flips(worker) == [("forming", "open", ago(7200))]
+    assert rows(worker, "SELECT flip_id FROM flip WHERE told") == told
+
+
 def test_a_look_that_finds_the_same_writes_nothing(worker: psycopg.Connection, tmp_path: Path) -> None:
     expectation(worker, "1", "stuck", stuck_ns=ago(10))
     look(worker, tmp_path, NOW)

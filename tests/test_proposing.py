@@ -2,7 +2,8 @@
 
 import pytest
 
-from tracing.watch.proposing import Question, Seen, closest, is_bad_word, propose
+from tracing.watch.customs import is_bad_word
+from tracing.watch.proposing import Question, Seen, closest, propose
 from tracing.watch.standing import Way
 
 

@@ -95,6 +95,10 @@ def test_the_strip_is_the_main_line() -> None:
             learned("a", plateau=0.3),
             "no deadline: 30 % stay here for good, and nobody has said whether it is an end",
         ),
+        (
+            learned("a", passed=12, plateau=0.6),
+            "no deadline: 60 % stay here for good, and nobody has said whether it is an end",
+        ),
         (None, "nothing learned yet"),
     ],
 )

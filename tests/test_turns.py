@@ -81,6 +81,20 @@ def test_it_opens_at_the_true_moment_and_ends_at_the_true_moment() -> None:
     assert life.turns == [("forming", "open", 10), ("open", "resolved", 115)]
 
 
+def test_a_flow_that_was_wrong_before_dates_the_opening_back() -> None:
+    life = Life()
+    life.bad(100, wait(since=50))
+    older = life.bad(110, wait(since=10))
+    assert (older.opened_ns, older.first_ns) == (10 * S, 10 * S)
+    assert life.turns == [("forming", "open", 50)]
+    # It went on; that it was wrong stays true.
+    assert life.bad(120, wait(since=50)).opened_ns == 10 * S
+    # A window that moves on moves no beginning.
+    window = Life()
+    window.bad(100, wait(since=50, flows=[]))
+    assert window.bad(110, wait(since=10, flows=[])).opened_ns == 50 * S
+
+
 def test_it_forms_until_it_was_seen_often_enough_in_a_row() -> None:
     life, finding = Life(), wait(bad_looks=3)
     assert life.bad(100, finding).state == "forming"

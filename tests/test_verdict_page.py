@@ -125,14 +125,21 @@ def test_each_verdict_has_its_shape_and_its_words(
     assert mark in page(client, "/flows")
 
 
-def test_a_bad_end_is_told_from_a_good_one(client: Client) -> None:
-    one = judged.judge(verdict="ended", source=None, reason=None, step="failed", evidence={"end": "bad"})
+@pytest.mark.parametrize(
+    ("state", "end", "says"),
+    [
+        ("failed", "bad", "Ended badly: failed."),
+        ("payment_failed", "learned", "Ended badly: payment_failed, where most stay."),
+    ],
+)
+def test_a_bad_end_is_told_from_a_good_one(client: Client, state: str, end: str, says: str) -> None:
+    one = judged.judge(verdict="ended", source=None, reason=None, step=state, evidence={"end": end})
     text = page(client)
     assert '<span class="verdict error">✕ ended badly</span>' in text
-    assert "Ended badly: failed." in text
+    assert says in text
     assert '<span class="mark error">✕ ended badly</span>' in page(client, "/flows")
     assert "✕ ended badly" in page(client, f"{ORDER}?format=txt").splitlines()[0]
-    judged.flip(one, judged.MINUTE, "late", "ended", "Ended badly: failed.")
+    judged.flip(one, judged.MINUTE, "late", "ended", says)
     assert re.search('class="tag err[^"]*"[^>]*>✕<', page(client))
     found = judged.problem([one])
     told = page(client, f"/problems/{found.hex()}")

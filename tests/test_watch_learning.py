@@ -1,6 +1,7 @@
 """What is learned of how flows went: from stored records to thresholds, ways, ends and rhythms."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import psycopg
 import pytest
@@ -195,6 +196,41 @@ def test_a_person_says_that_a_step_is_no_end() -> None:
     past += [went(("paid", 0), until=9_000, key=f"s{n}") for n in range(20)]
     assert paces_of(past, Customs(), [])["paid"][0].threshold is None
     assert paces_of(past, Customs(answers={"paid": False}), [])["paid"][0].threshold == MINUTE
+
+
+def test_what_two_systems_say_alike_is_one_stay() -> None:
+    """All stay at returned, which the shop says first and wms three seconds later."""
+
+    def returned(count: int) -> list[History]:
+        told = [
+            Step("delivered", "wms", BASE_NS),
+            Step("returned", "shop", BASE_NS + 100 * S),
+            Step("returned", "wms", BASE_NS + 103 * S),
+        ]
+        return [
+            History(bytes([n]), str(n), told, "state", BASE_NS, BASE_NS + 2 * DAY + n * S)
+            for n in range(count)
+        ]
+
+    pace, facts = paces_of(returned(40), Customs(), [])["returned"]
+    assert (pace.is_end, pace.plateau, pace.passed, pace.waiting, pace.threshold) == (True, 1.0, 0, 40, None)
+    assert facts["ways"] == [{"step": "returned", "system": "wms", "share": 1.0}]
+    few = paces_of(returned(20), Customs(), [])["returned"][0]
+    assert (few.is_end, few.plateau, few.threshold) == (False, 0.0, None)
+    # Where nobody stays for good what the other system says next is awaited as any step is.
+    on = [
+        replace(one, steps=[*one.steps, Step("refunded", "shop", BASE_NS + 200 * S)]) for one in returned(40)
+    ]
+    assert paces_of(on, Customs(), [])["returned"][0].passed == 80
+
+
+def test_a_few_old_flows_make_no_type_old() -> None:
+    """All that began in the last hours wait where they came to, and a handful of a file that was read in as well."""
+    day = 86_400
+    young = [went(("paid", day + n), until=day + 9_000, key=str(n)) for n in range(100)]
+    old = [went(("paid", 60 * n), until=day + 9_000, key=f"old {n}") for n in range(40)]
+    assert not paces_of([*young, *old[:5]], Customs(), [])["paid"][0].is_end
+    assert paces_of([*young, *old], Customs(), [])["paid"][0].is_end
 
 
 def test_a_threshold_holds_while_a_queue_makes_it_uncertain(

@@ -395,6 +395,57 @@ def test_a_person_who_follows_hears_that_it_ended(store: Store, worker: psycopg.
     assert worker.execute("SELECT told FROM flip").fetchall() == [(False,)]
 
 
+def stays_at_paid(worker: psycopg.Connection, is_end: bool) -> None:
+    """What was learned says whether paid is an end, and the flows that it ended are looked at again."""
+    worker.execute(
+        """
+        INSERT INTO learned (type, environment, step, source, passed, waiting, threshold_ns, level, is_end, facts, learned_ns)
+        VALUES ('order', 'production', 'paid', 'state', 400, 9, %s, %s, %s, '{}', 1) ON CONFLICT (type, environment, step, source)
+        DO UPDATE SET threshold_ns = excluded.threshold_ns, level = excluded.level, is_end = excluded.is_end, learned_ns = 2
+        """,
+        (None if is_end else MINUTE, None if is_end else "p99", is_end),
+    )
+    worker.execute("UPDATE expectation SET looks_ns = %s", (now_ns(),))
+
+
+def test_an_end_taken_back_that_nobody_was_told_of_never_was(
+    store: Store, worker: psycopg.Connection, at: At
+) -> None:
+    put(store, at, said("1", "paid", 0), said("2", "paid", 0), said("3", "paid", 0))
+    stays_at_paid(worker, True)
+    judge(worker, at, 9)
+    assert verdict(worker, "1", "verdict", "evidence") == ("ended", {"end": "learned"})
+    # Of one somebody read that it ended; one went on and came to the same step again.
+    read = flow_id("entity", "order", "2", "production")
+    worker.execute(
+        """
+        INSERT INTO flip (flip_id, flow_id, at_ns, judged_ns, before, after, sentence)
+        VALUES ('x', %s, %s, 1, 'late', 'ended', '')
+        """,
+        (read, BASE_NS),
+    )
+    put(store, at, said("3", "reserved", 20), said("3", "paid", 30))
+    stays_at_paid(worker, False)
+    judge(worker, at, 40)
+    assert [verdict(worker, key) for key in "123"] == ["moving"] * 3
+    assert flips(worker, "1") == []
+    assert flips(worker, "2") == [("late", "ended", 0), ("ended", "moving", 0)]
+    assert flips(worker, "3") == [("ended", "moving", 30)]
+
+
+def test_late_after_an_end_that_was_taken_back_it_was_on_its_way(
+    store: Store, worker: psycopg.Connection, at: At
+) -> None:
+    put(store, at, said("1", "paid", 0))
+    stays_at_paid(worker, True)
+    judge(worker, at, 9)
+    assert verdict(worker, "1") == "ended"
+    at(BASE_NS + 300 * S)
+    stays_at_paid(worker, False)
+    judge(worker, at, 300)
+    assert flips(worker, "1") == [("moving", "late", 60), ("late", "stuck", 120)]
+
+
 @pytest.mark.parametrize(
     ("question", "index"),
     [

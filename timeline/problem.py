@@ -67,8 +67,8 @@ class Problem:
 
     @property
     def is_older(self) -> bool:
-        """Whether the oldest of its flows went wrong a minute or more before it opened, or after: worth telling apart."""
-        return self.flows > 1 and abs(self.first_ns - self.opened_ns) >= MINUTE_NS
+        """Whether the flow that it opened with is well again, and the oldest left went wrong a minute or more later."""
+        return self.flows > 1 and self.first_ns - self.opened_ns >= MINUTE_NS
 
     @property
     def is_grey(self) -> bool:

@@ -13,7 +13,6 @@ from timeline.plain import cell, one_line
 from timeline.problem import Problem
 from timeline.queries.affected import Affected
 from timeline.queries.history import Entry
-from timeline.queries.standing import BAD
 from timeline.text import coded
 
 WIDTH = 100
@@ -97,7 +96,7 @@ def _flow(one: Affected, at_ns: int, form: str) -> str:
     parts = [one.flow.title if one.flow else f"{one.identity.hex()} (no longer kept)"]
     if one.flow and one.flow.standing:
         parts.append(one.flow.standing)
-    if one.standing and one.standing.end == BAD:
+    if one.standing and one.standing.ended_badly:
         parts.append(signs.BAD_END.word)
     if one.standing and (waits := waiting(one.standing.awaited_step, one.standing.awaited_system)):
         parts.append(f"waits for {waits}")

@@ -194,7 +194,7 @@ def learning_words(step: LearnedStep | None) -> str:
         return "nothing learned yet"
     if step.threshold_ns is None:
         needed = int(step.facts.get("needed") or NEEDED)
-        if step.passed >= needed and step.plateau >= ASK_FROM:
+        if step.plateau >= ASK_FROM:
             return f"no deadline: {percent(step.plateau)} stay here for good, and nobody has said whether it is an end"
         return learning(step.passed, needed)
     level = step.level or "p99"

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 from django.db import connection
 
 from timeline import signs
-from timeline.queries.standing import BAD
 from timeline.queries.windows import rows_of
 from timeline.summaries import FLOW_COLUMNS, REQUEST_COLUMNS, FlowSummary, fold_request, from_row
+from tracing.watch.customs import is_bad_end
 
 REQUEST = 0
 
@@ -72,7 +72,11 @@ class Standing:
         """Its verdict as shape, colour and word; None until judged."""
         if self.verdict is None:
             return None
-        return signs.judged(self.verdict, self.end == BAD)
+        return signs.judged(self.verdict, self.ended_badly)
+
+    @property
+    def ended_badly(self) -> bool:
+        return self.verdict == "ended" and is_bad_end(self.end, self.step or "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,7 @@ class Usual:
     level: str | None  # p99, p95, p90
     needed: int  # flows until something is learned
     is_end: bool
+    plateau: float  # share that stays for good
 
     def as_json(self) -> dict[str, Any]:
         within = None if self.within_ns is None else str(self.within_ns)
@@ -156,6 +157,7 @@ def _usual(row: Sequence[Any]) -> Usual:
         level,
         int(facts.get("needed") or 29),
         is_end,
+        float(facts.get("plateau") or 0.0),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 from django.db import connection
 
+from tracing.watch.customs import is_bad_end
 from tracing.watch.evidence import known, why
 
 # For the page of a flow and for lists: one look-up by primary key for all flows of a page.
@@ -20,9 +21,6 @@ SELECT flow_id, type, verdict, verdict_since_ns, step, system, since_ns, awaited
        expected_ns, late_ns, stuck_ns, source, reason, quiet, heard_ns, evidence
 FROM expectation WHERE flow_id = ANY(%s) AND verdict IS NOT NULL
 """
-
-
-BAD = "bad"  # how an ended flow ended, as its evidence says
 
 
 @dataclass(slots=True, frozen=True)
@@ -53,7 +51,7 @@ class Standing:
 
     @property
     def ended_badly(self) -> bool:
-        return self.verdict == "ended" and self.evidence.get("end") == BAD
+        return self.verdict == "ended" and is_bad_end(self.evidence.get("end"), self.step)
 
     @property
     def told(self) -> dict[str, Any]:

@@ -18,11 +18,13 @@ from timeline.problemtext import problem_lines, waiting
 from timeline.queries import backlog, motion, problems, watching
 from timeline.queries.backlog import Step
 from timeline.reader import name_of
+from timeline.steps import percent
 from timeline.typeaddresses import type_url
 from tracing.clock import now_ns
 from tracing.lengths import MINUTE_NS
 from tracing.models import Sender
 from tracing.watch.evidence import learning
+from tracing.watch.judging import STAYS
 
 SHOWN = 5
 MOST_PROBLEMS = 20
@@ -117,7 +119,7 @@ def _row(step: Step) -> dict[str, Any]:
 
 
 def usual(step: Step) -> str:
-    """`< 14 m`, `every 5 m`, `learning, 12 of 29`; empty where nothing was looked at yet."""
+    """`< 14 m`, `every 5 m`, `learning, 12 of 29`, `no deadline: 12 % stay here`; empty where nothing was looked at yet."""
     known = step.usual
     if step.period_ns:
         return f"every {moments.took(step.period_ns)}"
@@ -127,7 +129,11 @@ def usual(step: Step) -> str:
         return f"< {moments.took(step.within_ns)} ({step.source})"
     if known is None:
         return ""
-    return "stays here" if known.is_end else learning(known.passed, known.needed)
+    if known.is_end:
+        return "stays here"
+    if known.plateau >= STAYS:
+        return f"no deadline: {percent(known.plateau)} stay here"
+    return learning(known.passed, known.needed)
 
 
 def _as_json(told: dict[str, Any]) -> dict[str, Any]:

@@ -59,6 +59,21 @@ def plain(state: str) -> str:
     return "".join(letter for letter in state.lower() if letter.isalnum())
 
 
+def is_bad_word(state: str) -> bool:
+    """Whether a state where flows stay says that they ended badly: the whole or a word of it. Without one they ended well."""
+    return not BAD_STAYS.isdisjoint({plain(state), *_words(state)})
+
+
+def is_bad_end(end: str | None, state: str) -> bool:
+    """Whether a flow ended badly in this state. `end`: good, bad, closed, or learned, which its word tells apart."""
+    return end == "bad" or (end == "learned" and is_bad_word(state))
+
+
+def _words(state: str) -> set[str]:
+    flat = "".join(char if char.isalnum() else " " for char in state.casefold())
+    return set(flat.split())
+
+
 def owned(steps: Sequence[Step], customs: Customs) -> Sequence[Step]:
     """The steps that count: the owner system's where a type has one that speaks."""
     own = [step for step in steps if step.system == customs.owner] if customs.owner else []

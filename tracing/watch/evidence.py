@@ -11,6 +11,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from tracing.lengths import SECOND_NS, spoken
+from tracing.watch.customs import is_bad_end
 from tracing.watch.titles import plural
 
 Evidence = Mapping[str, Any]
@@ -86,7 +87,7 @@ def _over(step: str, reason: str, evidence: Evidence) -> str:
         return f"Closed by {closed.get('name') or 'somebody'}: {closed.get('reason') or 'no reason told'}"
     ended = evidence.get("ended") or (step if reason == "ended" else "")
     how = evidence.get("end")
-    told = "Ended badly" if how == "bad" else "Ended"
+    told = "Ended badly" if is_bad_end(how, ended) else "Ended"
     if ended:
         return f"{told}: {ended}{', where most stay' if how == 'learned' else ''}"
     return told if reason == "ended" else ""
@@ -177,9 +178,8 @@ def _passed(source: str, evidence: Evidence) -> str:
 
 def _learning(evidence: Evidence) -> str:
     if (stays := evidence.get("stays")) is not None:
-        return (
-            f"No deadline: {percent(stays)} of all stay here for good, and nobody has said whether they may."
-        )
+        all = "all" if stays >= 1 else f"{percent(stays)} of all"
+        return f"No deadline: {all} stay here for good, and nobody has said whether they may."
     told = evidence.get("learning")
     return f"No deadline yet: {learning(told['seen'], told['needed'])}." if told else ""
 

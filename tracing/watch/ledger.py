@@ -41,6 +41,11 @@ _FLIP: LiteralString = """
 INSERT INTO flip (flip_id, problem_id, at_ns, judged_ns, before, after, step, system, sentence, evidence)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (flip_id) DO NOTHING
 """
+# The same turn with another moment: it keeps its id, so nobody is told of it again.
+_DATE_BACK: LiteralString = """
+UPDATE flip SET at_ns = %(opened)s, xid = pg_current_xact_id()
+WHERE problem_id = %(problem)s AND before = 'forming' AND at_ns > %(opened)s
+"""
 # The same flow from the same moment on is the same row again.
 _JOIN: LiteralString = """
 INSERT INTO problem_flow (problem_id, flow_id, kind, since_ns)
@@ -137,6 +142,11 @@ def write(connection: psycopg.Connection, problem: Problem, turns: Iterable[Turn
         evidence = None if turn.evidence is None else Jsonb(turn.evidence)
         told = (turn.before, turn.after, problem.step, problem.system, turn.sentence, evidence)
         connection.execute(_FLIP, (flip, problem.problem_id, turn.at_ns, now_ns, *told))
+
+
+def date_back(connection: psycopg.Connection, problem: Problem) -> None:
+    """Its opening was earlier than was known when it was written."""
+    connection.execute(_DATE_BACK, {"problem": problem.problem_id, "opened": problem.opened_ns})
 
 
 def forget(connection: psycopg.Connection, problem: Problem) -> None:

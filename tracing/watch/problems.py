@@ -53,6 +53,8 @@ def reconcile(connection: psycopg.Connection, answers: Answers, now: int) -> Non
             problem, turned = turns.seen(before, last, opened_ns, finding, now)
             names = named.get(problem.problem_id, {})
             problem = _move_flows(connection, problem, names, finding, now)
+            if before is not None and problem.opened_ns < before.opened_ns:
+                ledger.date_back(connection, problem)
             if problem != before or turned:
                 ledger.write(connection, problem, turned, now)
         unseen = [one for one in standing.values() if one.identity not in found and one.kind in answers.kinds]

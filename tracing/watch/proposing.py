@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from tracing.watch.customs import BAD_STAYS, Customs, plain
+from tracing.watch.customs import Customs, is_bad_word
 from tracing.watch.standing import Way
 
 ASK_FROM, ASK_UNTIL = 0.05, 0.5  # of flows that stay: below they are stuck, above it is an end
@@ -85,21 +85,11 @@ def propose(
     )
 
 
-def is_bad_word(state: str) -> bool:
-    """Whether a state where flows stay says that they ended badly: the whole or a word of it. Without one they ended well."""
-    return not BAD_STAYS.isdisjoint({plain(state), *_words(state)})
-
-
 def closest(word: str, known: Collection[str]) -> str | None:
     """What a mistyped state probably meant; None where nothing is near."""
     folded = {one.casefold(): one for one in sorted(known)}
     near = get_close_matches(word.casefold(), list(folded), 1, 0.7)
     return folded[near[0]] if near else None
-
-
-def _words(state: str) -> set[str]:
-    flat = "".join(char if char.isalnum() else " " for char in state.casefold())
-    return set(flat.split())
 
 
 def end_of(step: str, is_end: bool, customs: Customs) -> str:

@@ -38,8 +38,12 @@ MOST_ALONE = 200
 SPARING = 100
 SPREAD_NS = 5_000_000_000
 
+# In the order of `Due`.
+_COLUMNS = """
+flow_id, looks_ns, verdict, faults, CASE WHEN verdict = 'ended' AND evidence ->> 'end' = 'learned' THEN step END, since_ns
+"""
 _DUE, _NEW, _IDLE = (
-    f"SELECT flow_id, looks_ns, verdict, faults FROM expectation WHERE looks_ns <= %s AND {which} ORDER BY looks_ns LIMIT %s"
+    f"SELECT {_COLUMNS} FROM expectation WHERE looks_ns <= %s AND {which} ORDER BY looks_ns LIMIT %s"
     for which in (DEADLINE, NEW, IDLE)
 )
 _FOLLOWED = "SELECT DISTINCT flow_id FROM tracing_follow"
@@ -67,9 +71,9 @@ FROM unnest(%b::bytea[], %b::bytea[], %b::bigint[], %b::bigint[], %b::text[], %b
     AS n(flip_id, flow_id, at_ns, judged_ns, before, after, step, system, sentence)
 ON CONFLICT DO NOTHING
 """
-_HELD = """
-SELECT flow_id, looks_ns, verdict, faults FROM expectation WHERE flow_id = %s AND looks_ns <= %s FOR NO KEY UPDATE
-"""
+# Of flows that ended those whose end somebody could read.
+_TOLD = "SELECT DISTINCT flow_id FROM flip WHERE flow_id = ANY(%s) AND after = 'ended'"
+_HELD = f"SELECT {_COLUMNS} FROM expectation WHERE flow_id = %s AND looks_ns <= %s FOR NO KEY UPDATE"
 _PUT_OFF = """
 UPDATE expectation SET looks_ns = %s + (60000000000 * 2 ^ least(faults, 10))::bigint, faults = least(faults + 1, 30)
 WHERE flow_id = ANY(%s) AND looks_ns <= %s
@@ -82,6 +86,8 @@ class Due(NamedTuple):
     looks_ns: int
     verdict: str | None
     faults: int
+    stayed_at: str | None  # the step at which it was taken for ended, because most stay there
+    since_ns: int | None
 
 
 @dataclass(slots=True)
@@ -91,6 +97,14 @@ class Judged:
     due: Due
     course: Course
     standing: Standing
+
+    @property
+    def is_taken_back(self) -> bool:
+        """It did not move; what was learned of its step did, and it has not ended after all."""
+        step = self.standing.step
+        if step is None or self.standing.verdict == "ended" or step.name != self.due.stayed_at:
+            return False
+        return step.at_ns in (self.due.since_ns, self.course.later_ns)
 
 
 class Rounds:
@@ -236,10 +250,19 @@ def _write(connection: psycopg.Connection, judged: Sequence[Judged], look: Look)
         rows = [_row(one, look) for one in ordered]
         cursor.execute(_WRITE, [look.now_ns, *arrays.columns("bqqitqttqqttqqqttiti", rows)])
         written = {bytes(row[0]) for row in cursor.fetchall()}
-        turned = [flip for one in ordered if one.due.flow_id in written for flip in _flips(one, look)]
+        never = _never_ended(connection, ordered)
+        turned = [flip for one in ordered if one.due.flow_id in written for flip in _flips(one, look, never)]
         if turned:
             cursor.execute(_FLIPS, arrays.columns("bbqqttttt", turned))
     return written
+
+
+def _never_ended(connection: psycopg.Connection, judged: Sequence[Judged]) -> set[bytes]:
+    """The flows whose end was taken back before a turn said that they ended: they were on their way all the time."""
+    back = {one.due.flow_id for one in judged if one.is_taken_back}
+    if not back:
+        return back
+    return back - {bytes(row[0]) for row in connection.execute(_TOLD, (list(back),)).fetchall()}
 
 
 def _row(one: Judged, look: Look) -> tuple[Any, ...]:
@@ -263,6 +286,7 @@ def _row(one: Judged, look: Look) -> tuple[Any, ...]:
     # fmt: on
 
 
-def _flips(one: Judged, look: Look) -> list[Flip]:
+def _flips(one: Judged, look: Look, never_ended: set[bytes]) -> list[Flip]:
     followed = one.due.flow_id in look.followed
-    return flips(one.course, one.due.verdict, one.standing, look.now_ns, followed=followed)
+    before = "moving" if one.due.flow_id in never_ended else one.due.verdict
+    return flips(one.course, before, one.standing, look.now_ns, followed=followed)

@@ -82,7 +82,9 @@ def seen(
     if (stood.kind, finding.kind) == ("late", "stuck"):
         at_ns = min(int(finding.evidence.get("worse_ns", now_ns)), now_ns)
         turns.append(Turn(stood.state, "worse", at_ns, _sentence(problem), dict(problem.evidence)))
-    return replace(problem, good=0, good_ns=None), turns
+    # Flows are judged as there is time: one that was wrong before those seen first dates the opening back.
+    opened_ns = min(problem.opened_ns, finding.since_ns) if finding.flows else problem.opened_ns
+    return replace(problem, opened_ns=opened_ns, good=0, good_ns=None), turns
 
 
 def unseen(problem: Problem, gone_ns: int | None, now_ns: int) -> tuple[Problem | None, list[Turn]]:

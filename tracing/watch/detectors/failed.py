@@ -11,6 +11,7 @@ from typing import LiteralString, NamedTuple
 import psycopg
 
 from tracing.lengths import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
+from tracing.watch.customs import is_bad_end
 from tracing.watch.detectors import bad_ends
 from tracing.watch.finding import NEEDS_A_PERSON, WARNING, Affected, Finding
 from tracing.watch.titles import counted, moment, short
@@ -178,7 +179,7 @@ def _finding(same: Sequence[Failure]) -> Finding:
     same = sorted(same, key=lambda one: (one.at_ns, one.scope_id))
     first, last = same[0], same[-1]
     types = Counter(one.type for one in same)
-    ends = Counter(one.type for one in same if one.end == "bad")
+    ends = Counter(one.type for one in same if is_bad_end(one.end, one.state or ""))
     # Named after the flows that end by it, of these the ones that are more than one trace: the order, not its payment;
     # else after the ones that hold the least: the order, not its customer.
     breadths = {one: _breadth([each for each in same if each.type == one]) for one in types}
