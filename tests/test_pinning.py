@@ -36,14 +36,17 @@ def wait(store: Store, at: Callable[[int], None]) -> bytes:
 
 
 def roles() -> dict[str, str]:
-    return {one.role: one.title for one in Snapshot.objects.all()}
+    return {role: one.title for one in Snapshot.objects.all() for role in one.roles}
 
 
 def test_first_worst_and_latest(wait: bytes, worker: psycopg.Connection, client: Client) -> None:
     pinning().work(worker)
     assert roles() == {"first": "order 1", "worst": "order 1", "latest": "order 3"}
     assert not pinning().work(worker)
-    assert Snapshot.objects.count() == 3
+    assert sorted(one.role for one in Snapshot.objects.all()) == ["first worst", "latest"]
+    one = Snapshot.objects.get(role="first worst")
+    assert "as its first and worst flow" in client.get(f"{one.path}?frozen={one.pk}").content.decode()
+    assert "first and worst of" in client.get("/settings/shares").content.decode()
     one = Snapshot.objects.get(role="latest")
     page = client.get(f"{one.path}?frozen={one.pk}").content.decode()
     assert "Frozen" in page and "order 3" in page
@@ -88,7 +91,27 @@ def test_the_last_copy_is_taken_once_it_is_resolved(
     at(now_ns() + 2 * HOUR_NS)
     worker.execute("UPDATE problem SET state = 'resolved', resolved_ns = %s", (now_ns() - HOUR_NS,))
     pinning().work(worker)
-    assert Snapshot.objects.count() == 3 and not before & {one.pk for one in Snapshot.objects.all()}
+    assert Snapshot.objects.count() == 2 and not before & {one.pk for one in Snapshot.objects.all()}
+
+
+def test_who_is_the_latest_no_more_stays_the_first(
+    store: Store, worker: psycopg.Connection, at: Callable[[int], None]
+) -> None:
+    now = now_ns()
+    at(now)
+    store.put(batch(wrongs.order("1", "paid"), wrongs.order("2", "paid")))
+    problem = wrongs.problem("wait", opened_ns=now - 3 * HOUR_NS, first_ns=now - 3 * HOUR_NS)
+    wrongs.affected(problem, wrongs.flow_of("1"), now - 3 * HOUR_NS)
+    pins = pinning()
+    pins.work(worker)
+    (only,) = Snapshot.objects.all()
+    assert only.role == "first worst latest"
+    wrongs.affected(problem, wrongs.flow_of("2"), now)
+    at(now + 31 * MINUTE_NS)
+    pins.work(worker)
+    assert roles() == {"first": "order 1", "worst": "order 1", "latest": "order 2"}
+    assert Snapshot.objects.get(pk=only.pk).role == "first worst" and Snapshot.objects.count() == 2
+    assert not pins.work(worker)
 
 
 def test_a_young_problem_and_a_grey_one_keep_nothing(wait: bytes, worker: psycopg.Connection) -> None:

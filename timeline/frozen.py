@@ -45,7 +45,7 @@ def drawn(
     **more: Asked.kwargs,
 ) -> HttpResponseBase:
     """A page as of a copy."""
-    by = f"the problem, as its {copy.role} flow" if copy.role else copy.name
+    by = f"the problem, as its {copy.roles_told} flow" if copy.role else copy.name
     shown = Shown(copy.path, copy.taken_ns, by, copy.reason, copy.expires_ns, copy.with_values)
     if copy.subject == Snapshot.Subject.FILE:
         path = with_query(copy.path, {"frozen": str(copy.pk)})

@@ -20,14 +20,13 @@ from timeline.unfurl import Tags
 from tracing.clock import now_ns
 from tracing.database import conninfo
 from tracing.lengths import MINUTE_NS
-from tracing.shares import Share, Snapshot
+from tracing.shares import ROLES, Share, Snapshot
 from tracing.snapshots import belonging, copying, keeping, staging
 from tracing.snapshots.copying import Part
 
 TOKEN_BYTES = 32
 MOST_OFFERED = 12
 LONGEST_WAIT_S = 15
-ROLES = ("first", "worst", "latest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +191,7 @@ def _offers(copies: QuerySet[Snapshot]) -> list[Offer]:
         of = (bytes(one.flow_id or b""), bytes(one.problem_id or b"")) if one.role else (one.pk,)
         offer = found.setdefault(of, Offer(one, []))
         if one.role:
-            offer.roles.append(one.role)
+            offer.roles.extend(one.roles)
     return list(found.values())
 
 

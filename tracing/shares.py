@@ -8,6 +8,9 @@ from typing import ClassVar
 
 from django.db import models
 
+# What a flow that a problem pins is to it.
+ROLES = ("first", "worst", "latest")
+
 
 class Snapshot(models.Model):
     """A frozen copy of everything a view needs. Its rows lie compressed in `SnapshotPart`."""
@@ -24,8 +27,8 @@ class Snapshot(models.Model):
     path = models.CharField(max_length=4_000)  # of the live page
     flow_id = models.BinaryField(max_length=16, null=True, db_index=True)  # of a flow: its id, or its trace's
     problem_id = models.BinaryField(max_length=12, null=True, db_index=True)
-    # Of a copy that a problem pins by itself: first, worst or latest. Empty for what people keep.
-    role = models.CharField(max_length=6, blank=True)
+    # Of a copy that a problem pins by itself: which of `ROLES` its flow has, between spaces. Empty for what people keep.
+    role = models.CharField(max_length=30, blank=True)
     taken_ns = models.BigIntegerField()
     expires_ns = models.BigIntegerField(null=True, db_index=True)  # null: kept until a person lets it go
     pinned = models.BooleanField(default=False)  # else it lives as long as the share that it is behind
@@ -40,6 +43,15 @@ class Snapshot(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def roles(self) -> list[str]:
+        return self.role.split()
+
+    @property
+    def roles_told(self) -> str:
+        """`first and latest`."""
+        return " and ".join(self.roles)
 
 
 class SnapshotPart(models.Model):

@@ -1,17 +1,18 @@
-"""Problems keep what they were about: frozen copies of their first, their worst and their latest flow.
+"""Problems keep what they were about: frozen copies of their first, their worst and their latest flow, of one flow one.
 
 Taken a while after the problem opened, so that the flow has told its story, and again when another is the worst or the
 latest; once it is resolved, a last time. `tracing.snapshots.keeping` keeps them within a share of the room.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import psycopg
 
 from tracing.clock import now_ns
 from tracing.lengths import DAY_NS, MINUTE_NS
+from tracing.shares import ROLES
 from tracing.snapshots import copying, keeping
 from tracing.snapshots.belonging import TooLarge
 from tracing.snapshots.copying import Subject
@@ -43,16 +44,23 @@ WITH told AS (
         VALUES ('first', first), ('worst', worst), ('latest', latest)) AS roles(role, place) WHERE place = 1
 )
 SELECT w.problem_id, w.title, w.flow_id, w.kind, w.role FROM wanted w
-WHERE NOT EXISTS (SELECT FROM tracing_snapshot s WHERE s.problem_id = w.problem_id AND s.role = w.role
+WHERE NOT EXISTS (SELECT FROM tracing_snapshot s
+    WHERE s.problem_id = w.problem_id AND w.role = ANY(string_to_array(s.role, ' '))
     AND (s.flow_id = w.flow_id AND (w.resolved_ns IS NULL OR s.taken_ns >= w.resolved_ns) OR s.taken_ns > %(again)s))
 ORDER BY w.problem_id, w.role LIMIT %(most)s
 """
 _NAMES = "SELECT kind, type, key, environment FROM flow WHERE flow_id = %s"
 _REQUEST = "SELECT min(root_name) FROM request WHERE trace_id = %s"
-_BEFORE = "SELECT id, flow_id, records FROM tracing_snapshot WHERE problem_id = %s AND role = %s"
+_BEFORE = """
+SELECT id, flow_id, records, role FROM tracing_snapshot
+WHERE problem_id = %s AND string_to_array(role, ' ') && string_to_array(%s, ' ')
+"""
+_LEFT = "UPDATE tracing_snapshot SET role = %s WHERE id = %s"
 
 
 class Wanted(NamedTuple):
+    """A copy to take. `role` is one of `ROLES`; of several, with spaces between them."""
+
     problem_id: bytes
     title: str
     flow_id: bytes
@@ -78,11 +86,13 @@ class Pinning:
         now = now_ns()
         asked: Mapping[str, int] = {
             "now": now, "settled": now - SETTLES_NS, "recent": now - DAY_NS, "again": now - AGAIN_NS,
-            "most": AT_ONCE + 1 + len(self._failed),
+            "most": len(ROLES) * (AT_ONCE + 1 + len(self._failed)),
         }  # fmt: skip
         self._failed = {key: at_ns for key, at_ns in self._failed.items() if at_ns > now - AGAIN_NS}
-        rows = [Wanted(*row) for row in connection.execute(_WANTED, asked).fetchall()]
-        wanted = [one for one in rows if (one.problem_id, one.role, one.flow_id) not in self._failed]
+        found = [Wanted(*row) for row in connection.execute(_WANTED, asked).fetchall()]
+        wanted = [
+            one for one in _of_one_flow(found) if (one.problem_id, one.role, one.flow_id) not in self._failed
+        ]
         for one in wanted[:AT_ONCE]:
             try:
                 self._pin(connection, one)
@@ -103,11 +113,15 @@ class Pinning:
         taken_ns = now_ns()
         copy = copying.take(connection, subject, taken_ns)
         before = connection.execute(_BEFORE, (one.problem_id, one.role)).fetchall()
-        for _, flow_id, records in before:
+        for _, flow_id, records, _ in before:
             if copy.records < (records if flow_id == one.flow_id else min(records, 1)):
                 raise Poorer(f"retention left {copy.records} records, and the copy there is has {records}")
         keeping.keep(connection, copy, about, taken_ns, self._quota_bytes)
-        keeping.drop(connection, [row[0] for row in before])
+        for snapshot_id, _, _, role in before:
+            if left := [each for each in role.split() if each not in one.role.split()]:
+                connection.execute(_LEFT, (" ".join(left), snapshot_id))
+            else:
+                keeping.drop(connection, [snapshot_id])
 
     def _named(self, connection: psycopg.Connection, one: Wanted) -> tuple[str, str]:
         """The path of the flow's page, and its title. Raises `Gone` where nothing of it is left."""
@@ -122,6 +136,14 @@ class Pinning:
         return flow_path(
             kind, type, key, "" if environment == self._environment else environment
         ), f"{type} {key}"
+
+
+def _of_one_flow(found: Iterable[Wanted]) -> list[Wanted]:
+    """One copy for all that a flow is to a problem."""
+    roles: dict[Wanted, list[str]] = {}
+    for one in found:
+        roles.setdefault(one._replace(role=""), []).append(one.role)
+    return [one._replace(role=" ".join(sorted(told, key=ROLES.index))) for one, told in roles.items()]
 
 
 class Gone(Exception):
