@@ -77,6 +77,10 @@ def take(client: Client, path: str, form: str) -> bytes:
     return b"".join(answer)
 
 
+def is_there(client: Client, path: str) -> bool:
+    return client.get(path).status_code == 200
+
+
 def paths(conninfo: str) -> list[str]:
     """The addresses of all flows, requests too."""
     with psycopg.connect(conninfo) as connection:
@@ -320,18 +324,21 @@ def test_a_file_back_into_its_own_store_adds_nothing(
     assert with_senders(conninfo) == before
 
 
-@FILLED_SLOWLY
+@FILLED
 def test_a_flow_carried_to_another_store_and_back_in_any_form_adds_nothing(
     client: Client, store: Store, conninfo: str, fill: Callable[[Store], None]
 ) -> None:
     own = store.digest_key
     fill(store)
-    before, addresses, lost = with_senders(conninfo), paths(conninfo), len(ask(conninfo, JAEGER_LOSES))
+    before, addresses = with_senders(conninfo), paths(conninfo)
+    if fill is fill_with_demo:
+        # All of them take minutes; these have links, retries, queues and logs.
+        addresses = [path for path in addresses if path.startswith("/flow/entity/order/")]
     by_jaeger, by_otlp = ([take(client, path, form) for path in addresses] for form in ("jaeger", "otlp"))
     emptied(conninfo, os.urandom(32))
     brought(conninfo, by_jaeger)
-    back = [take(client, path, form) for path in paths(conninfo) for form in FORMS]
-    assert brought(conninfo, by_otlp) == lost
+    back = [take(client, path, form) for path in addresses for form in FORMS if is_there(client, path)]
+    assert brought(conninfo, by_otlp) == len(ask(conninfo, JAEGER_LOSES))
     assert [take(client, path, "otlp") for path in addresses] == by_otlp
     assert brought(conninfo, by_jaeger) == brought(conninfo, back) == 0
     back += [take(client, path, form) for path in addresses for form in FORMS]
