@@ -7,7 +7,8 @@ page downloads them, imported into an empty store of the same and of another ins
 import io
 import os
 from collections.abc import Callable, Iterable
-from typing import Any
+from itertools import product
+from typing import Any, LiteralString
 
 import orjson
 import psycopg
@@ -20,7 +21,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Status
 from tests import oddities, otlp_bodies
 from tests.builders import Service, batch
 from tests.otlp_bodies import NOW_NS, REDACTION
-from tests.tables import everything
+from tests.tables import ask, everything
 from tests.test_demo import ANCHOR_NS, SEED, played
 from timeline.addresses import flow_url
 from tracing.demo import jobs
@@ -61,12 +62,23 @@ def bring_all(conninfo: str, files: Iterable[bytes]) -> list[Kept]:
     return found
 
 
+def brought(conninfo: str, files: Iterable[bytes]) -> int:
+    """How many records of these files were not there."""
+    found = bring_all(conninfo, files)
+    assert not any(kept.account.refused for kept in found)
+    return sum(kept.stored for kept in found)
+
+
 def take(client: Client, path: str, form: str) -> bytes:
     answer = client.get(path + ("&" if "?" in path else "?") + f"format={form}")
     assert answer.status_code == 200, path
     assert answer.headers["Content-Disposition"].endswith(f'.{form}.json"')
     assert isinstance(answer, StreamingHttpResponse)
     return b"".join(answer)
+
+
+def is_there(client: Client, path: str) -> bool:
+    return client.get(path).status_code == 200
 
 
 def paths(conninfo: str) -> list[str]:
@@ -181,6 +193,36 @@ def fill_with_invalid_text(store: Store) -> None:
     store.put(decode_logs(lone, decoding(store, "json")))
 
 
+def linked() -> list[Any]:
+    """Links of every kind, on roots and on others: to another trace, the own one and nowhere, one and several."""
+    own, other = otlp_bodies.TRACE, b"t" * 16
+    told: list[list[dict[str, Any]]] = [
+        [{"trace_id": other, "span_id": b"sender..", "flags": 768}],
+        [{"trace_id": other, "span_id": b"sender..", "trace_state": "vendor=1,other=2"}],
+        [
+            {
+                "trace_id": other,
+                "span_id": b"sender..",
+                "attributes": otlp_bodies.pairs({"why": ["retry", 2], "cvv": 1}),
+            }
+        ],
+        [{"trace_id": other, "span_id": b"sender..", "dropped_attributes_count": 3}],
+        [{"trace_id": own, "span_id": b"parent.."}, {"trace_id": own, "span_id": b"another."}],
+        [{"trace_id": other, "span_id": b"sender%02d" % n, "flags": n} for n in (3, 1, 2, 2)],
+        [{"trace_id": own, "span_id": b"parent..", "flags": 1}, {"trace_id": b"short", "span_id": b""}],
+    ]
+    spans = []
+    for number, (links, parent) in enumerate(product(told, (b"", b"parent.."))):
+        spans.append(otlp_bodies.span({"order.id": "4"}, span_id=b"link%04d" % number, parent_span_id=parent))
+        for link in links:
+            spans[-1].links.add(**link)
+    return [otlp_bodies.traces(*spans, resource={"process.command_args": ["python", "-m", "shop"]})]
+
+
+def fill_with_links(store: Store) -> None:
+    put(store, *linked())
+
+
 def fill_with_demo(store: Store) -> None:
     """A small shop's history, as the SDKs' own exporters write it."""
     spans, logs = played(Run(ANCHOR_NS, SEED, orders=1))
@@ -196,7 +238,7 @@ def short_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "REINDEXED", 60)
 
 
-FILLS = [fill_by_hand, fill_with_secrets, fill_with_odd_values, fill_with_invalid_text]
+FILLS = [fill_by_hand, fill_with_secrets, fill_with_odd_values, fill_with_invalid_text, fill_with_links]
 FILLED = pytest.mark.parametrize("fill", [*FILLS, fill_with_demo])
 # Half a minute of every flow of the demo: in every run once, the other ways when asked for (`-m slow`).
 FILLED_SLOWLY = pytest.mark.parametrize(
@@ -236,7 +278,7 @@ def test_otlp_json_into_an_empty_store_and_out_again_is_equal(
 
 
 # What Jaeger's form has no place for, as a question for the records that are not in it.
-JAEGER_LOSES = """
+JAEGER_LOSES: LiteralString = """
     SELECT log_id FROM log WHERE NOT EXISTS (
         SELECT FROM span WHERE span.trace_id = log.trace_id AND span.span_id = log.span_id)"""
 
@@ -246,8 +288,7 @@ def test_jaeger_json_into_an_empty_store_and_out_again_is_equal(
     client: Client, store: Store, conninfo: str, fill: Callable[[Store], None]
 ) -> None:
     fill(store)
-    with psycopg.connect(conninfo) as connection:
-        lost = {bytes(row[0]).hex() for row in connection.execute(JAEGER_LOSES)}
+    lost = {bytes(row[0]).hex() for row in ask(conninfo, JAEGER_LOSES)}
     before, addresses = with_senders(conninfo), paths(conninfo)
     files = {path: take(client, path, "jaeger") for path in addresses}
     for key in (None, os.urandom(32)):
@@ -280,6 +321,30 @@ def test_a_file_back_into_its_own_store_adds_nothing(
     for kept in bring_all(conninfo, (take(client, path, form) for path in paths(conninfo))):
         assert (kept.stored, kept.account.refused) == (0, {})
         assert kept.again == kept.account.records
+    assert with_senders(conninfo) == before
+
+
+@FILLED
+def test_a_flow_carried_to_another_store_and_back_in_any_form_adds_nothing(
+    client: Client, store: Store, conninfo: str, fill: Callable[[Store], None]
+) -> None:
+    own = store.digest_key
+    fill(store)
+    before, addresses = with_senders(conninfo), paths(conninfo)
+    if fill is fill_with_demo:
+        # All of them take minutes; these have links, retries, queues and logs.
+        addresses = [path for path in addresses if path.startswith("/flow/entity/order/")]
+    by_jaeger, by_otlp = ([take(client, path, form) for path in addresses] for form in ("jaeger", "otlp"))
+    emptied(conninfo, os.urandom(32))
+    brought(conninfo, by_jaeger)
+    back = [take(client, path, form) for path in addresses for form in FORMS if is_there(client, path)]
+    assert brought(conninfo, by_otlp) == len(ask(conninfo, JAEGER_LOSES))
+    assert [take(client, path, "otlp") for path in addresses] == by_otlp
+    assert brought(conninfo, by_jaeger) == brought(conninfo, back) == 0
+    back += [take(client, path, form) for path in addresses for form in FORMS]
+    emptied(conninfo, own)
+    fill(store)
+    assert brought(conninfo, back) == 0
     assert with_senders(conninfo) == before
 
 

@@ -25,7 +25,9 @@ from tracing.files.reading import batches
 from tracing.otlp.carried import EXACT, IDENTITY, sealed
 from tracing.otlp.decode import Decoding, decode_logs, decode_traces
 from tracing.otlp.forms import log_form, span_form
+from tracing.otlp.restored import told_span
 from tracing.records import Batch, Log, Span
+from tracing.redaction import Redaction
 from tracing.writing import all_records
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
@@ -89,17 +91,16 @@ def logs(draw: st.DrawFn) -> Any:
     )
 
 
-def written(stored: Batch, form: str) -> bytes:
-    marker = Marker(KEY)
+def written(stored: Batch, form: str, key: bytes = KEY) -> bytes:
     if form == "otlp":
-        return b"".join(otlp_file([stored.spans], [stored.logs], marker))
+        return b"".join(otlp_file([stored.spans], [stored.logs], Marker(key)))
     held = [log for log in stored.logs if log.span_id]
-    return b"".join(jaeger_file([(otlp_bodies.TRACE, [Part(stored.spans, held)], 0)], KEY))
+    return b"".join(jaeger_file([(otlp_bodies.TRACE, [Part(stored.spans, held)], 0)], key))
 
 
-def read(content: bytes, key: bytes) -> Batch:
+def read(content: bytes, key: bytes, redaction: Redaction = REDACTION) -> Batch:
     account = Account()
-    how = Decoding("json", key, NOW_NS, REDACTION, "import")
+    how = Decoding("json", key, NOW_NS, redaction, "import")
     whole = Batch()
     for part in batches(_Bytes(content), how, account):
         whole.spans += part.spans
@@ -175,6 +176,56 @@ def test_any_record_comes_back_as_it_is_stored(
 
 
 @settings(max_examples=60)
+@given(st.lists(spans(), min_size=1, max_size=3), st.lists(logs(), max_size=3), MAPS, MAPS)
+def test_any_record_is_one_in_whichever_form_it_travels(
+    sent: list[Any], said: list[Any], resource: dict[str, Any], scope: dict[str, Any]
+) -> None:
+    traces, told = otlp_bodies.traces(*sent, resource=resource), otlp_bodies.logs(*said, resource=resource)
+    for holder in (traces.resource_spans[0].scope_spans[0], told.resource_logs[0].scope_logs[0]):
+        holder.scope.attributes.extend(otlp_bodies.pairs(scope))
+        holder.schema_url = "https://scope"
+    how = Decoding("protobuf", KEY, NOW_NS, REDACTION, "http")
+    stored = decode_traces(traces.SerializeToString(), how)
+    stored.logs = decode_logs(told.SerializeToString(), how).logs
+    there = {span.span_id for span in stored.spans}
+    stored.logs = [log for log in stored.logs if log.span_id in there]
+    elsewhere, further = os.urandom(32), os.urandom(32)
+    by_otlp, by_jaeger = (read(written(stored, form), elsewhere) for form in ("otlp", "jaeger"))
+    assert identities(by_jaeger) == identities(by_otlp)
+    for form in ("otlp", "jaeger"):
+        content = written(by_jaeger, form, elsewhere)
+        assert content == written(by_otlp, form, elsewhere)
+        assert identities(read(content, elsewhere)) == identities(by_otlp)
+        assert identities(read(content, KEY)) == identities(stored)
+        at_third = read(content, further)
+        assert identities(at_third) == identities(read(written(stored, form), further))
+        assert identities(read(written(at_third, form, further), KEY)) == identities(stored)
+
+
+@pytest.mark.parametrize("hidden_here", ["", "customer"])
+@pytest.mark.parametrize("hidden_there", ["", "customer"])
+def test_what_an_installation_hides_beside_the_usual_makes_no_second_record(
+    hidden_here: str, hidden_there: str
+) -> None:
+    told = {"customer": "c-1", "password": "p", "list": [1, {"customer": "c-2"}]}
+    span = otlp_bodies.span(told)
+    span.links.add(trace_id=b"t" * 16, span_id=b"s" * 8, flags=1, attributes=otlp_bodies.pairs(told))
+    here, there = Redaction([hidden_here]), Redaction([hidden_there])
+    how = Decoding("protobuf", KEY, NOW_NS, here, "http")
+    stored = decode_traces(otlp_bodies.traces(span, resource=told).SerializeToString(), how)
+    elsewhere = os.urandom(32)
+    by_otlp, by_jaeger = (read(written(stored, form), elsewhere, there) for form in ("otlp", "jaeger"))
+    assert identities(by_otlp) == identities(by_jaeger)
+    for form in ("otlp", "jaeger"):
+        assert identities(read(written(stored, form), KEY, here)) == identities(stored)
+        content = written(by_jaeger, form, elsewhere)
+        assert identities(read(content, elsewhere, there)) == identities(by_otlp)
+        # What is hidden there only is not in the file that goes home: that is another record.
+        if hidden_here or not hidden_there:
+            assert identities(read(content, KEY, here)) == identities(stored)
+
+
+@settings(max_examples=60)
 @given(st.lists(spans(), min_size=1, max_size=3), st.lists(logs(), max_size=3))
 def test_the_official_messages_take_what_is_written(sent: list[Any], said: list[Any]) -> None:
     how = Decoding("protobuf", KEY, NOW_NS, REDACTION, "http")
@@ -211,14 +262,61 @@ def test_a_sender_cannot_say_who_a_record_is() -> None:
 def test_an_identity_that_was_made_up_makes_another_record() -> None:
     (plain,) = read(span_with(), KEY).spans
     forged = bytes(range(16))
-    for seal in ("0" * 32, sealed(b"x" * 32, forged, plain.digest, "").partition(".")[2]):
+    told = told_span(KEY, plain, span_form(plain))
+    for seal in ("0" * 32, sealed(b"x" * 32, forged, told).partition(".")[2]):
         (span,) = read(span_with(identity=f"{forged.hex()}.{seal}"), KEY).spans
         assert span.digest not in (forged, plain.digest)
         assert span.attributes == {}
     # Also the seal of another record.
-    own = sealed(KEY, forged, b"of another one..", "")
+    own = sealed(KEY, forged, b"of another one..")
     assert read(span_with(identity=own), KEY).spans[0].digest != forged
-    assert read(span_with(identity=sealed(KEY, forged, plain.digest, "")), KEY).spans[0].digest == forged
+    assert read(span_with(identity=sealed(KEY, forged, told)), KEY).spans[0].digest == forged
+
+
+def test_a_seal_holds_for_what_its_record_says_alone() -> None:
+    (plain,) = read(span_with(), KEY).spans
+    own = sealed(KEY, bytes(range(16)), told_span(KEY, plain, span_form(plain)))
+    for exact in ('{"name":"y"}', '{"exact":{"end":"18446744073709551615"}}', '{"some_attributes":{"a":1}}'):
+        (span,) = read(span_with(identity=own, exact=exact), KEY).spans
+        assert span.digest != bytes(range(16))
+
+
+def test_carried_columns_make_a_record_what_is_received_so() -> None:
+    """Whatever form a span had: it is one with the same that comes from its sender."""
+    (plain,) = read(span_with(), KEY).spans
+    (span,) = read(
+        span_with().replace(b'"x"', b'"other"', 1).replace(b"[]", marks_of(b'{"name":"x"}')), KEY
+    ).spans
+    assert (span.name, span.digest) == ("x", plain.digest)
+
+
+@pytest.mark.parametrize(
+    "exact",
+    [
+        b'{"exact":{"name":"eA=="},"name":"y"}', b'{"exact":{"start":"0"},"start_ns":5}', b'{"exact":{"more":""}}',
+        b'{"exact":{"parent_span_id":""},"parent_span_id":"0101010101010101"}', b'{"start_ns":-1}',
+    ],
+)  # fmt: skip
+def test_columns_that_nothing_sent_gives_have_no_part_in_what_is(exact: bytes) -> None:
+    """They show something else than what their digest would be of."""
+    (plain,) = read(span_with(), KEY).spans
+    (span,) = read(span_with().replace(b"[]", marks_of(exact)), KEY).spans
+    assert span.digest != plain.digest
+
+
+def test_a_log_of_another_time_has_no_part_in_one_without() -> None:
+    attributes = [{"key": EXACT, "value": {"stringValue": '{"time_ns":5,"time_source":1}'}}]
+    log = {"observedTimeUnixNano": "9", "body": {"stringValue": "said"}}
+    found = [
+        read(orjson.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": [one]}]}]}), KEY).logs[0]
+        for one in (log, log | {"attributes": attributes})
+    ]
+    assert [one.time_ns for one in found] == [9, 5]
+    assert found[0].log_id != found[1].log_id
+
+
+def marks_of(exact: bytes) -> bytes:
+    return orjson.dumps([{"key": EXACT, "value": {"stringValue": exact.decode()}}])
 
 
 @pytest.mark.parametrize(
@@ -228,7 +326,9 @@ def test_an_identity_that_was_made_up_makes_another_record() -> None:
         '{"attributes": []}', '{"attributes": {"a": {"$strange": 1}}}', '{"some_attributes": {"$a": 1}}',
         '{"events": [{"time": "x", "name": "a"}]}', '{"events": [{"time": "1", "name": "a", "more": 1}]}',
         '{"some_events": {"0": {}}}', '{"links": [{"trace_id": "zz", "span_id": ""}]}', '{"parent_span_id": "00"}',
-        '{"exact": {"a": 1}}', '{"attributes": {"a": 1e400}}',
+        '{"exact": {"a": 1}}', '{"exact": {"start": "soon"}}', '{"exact": {"end": "18446744073709551616"}}',
+        '{"events": [{"time": "18446744073709551616", "name": "a"}]}', '{"exact": {"identity": "of my own"}}',
+        '{"attributes": {"a": 1e400}}',
     ],
 )  # fmt: skip
 def test_columns_that_make_no_sense_cost_their_record_alone(exact: str) -> None:

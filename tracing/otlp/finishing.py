@@ -1,18 +1,20 @@
 """From records as they were sent to records as they are stored: checked ids, digest, redaction, JSON, columns.
 
-`protobuf` and `json` fill in spans and logs with exact values; here both become the same thing. What a column
-cannot hold (times beyond 2^63-1, NUL in a name, an odd id) is cut to fit and kept in `exact`.
+`protobuf` and `json` fill in spans and logs with exact values; here both become the same thing. `fitting` cuts what a
+column cannot hold, `restored` says who a record is that carries more than its file can say.
 """
 
-import base64
 import logging
 from collections import Counter
+from copy import copy
+from functools import partial
 from typing import Any
 
 from tracing.facts import facts_of
-from tracing.otlp import forms, identity
+from tracing.otlp import forms, identity, restored
 from tracing.otlp.attributes import Memory, map_value
-from tracing.otlp.carried import IDENTITY, ORIGIN, Carried, Settled, settle, take
+from tracing.otlp.carried import ORIGIN, Carried, Settled, settle, take, with_origin
+from tracing.otlp.fitting import NO_SPAN_ID, NO_TRACE_ID, exact_text, fit_log, fit_span
 from tracing.records import ATTRIBUTES, MAX_NS, Batch, Event, Log, Refusal, Resource, Scope, Span
 from tracing.values import is_storable, opened, plain, storable
 
@@ -20,7 +22,6 @@ logger = logging.getLogger(__name__)
 
 # A request beyond these is stored in parts: never all in memory at once, and each of the size the store likes.
 PART_RECORDS, PART_BYTES = 4_000, 16 * 1024 * 1024
-NO_TRACE_ID, NO_SPAN_ID = bytes(16), bytes(8)
 UNKNOWN_SERVICE = "unknown_service"
 # Service and environment are parts of index rows, which hold 2,704 bytes.
 _LONGEST_NAME = 255
@@ -102,6 +103,9 @@ def make_resource(
     """The resource, and its identity before redaction, for the digests of its logs."""
     carried = work.carried(attributes)
     attributes, special = work.settled(attributes)
+    if carried:
+        form = {"attributes": attributes, "dropped": dropped, "schema_url": schema_url}
+        return _restored_resource(work, forms.restored_holder(form, carried.columns), carried)
     written = identity.canonical(attributes)
     rest = (str(dropped).encode(), identity.raw_text(schema_url))
     resource_id = sent_id = identity.digest(work.key, b"resource", written, *rest)
@@ -109,25 +113,19 @@ def make_resource(
         attributes, _ = work.redact(attributes)
         written = identity.canonical(attributes)
         resource_id = identity.digest(work.key, b"resource", written, *rest)
-    if carried:
-        return _restored_resource(work, attributes, dropped, schema_url, carried, sent_id), sent_id
     return _resource(resource_id, attributes, written, dropped, schema_url), sent_id
 
 
-def _restored_resource(
-    work: Work, attributes: ATTRIBUTES, dropped: int, schema_url: str, carried: Carried, sent_id: bytes
-) -> Resource:
-    settled = settle(work.key, carried, sent_id, 16)
-    attributes = forms.restored_attributes(attributes, carried.columns, work.memory.redaction)
-    attributes |= _kept_origin(settled)
-    dropped = forms.number(carried.columns, "dropped", dropped)
-    schema_url = forms.text(carried.columns, "schema_url", schema_url)
-    written = identity.canonical(attributes)
-    rest = (str(dropped).encode(), identity.raw_text(schema_url))
-    resource_id = identity.digest(work.key, b"resource", written, *rest)
+def _restored_resource(work: Work, form: forms.Form, carried: Carried) -> tuple[Resource, bytes]:
+    sent_id = restored.sent_holder(work.key, b"resource", form)
+    told, stored = partial(restored.told_holder, work.key, b"resource"), _without_secrets(work, form)
+    settled = settle(work.key, carried, sent_id, told, (form, stored), 16)
+    attributes = with_origin(stored["attributes"], settled.origin)
+    resource_id = restored.sent_holder(work.key, b"resource", form | {"attributes": attributes})
     if carried.origin and not settled.origin:
         resource_id = settled.ids
-    return _resource(resource_id, attributes, written, dropped, schema_url)
+    written = identity.canonical(attributes)
+    return _resource(resource_id, attributes, written, form["dropped"], form["schema_url"]), sent_id
 
 
 def _resource(
@@ -152,29 +150,30 @@ def make_scope(
     """The scope; its id is taken before redaction, as the digests of its records hold it."""
     carried = work.carried(attributes)
     attributes, special = work.settled(attributes)
+    if carried:
+        form = {
+            "name": name, "version": version, "schema_url": schema_url, "dropped": dropped, "attributes": attributes,
+        }  # fmt: skip
+        return _restored_scope(work, forms.restored_holder(form, carried.columns), carried)
     written = identity.canonical(attributes)
     texts = (identity.raw_text(text) for text in (name, version, schema_url))
     scope_id = identity.digest(work.key, b"scope", written, str(dropped).encode(), *texts)
     if special:
-        attributes = work.redact(attributes)[0]
-        written = identity.canonical(attributes)
-    if carried:
-        settled = settle(work.key, carried, scope_id, 16)
-        attributes = forms.restored_attributes(attributes, carried.columns, work.memory.redaction)
-        attributes |= _kept_origin(settled)
-        written = identity.canonical(attributes)
-        name, version, schema_url = (
-            forms.text(carried.columns, column, told)
-            for column, told in (("name", name), ("version", version), ("schema_url", schema_url))
-        )
-        dropped = forms.number(carried.columns, "dropped", dropped)
-        scope_id = settled.ids
+        written = identity.canonical(work.redact(attributes)[0])
     return Scope(scope_id, storable(name), storable(version), written, dropped, storable(schema_url))
 
 
-def _kept_origin(settled: Settled) -> ATTRIBUTES:
-    """Resources and scopes keep it among their attributes: they have no other place."""
-    return {IDENTITY: settled.origin} if settled.origin else {}
+def _restored_scope(work: Work, form: forms.Form, carried: Carried) -> Scope:
+    sent_id = restored.sent_holder(work.key, b"scope", form)
+    told, stored = partial(restored.told_holder, work.key, b"scope"), _without_secrets(work, form)
+    settled = settle(work.key, carried, sent_id, told, (form, stored), 16)
+    written = identity.canonical(with_origin(stored["attributes"], settled.origin))
+    name, version, schema_url = (storable(form[column]) for column in ("name", "version", "schema_url"))
+    return Scope(settled.ids, name, version, written, form["dropped"], schema_url)
+
+
+def _without_secrets(work: Work, holder: forms.Form) -> forms.Form:
+    return holder | {"attributes": work.redact(holder["attributes"])[0]}
 
 
 def name_of(value: Any) -> str:
@@ -210,19 +209,28 @@ def finish_span(work: Work, span: Span, links: list[dict[str, Any]]) -> None:
         link["attributes"], _ = work.settled(link["attributes"])
     span.links_json = identity.canonical(links) if links else None
     span.digest = identity.span_digest(work.key, span, span.links_json or b"", span.scope.scope_id)
+    unredacted = copy(span) if carried else None
     if special:
         _redact_attributes(work, span)
     if rows:
         _redact_events(work, span, rows)
     if links:
         _redact_links(work, span, links)
-    _fit_span(span)
-    if carried:
-        settled = settle(work.key, carried, span.digest, 16)
-        forms.restore_span(span, carried.columns, work.memory.redaction)
-        span.digest = settled.ids
-        _keep_origin(span, settled)
+    fit_span(span)
+    if carried and unredacted:
+        _restore_span(work, span, unredacted, carried)
     work.batch.spans.append(span)
+
+
+def _restore_span(work: Work, span: Span, unredacted: Span, carried: Carried) -> None:
+    fit_span(unredacted)
+    forms.restore_span(span, carried.columns, work.memory.redaction)
+    form = forms.patched(forms.span_form(unredacted), carried.columns)
+    sent = None if carried.origin else restored.sent_span(work.key, span, form)
+    told = partial(restored.told_span, work.key, span)
+    settled = settle(work.key, carried, sent, told, (form, forms.span_form(span)), 16)
+    span.digest = settled.ids
+    _keep_origin(span, settled)
 
 
 def _keep_origin(record: Span | Log, settled: Settled) -> None:
@@ -280,34 +288,19 @@ def _redact_links(work: Work, span: Span, rows: list[dict[str, Any]]) -> None:
         span.links_json = identity.canonical(rows)
 
 
-def _fit_span(span: Span) -> None:
-    if span.start_ns > MAX_NS:
-        span.exact = {**(span.exact or {}), "start": str(span.start_ns)}
-        span.start_ns = MAX_NS
-    if span.end_ns > MAX_NS:
-        span.exact = {**(span.exact or {}), "end": str(span.end_ns)}
-        span.end_ns = MAX_NS
-    if not is_storable(f"{span.name}{span.status_message}{span.trace_state}"):
-        fit_texts(span, ("name", "status_message", "trace_state"))
-    parent = span.parent_span_id
-    if parent and (len(parent) != 8 or parent == NO_SPAN_ID):
-        span.exact = {**(span.exact or {}), "parent_span_id": parent.hex()}
-        span.parent_span_id = b""
-
-
 def finish_log(work: Work, log: Log, sender: bytes) -> None:
     """Digest and redact a log that a reader filled in, and add it to the batch. Odd ids leave it unattached.
 
     Until here `time_ns` is the event time as sent. `sender` is the identity of its resource and scope.
     """
-    sent_ns = log.time_ns
     carried = work.carried(log.attributes)
     log.attributes, special = work.settled(log.attributes)
     log.attributes_json = identity.canonical(log.attributes)
     log.body_json = identity.canonical(log.body)
-    log.digest = identity.log_digest(work.key, log, sender, sent_ns)
-    # A log that carries its identity has its place among its equals.
-    log.log_id = log.digest if carried and carried.origin else work.log_id(log)
+    log.digest = identity.log_digest(work.key, log, sender, log.time_ns)
+    unredacted = copy(log) if carried else None
+    if not carried:
+        log.log_id = work.log_id(log)
     if special:
         _redact_attributes(work, log)
     if isinstance(log.body, (dict, list)):
@@ -315,59 +308,20 @@ def finish_log(work: Work, log: Log, sender: bytes) -> None:
         if count:
             log.redacted += count
             log.body_json = identity.canonical(log.body)
-    _fit_log_times(log, sent_ns)
-    _fit_log_ids(log)
-    if not is_storable(f"{log.severity_text}{log.event_name}"):
-        fit_texts(log, ("severity_text", "event_name"))
-    if carried:
-        _restore_log(work, log, carried)
+    fit_log(log)
+    if carried and unredacted:
+        _restore_log(work, log, unredacted, carried, sender)
     work.batch.logs.append(log)
 
 
-def _restore_log(work: Work, log: Log, carried: Carried) -> None:
-    settled = settle(work.key, carried, log.digest, 32)
+def _restore_log(work: Work, log: Log, unredacted: Log, carried: Carried, sender: bytes) -> None:
+    fit_log(unredacted)
     forms.restore_log(log, carried.columns, work.memory.redaction)
-    if carried.origin:
-        log.digest, log.log_id = settled.ids[:16], settled.ids[16:]
+    form = forms.patched(forms.log_form(unredacted), carried.columns)
+    # A log that carries its identity has its place among its equals.
+    sent = None if carried.origin else restored.sent_log(work.key, log, form, sender)
+    ids = sent.digest + work.log_id(sent) if sent else None
+    told = partial(restored.told_log, work.key, log)
+    settled = settle(work.key, carried, ids, told, (form, forms.log_form(log)), 32)
+    log.digest, log.log_id = settled.ids[:16], settled.ids[16:]
     _keep_origin(log, settled)
-
-
-def _fit_log_times(log: Log, sent_ns: int) -> None:
-    log.time_source = 0 if sent_ns else 1 if log.observed_ns else 2
-    for name, column, value in (("time", "time_ns", sent_ns), ("observed", "observed_ns", log.observed_ns)):
-        if value > MAX_NS:
-            log.exact = {**(log.exact or {}), name: str(value)}
-        setattr(log, column, min(value, MAX_NS))
-    log.time_ns = log.time_ns or log.observed_ns
-
-
-def _fit_log_ids(log: Log) -> None:
-    for column, length in (("trace_id", 16), ("span_id", 8)):
-        value: bytes = getattr(log, column)
-        if not value:
-            continue
-        if len(value) != length or not any(value):
-            if any(value):
-                log.exact = {**(log.exact or {}), column: value.hex()}
-            setattr(log, column, b"")
-    if log.span_id and not log.trace_id:
-        log.exact = {**(log.exact or {}), "span_id": log.span_id.hex()}
-        log.span_id = b""
-
-
-def fit_texts(record: Span | Log, columns: tuple[str, ...]) -> None:
-    """Replace what PostgreSQL refuses in text columns; the bytes as sent stay in `exact`."""
-    for column in columns:
-        text: str = getattr(record, column)
-        if not is_storable(text):
-            record.exact = {**(record.exact or {}), column: exact_text(text)}
-            setattr(record, column, storable(text))
-
-
-def exact_text(text: str) -> str:
-    """Base64 of the bytes a text was sent as."""
-    try:
-        raw = text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        raw = text.encode("utf-8", "surrogatepass")
-    return base64.b64encode(raw).decode()

@@ -11,6 +11,7 @@ import orjson
 
 from tracing.facts import facts_of
 from tracing.otlp import identity
+from tracing.otlp.carried import ORIGIN
 from tracing.otlp.jsonfields import BadField
 from tracing.records import MAX_NS, Event, Link, Log, Span
 from tracing.redaction import Redaction
@@ -20,6 +21,7 @@ Form = dict[str, Any]
 # A patch of single attributes, and of single events by their places.
 SOME_ATTRIBUTES, SOME_EVENTS = "some_attributes", "some_events"
 
+MAX_UINT64 = 2**64 - 1
 _INT32, _INT64, _UINT32 = (-(2**31), 2**31 - 1), (-(2**63), 2**63 - 1), (0, 2**32 - 1)
 _SPAN_NUMBERS = {
     "start_ns": _INT64,
@@ -43,6 +45,7 @@ _LOG_NUMBERS = {
 }
 _SPAN_TEXTS = ("name", "status_message", "trace_state")
 _LOG_TEXTS = ("severity_text", "event_name")
+_EXACT_TIMES = frozenset({"start", "end", "time", "observed"})
 _EVENT_NAMES = frozenset({"time", "name", "attributes", "dropped", "exact_name"})
 _LINK_NAMES = frozenset(
     {"trace_id", "span_id", "trace_state", "attributes", "dropped", "flags", "exact_trace_state"}
@@ -105,7 +108,7 @@ def _of_attributes(read: Form, stored: Form) -> Form:
 
 def restore_span(span: Span, columns: Form, redaction: Redaction) -> None:
     """Make a span what it was stored as."""
-    form = _patched(span_form(span), columns)
+    form = patched(span_form(span), columns)
     _set(span, form, _SPAN_NUMBERS, _SPAN_TEXTS, redaction)
     span.parent_span_id = _id(form["parent_span_id"], (0, 8))
     events = [_cleaned(row, _EVENT_NAMES, redaction) for row in _rows(form["events"])]
@@ -118,37 +121,35 @@ def restore_span(span: Span, columns: Form, redaction: Redaction) -> None:
 
 
 def restore_log(log: Log, columns: Form, redaction: Redaction) -> None:
-    form = _patched(log_form(log), columns)
+    form = patched(log_form(log), columns)
     _set(log, form, _LOG_NUMBERS, _LOG_TEXTS, redaction)
     log.trace_id, log.span_id = _id(form["trace_id"], (0, 16)), _id(form["span_id"], (0, 8))
     log.body = redaction.without_secrets(_tagged(form["body"]))[0]
     log.body_json = identity.canonical(log.body)
 
 
-def restored_attributes(attributes: Form, columns: Form, redaction: Redaction) -> Form:
-    """The attributes of a resource or scope."""
-    return _attributes(_patched({"attributes": attributes}, columns)["attributes"], redaction)
+def restored_holder(form: Form, columns: Form) -> Form:
+    """A resource or scope as it was stored, but for what is redacted."""
+    form = patched(form, columns)
+    _tagged(_object(form["attributes"]))
+    _number(form["dropped"], _UINT32, "dropped")
+    for name in columns.keys() & {"name", "version", "schema_url"}:
+        _text(columns[name], name)
+    return form
 
 
-def number(columns: Form, name: str, otherwise: int) -> int:
-    return _number(columns.get(name, otherwise), (0, 2**32 - 1), name)
-
-
-def text(columns: Form, name: str, otherwise: str) -> str:
-    return _text(columns.get(name, otherwise), name)
-
-
-def _patched(form: Form, columns: Form) -> Form:
-    patched = form | {name: value for name, value in columns.items() if name in form}
+def patched(form: Form, columns: Form) -> Form:
+    """A form with the columns that are carried, which are checked where a record is restored."""
+    found = form | {name: value for name, value in columns.items() if name in form}
     for name, value in _object(columns.get(SOME_ATTRIBUTES, {})).items():
-        patched["attributes"] = {**_object(patched["attributes"]), name: value}
+        found["attributes"] = {**_object(found["attributes"]), name: value}
     for place, row in _object(columns.get(SOME_EVENTS, {})).items():
-        events = list(_rows(patched["events"]))
+        events = list(_rows(found["events"]))
         if not place.isdecimal() or int(place) >= len(events):
             raise BadField("an event is carried that is not there")
         events[int(place)] = row
-        patched["events"] = events
-    return patched
+        found["events"] = events
+    return found
 
 
 def _set(
@@ -165,6 +166,10 @@ def _set(
     record.attributes = _attributes(form["attributes"], redaction)
     record.attributes_json = identity.canonical(record.attributes)
     exact = {name: _text(value, name) for name, value in _object(form["exact"]).items()}
+    if ORIGIN in exact:
+        raise BadField("an identity is carried among the columns")
+    for name in exact.keys() & _EXACT_TIMES:
+        _time(exact[name])
     record.exact = exact or None
 
 
@@ -179,12 +184,10 @@ def _cleaned(row: Form, names: frozenset[str], redaction: Redaction) -> Form:
 
 
 def _event(row: Form) -> Event:
-    time = _text(row.get("time"), "time")
-    if not time.isdecimal() or len(time) > 20:
-        raise BadField("an event has no time")
+    time = _time(_text(row.get("time"), "time"))
     name, dropped = _text(row.get("name"), "name"), _number(row.get("dropped", 0), _UINT32, "dropped")
     _text(row.get("exact_name", ""), "exact_name")
-    return Event(min(int(time), MAX_NS), name, row["attributes"], dropped)
+    return Event(min(time, MAX_NS), name, row["attributes"], dropped)
 
 
 def _link(row: Form) -> Link:
@@ -193,6 +196,12 @@ def _link(row: Form) -> Link:
     for name in ("dropped", "flags"):
         _number(row.get(name, 0), _UINT32, name)
     return Link(_id(row.get("trace_id"), ()), _id(row.get("span_id"), ()))
+
+
+def _time(value: str) -> int:
+    if not value.isdecimal() or len(value) > 20 or int(value) > MAX_UINT64:
+        raise BadField("a time is carried that is none")
+    return int(value)
 
 
 def _id(value: Any, lengths: tuple[int, ...]) -> bytes:

@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 
 from tracing.otlp.attributes import Malformed
-from tracing.otlp.finishing import Work, exact_text, finish_log, finish_span, make_resource, make_scope
+from tracing.otlp.finishing import Work, finish_log, finish_span, make_resource, make_scope
+from tracing.otlp.fitting import exact_text
 from tracing.otlp.jsonfields import (
     KINDS,
     SEVERITIES,

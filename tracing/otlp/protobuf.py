@@ -11,7 +11,8 @@ from google.protobuf.message import DecodeError
 
 from tracing.otlp import wire
 from tracing.otlp.attributes import Malformed, Memory, text_of, value_of
-from tracing.otlp.finishing import Work, exact_text, finish_log, finish_span, make_resource, make_scope
+from tracing.otlp.finishing import Work, finish_log, finish_span, make_resource, make_scope
+from tracing.otlp.fitting import exact_text
 from tracing.otlp.weigh import TooMany, check_record, check_request
 from tracing.records import ATTRIBUTES, Event, Link, Log, Resource, Scope, Span
 from tracing.values import is_storable, storable
