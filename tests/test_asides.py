@@ -1,5 +1,6 @@
 """Rows that were not received: turns, messages, notes, what should come; on the page, in JSON, paged, as CSV and text."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,33 @@ def test_the_page_draws_a_ghost_to_now(client: Client) -> None:
     assert 'class="ghostbar"' in text and 'class="late"' in text
     assert ">now</text>" in text
     assert "nothing yet" in text
+
+
+def axis_and_lanes(client: Client) -> tuple[str, list[tuple[str, str]]]:
+    """The axis, and left edge and width of each state in percent."""
+    text = page(client)
+    bands = re.findall(r'<svg x="([\d.]+)%" width="([\d.]+)%" height="26"><title>', text)
+    return re.findall(r'data-axis="([^"]*)"', text)[0], bands
+
+
+@pytest.mark.parametrize("verdict", ["stuck", "ended"])
+def test_a_note_of_a_year_to_come_stretches_nothing(client: Client, verdict: str) -> None:
+    one = judged.judge(verdict=verdict)
+    told = Note.objects.create(flow_id=one, at_ns=judged.NOW, text="x", name="")
+    until_now = axis_and_lanes(client)
+    Note.objects.filter(pk=told.pk).update(at_ns=judged.NOW + 3 * 365 * 24 * judged.HOUR * MS)
+    assert axis_and_lanes(client) == until_now
+    assert until_now[0].split(";")[-1].split(":")[1] == str(judged.NOW) and until_now[1]
+
+
+def test_a_state_lasts_until_now_and_not_until_what_is_to_come(client: Client) -> None:
+    judged.judge(verdict="moving", expected_ns=judged.NOW + judged.HOUR * MS)
+    text = page(client)
+    now = float(re.findall(r'<line class="now" x1="([\d.]+)%"', text)[0])
+    _, lanes = axis_and_lanes(client)
+    assert now < 98 and max(float(left) + float(width) for left, width in lanes) == pytest.approx(
+        now, abs=0.3
+    )
 
 
 def test_what_is_not_due_yet_is_drawn_to_when_it_is(client: Client) -> None:

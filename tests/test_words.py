@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import Client
 
 from tests import judged
-from tests.builders import BASE_NS, T1, batch
+from tests.builders import BASE_NS, MS, T1, batch
 from tests.test_flow_page import get
 from tests.test_verdict_page import ORDER, page
 from tracing.auditing import Audit
@@ -136,6 +136,18 @@ def test_a_long_note_is_read_whole_beside_the_form(client: Client) -> None:
 @pytest.mark.parametrize("at", ["yesterday", "-5", str(2**80)])
 def test_a_note_at_no_moment_is_shown_again(client: Client, at: str) -> None:
     assert "errorlist" in say(client, "note", status=400, text="x", name="Ann", at=at)
+
+
+@pytest.mark.parametrize("at", ["2030-01-01 00:00", "2026-11-18 14:24", str(2**63 - 1)])
+def test_a_note_at_a_moment_to_come_is_shown_again(client: Client, at: str) -> None:
+    text = say(client, "note", status=400, text="x", name="Ann", at=at)
+    assert "That is still to come" in text and f'value="{at}"' in text
+    assert not Note.objects.exists()
+
+
+def test_a_clock_that_runs_a_little_ahead_may_note(client: Client) -> None:
+    say(client, "note", text="x", name="Ann", at=str(judged.NOW + 4 * judged.MINUTE * MS))
+    assert Note.objects.count() == 1
 
 
 def test_what_is_none_of_these_is_refused(client: Client) -> None:

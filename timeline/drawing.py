@@ -86,8 +86,13 @@ def _lane(axis: Axis, lane: Lane, hue: str, now_ns: int, is_over: bool) -> Drawn
         drawn.mark = f"! {_coarse(long)}behind {lane.lag.other}"
     if lane.lag.since_ns < axis.end:
         left = axis.at(lane.lag.since_ns)
-        drawn.lag = percent(left), percent(max(LEAST, 100.0 - left))
+        drawn.lag = percent(left), percent(max(LEAST, _edge(axis, now_ns) - left))
     return drawn
+
+
+def _edge(axis: Axis, now_ns: int) -> float:
+    """How far what lasts is drawn."""
+    return axis.at(now_ns) if now_ns < axis.end else 100.0
 
 
 def _coarse(long: str) -> str:
@@ -102,7 +107,8 @@ def _bands(axis: Axis, lane: Lane, now_ns: int, is_over: bool) -> list[LaneBand]
         if told.start > axis.end or (told.end is not None and told.end <= axis.start):
             continue  # outside the window that is shown
         left = axis.at(told.start)
-        right = axis.at(told.end) if told.end is not None else 100.0
+        # To now where the axis goes on behind it, to something that is still to come.
+        right = axis.at(told.end) if told.end is not None else _edge(axis, now_ns)
         width = max(LEAST, right - left - 0.2)
         lasts = told.end is None
         end = now_ns if lasts else told.end

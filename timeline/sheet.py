@@ -158,8 +158,11 @@ def _points(reading: Reading) -> Iterator[int]:
         if flags is None or flags[forest.node_of(ASIDE, row)] == MATCH
     ]
     if kept:
-        yield min(aside.start for aside in kept)
-        yield max(aside.end for aside in kept)
+        # What somebody wrote at a moment still to come is no record: only what is awaited reaches beyond now.
+        now = now_ns()
+        ends = [aside.end if aside.row == "ghost" else min(aside.end, now) for aside in kept]
+        yield min(min(aside.start, end) for aside, end in zip(kept, ends, strict=True))
+        yield max(ends)
     yield from (aside.expected_ns for aside in kept if aside.expected_ns is not None)
 
 
