@@ -1,5 +1,6 @@
 """What a person says of a flow by its forms: closed, reopened, followed, noted; and how each is refused."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -195,8 +196,49 @@ def test_a_note_is_markdown_on_the_page_and_plain_in_its_row(client: Client) -> 
     assert "<strong>carrier</strong>" in text
     assert '<a href="https://wiki.example/run" rel="nofollow noopener noreferrer">run</a>' in text
     assert "<strong>carrier</strong>" in drawer(client, one.pk) and "Ann" in drawer(client, one.pk)
+    (drawn,) = re.findall(rf'id="n-{one.pk}".*', text)
+    assert ">see run</text>" in drawn and "**" not in drawn and "](" not in drawn
+    assert "Asked the carrier see run" in page(client, view="table")
+
+
+NOTE = """## Called **them**
+
+- one
+- two:
+> quoted
+
+```
+kubectl get pods
+  -o wide
+```"""
+
+
+def test_texts_keep_the_lines_of_a_note(client: Client) -> None:
+    say(client, "note", text=NOTE, name="Ann")
+    lines = client.get(ORDER, {"format": "txt"}).content.decode().splitlines()
+    told = [line[22:] for line in lines if line.startswith(" " * 22) or not line]
+    assert NOTE in "\n".join(told)
+    text = client.get(ORDER, {"format": "md"}).content.decode()
+    # Outside the story's fence, which would not break its long lines.
+    story, quote = text.split("\n```\n\n")
+    assert "Called them [by Ann]" in story and "kubectl" not in story
+    assert quote.splitlines()[:8] == [
+        "✎ 18 Nov 14:18:40.000, by Ann:",
+        "",
+        r"> \#\# Called \*\*them\*\*",
+        ">",
+        "> \\- one\\",
+        "> \\- two:\\",
+        r"> \> quoted",
+        ">",
+    ]
+    assert "\n> &nbsp;&nbsp;\\-o wide\\\n" in quote
+
+
+def test_a_note_of_one_line_is_told_once(client: Client) -> None:
+    say(client, "note", text="asked wms", name="Ann")
     for form in ("txt", "md"):
-        assert "**carrier**" in client.get(ORDER, {"format": form}).content.decode()
+        assert client.get(ORDER, {"format": form}).content.decode().count("asked wms") == 1
 
 
 def test_a_note_is_opened_within_its_own_flow_only(client: Client) -> None:

@@ -13,6 +13,7 @@ from timeline.addresses import with_more
 from timeline.bodies import first_line, further_lines
 from timeline.drawing import bar, percent, point
 from timeline.layout.axis import Axis
+from timeline.markdown import flat
 from timeline.reading import Reading
 from timeline.rows import Row
 from timeline.templatetags.threadline import HUES, hue
@@ -149,11 +150,11 @@ class Painter:
         """What was said stands in the plot, or after the name where the sheet is narrow."""
         row = drawn.row
         drawn.href = self._record_href(row) if row.record or row.row == "note" else ""
-        said = " ".join((row.text or "").replace("`", "").split())
+        said = _said(row)
         drawn.when = f"{drawn.when}: {said}" if said else drawn.when
         if said == row.name:
             return
-        drawn.beside = drawn.note = said
+        drawn.beside = drawn.note = _after_name(row, said)
         if row.row != "ghost":
             drawn.note_at, drawn.note_dx, drawn.note_anchor = self._note(row)
             drawn.note_dx = "-11" if drawn.note_anchor else "9"
@@ -258,6 +259,19 @@ class Painter:
             return utc
         local = moments.full(time_ns, self.zone)
         return utc if local == utc else f"{local} = {utc}"
+
+
+def _said(row: Row) -> str:
+    """What was said, in one line without marks."""
+    text = row.text or ""
+    return flat(text) if row.row == "note" else " ".join(text.replace("`", "").split())
+
+
+def _after_name(row: Row, said: str) -> str:
+    """A note's name is its first line, which is not said twice where it is read whole."""
+    if row.row != "note" or len(row.name) > SHORT_LINE:
+        return said
+    return said.removeprefix(row.name).strip()
 
 
 def _words(row: Row) -> tuple[str, str]:
