@@ -160,6 +160,27 @@ def test_a_state_lasts_until_now_and_not_until_what_is_to_come(client: Client) -
     )
 
 
+def clocks(client: Client) -> list[str]:
+    """When each turn and note was, as its row says it."""
+    return re.findall(r'<div class="band row aside.*?role="gridcell">([^<]*)<', page(client))
+
+
+def test_a_row_outside_chapters_says_its_day(client: Client, store: Store, now: Path) -> None:
+    # Longer than a minute, or times would be told from its beginning.
+    store.put(batch(Service("shop").span("late", 2 * MINUTE, 5, attributes={"order.id": "4711"})))
+    one = judged.judge()
+    clock.set_file(now, BASE_NS + 34 * judged.HOUR * MS)
+    for hours in (1, 5, 20, 33):
+        judged.flip(one, hours * judged.HOUR, "due", "late")
+    Note.objects.create(flow_id=one, at_ns=BASE_NS + 33 * judged.HOUR * MS + 1, text="x", name="")
+    # Today is the 19th: only there the day is left out, and not after a row of another day.
+    assert clocks(client) == [
+        "18 Nov 12:06:40", "18 Nov 16:06:40", "19 Nov 07:06:40", "20:06:40", "20:06:40",
+    ]  # fmt: skip
+    clock.set_file(now, BASE_NS + 365 * 24 * judged.HOUR * MS)
+    assert clocks(client)[0] == "2026-11-18 12:06"
+
+
 def test_what_is_not_due_yet_is_drawn_to_when_it_is(client: Client) -> None:
     judged.judge(verdict="moving", expected_ns=judged.NOW + 5 * MINUTE * MS)
     rows = get(client, ORDER)["rows"]

@@ -196,8 +196,8 @@ def test_a_note_is_markdown_on_the_page_and_plain_in_its_row(client: Client) -> 
     assert "<strong>carrier</strong>" in text
     assert '<a href="https://wiki.example/run" rel="nofollow noopener noreferrer">run</a>' in text
     assert "<strong>carrier</strong>" in drawer(client, one.pk) and "Ann" in drawer(client, one.pk)
-    (drawn,) = re.findall(rf'id="n-{one.pk}".*', text)
-    assert ">see run</text>" in drawn and "**" not in drawn and "](" not in drawn
+    (drawn,) = re.findall(rf'id="n-{one.pk}".*?role="gridcell"', text)
+    assert ">see run</div>" in drawn and "**" not in drawn and "](" not in drawn
     assert "Asked the carrier see run" in page(client, view="table")
 
 
