@@ -133,6 +133,13 @@ def test_the_page_draws_a_ghost_to_now(client: Client) -> None:
     assert "nothing yet" in text
 
 
+def test_now_is_drawn_although_reading_took_a_moment(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    judged.judge()
+    monkeypatch.setattr("timeline.sheet.now_ns", lambda: judged.NOW + 300 * MS)
+    text = page(client)
+    assert ">now</text>" in text and '<line class="now"' in text
+
+
 def axis_and_lanes(client: Client) -> tuple[str, list[tuple[str, str]]]:
     """The axis, and left edge and width of each state in percent."""
     text = page(client)
