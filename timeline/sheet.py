@@ -60,6 +60,7 @@ def sheet(reading: Reading, axis: Axis, path: str, zone: tzinfo, hues: dict[str,
             hues,
             now,
             is_over=judged is not None and judged.verdict == "ended",
+            has_now=now_at is not None,
         ),
         "bins": _overview(reading, axis, path),
     }
