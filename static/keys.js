@@ -276,6 +276,29 @@ function goToOpened() {
   if (box.top < 60 || box.bottom > floor) window.scrollBy({ top: box.top - floor / 2, behavior: "instant" });
 }
 
+// The form of a note stands far from the row it is for: it is seen whole at once, and the caret stands in it.
+function goToNote() {
+  const panel = document.querySelector("#note[open] > div");
+  if (!panel) return false;
+  panel.scrollIntoView({ block: "nearest", behavior: "instant" });
+  panel.querySelector("textarea")?.focus({ preventScroll: true });
+  return true;
+}
+
+const asksForNote = (href) => new URL(href, location.href).searchParams.has("note");
+
+// A menu that is opened at the lower edge is seen; a note's form that is closed is no longer asked for by the address.
+function toggled({ target }) {
+  if (!target.matches?.("#timeline details.say")) return;
+  if (target.open && target.contains(document.activeElement)) {
+    target.querySelector(":scope > div").scrollIntoView({ block: "nearest", behavior: "instant" });
+  }
+  if (!target.open && target.id === "note" && asksForNote(location.href)) {
+    history.replaceState(history.state, "", address({ note: null }));
+  }
+}
+
+document.addEventListener("toggle", toggled, true);
 document.addEventListener("keydown", press);
 document.addEventListener("keydown", leaveBox, true);
 document.addEventListener("submit", (event) => (sought ||= event.target.matches(".seek")), true);
@@ -296,7 +319,11 @@ document.addEventListener("htmx:afterSettle", (event) => {
   giveBack();
   dress();
   toFirstMatch();
-  if (event.detail.requestConfig?.path?.includes("record=")) goToOpened();
+  const path = event.detail.requestConfig?.path ?? "";
+  if (path && asksForNote(path) && goToNote()) return;
+  if (path.includes("record=")) goToOpened();
 });
 dress();
-goToOpened();
+// The address names the note's place, which the browser goes to while it loads.
+if (!asksForNote(location.href) || !goToNote()) goToOpened();
+else if (document.readyState !== "complete") window.addEventListener("load", goToNote, { once: true });

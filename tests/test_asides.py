@@ -1,5 +1,6 @@
 """Rows that were not received: turns, messages, notes, what should come; on the page, in JSON, paged, as CSV and text."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,62 @@ def test_the_page_draws_a_ghost_to_now(client: Client) -> None:
     assert 'class="ghostbar"' in text and 'class="late"' in text
     assert ">now</text>" in text
     assert "nothing yet" in text
+
+
+def test_now_is_drawn_although_reading_took_a_moment(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    judged.judge()
+    monkeypatch.setattr("timeline.sheet.now_ns", lambda: judged.NOW + 300 * MS)
+    text = page(client)
+    assert ">now</text>" in text and '<line class="now"' in text
+
+
+def axis_and_lanes(client: Client) -> tuple[str, list[tuple[str, str]]]:
+    """The axis, and left edge and width of each state in percent."""
+    text = page(client)
+    bands = re.findall(r'<svg x="([\d.]+)%" width="([\d.]+)%" height="26"><title>', text)
+    return re.findall(r'data-axis="([^"]*)"', text)[0], bands
+
+
+@pytest.mark.parametrize("verdict", ["stuck", "ended"])
+def test_a_note_of_a_year_to_come_stretches_nothing(client: Client, verdict: str) -> None:
+    one = judged.judge(verdict=verdict)
+    told = Note.objects.create(flow_id=one, at_ns=judged.NOW, text="x", name="")
+    until_now = axis_and_lanes(client)
+    Note.objects.filter(pk=told.pk).update(at_ns=judged.NOW + 3 * 365 * 24 * judged.HOUR * MS)
+    assert axis_and_lanes(client) == until_now
+    assert until_now[0].split(";")[-1].split(":")[1] == str(judged.NOW) and until_now[1]
+
+
+@pytest.mark.parametrize("more_ms", [-judged.HOUR, judged.HOUR])
+def test_a_state_lasts_until_now_and_not_beyond(client: Client, more_ms: int) -> None:
+    judged.judge(verdict="moving", expected_ns=judged.NOW + more_ms * MS)
+    text = page(client)
+    now = float(re.findall(r'<line class="now" x1="([\d.]+)%"', text)[0])
+    _, lanes = axis_and_lanes(client)
+    assert now < 99 and max(float(left) + float(width) for left, width in lanes) == pytest.approx(
+        now, abs=0.3
+    )
+
+
+def clocks(client: Client) -> list[str]:
+    """When each turn and note was, as its row says it."""
+    return re.findall(r'<div class="band row aside.*?role="gridcell">([^<]*)<', page(client))
+
+
+def test_a_row_outside_chapters_says_its_day(client: Client, store: Store, now: Path) -> None:
+    # Longer than a minute, or times would be told from its beginning.
+    store.put(batch(Service("shop").span("late", 2 * MINUTE, 5, attributes={"order.id": "4711"})))
+    one = judged.judge()
+    clock.set_file(now, BASE_NS + 34 * judged.HOUR * MS)
+    for hours in (1, 5, 20, 33):
+        judged.flip(one, hours * judged.HOUR, "due", "late")
+    Note.objects.create(flow_id=one, at_ns=BASE_NS + 33 * judged.HOUR * MS + 1, text="x", name="")
+    # Today is the 19th: only there the day is left out, and not after a row of another day.
+    assert clocks(client) == [
+        "18 Nov 12:06:40", "18 Nov 16:06:40", "19 Nov 07:06:40", "20:06:40", "20:06:40",
+    ]  # fmt: skip
+    clock.set_file(now, BASE_NS + 365 * 24 * judged.HOUR * MS)
+    assert clocks(client)[0] == "2026-11-18 12:06"
 
 
 def test_what_is_not_due_yet_is_drawn_to_when_it_is(client: Client) -> None:

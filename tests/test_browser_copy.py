@@ -1,11 +1,14 @@
 """Copying and noting in a browser: what lands in the clipboard, that it is said, and what remains without scripts."""
 
+import re
 from collections.abc import Callable
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.builders import BASE_NS
+from timeline.summaries import find_flows
 from tracing.people import Note
 
 pytestmark = [pytest.mark.browser]
@@ -106,6 +109,44 @@ def test_a_note_is_written_at_a_rows_moment_and_taken_back(copier: Page) -> None
     copier.locator("#record").get_by_role("button", name="Delete it for everybody").click()
     expect(copier.locator(".row.noted")).to_have_count(0)
     assert not Note.objects.exists()
+
+
+SEEN = """button => {
+    const box = button.getBoundingClientRect();
+    const there = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
+    return box.top >= 0 && box.bottom <= innerHeight && button === there;
+}"""
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1024, 700), (390, 844)])
+@pytest.mark.parametrize("way", ["in place", "by its address"])
+def test_the_form_of_a_note_is_seen_at_once_however_much_was_noted(
+    copier: Page, width: int, height: int, way: str
+) -> None:
+    order = find_flows("entity", "order", "4711")[0].identity
+    for number in range(9):
+        text = "\n\n".join(f"line {line} of {number}" for line in range(9))
+        Note.objects.create(flow_id=order, at_ns=BASE_NS + number, text=text, name="Ann")
+    copier.set_viewport_size({"width": width, "height": height})
+    copier.reload()
+    copier.locator(".row:not(.noted) .name").last.click()
+    link = copier.get_by_role("link", name="Note here")
+    if way == "in place":
+        link.click()
+    else:
+        copier.goto(urljoin(copier.url, link.get_attribute("href") or ""))
+    button = copier.get_by_role("button", name="Write it down")
+    expect(button).to_be_visible()
+    expect(copier.locator("#note-text")).to_be_focused()
+    assert button.evaluate(SEEN)
+    # Closed by hand it is not opened again by what arrives.
+    copier.locator("#note > summary").click()
+    expect(button).to_be_hidden()
+    expect(copier).not_to_have_url(re.compile("[?&]note="))
+    # Opened by hand it is seen, too.
+    copier.locator("#note > summary").click()
+    expect(button).to_be_in_viewport(ratio=1)
+    assert copier.said == []  # type: ignore[attr-defined]
 
 
 def test_without_scripts_the_links_lead_there(reader: Page, browser: Browser) -> None:

@@ -59,6 +59,33 @@ def test_the_ghost_stands_last_and_reaches_now(stuck: Page) -> None:
     assert stuck.said == []  # type: ignore[attr-defined]
 
 
+SENTENCE = "Waiting for `shipment.created` from `wms` for 3 h 5 min. 97 % of 412 orders passed this point within 14 min. Learned."
+SEEN = """told => {
+    const plot = told.closest("svg").getBoundingClientRect(), first = document.createRange();
+    first.setStart(told.firstChild, 0);
+    first.setEnd(told.firstChild, 7);
+    const [one, box] = [first.getBoundingClientRect(), told.getBoundingClientRect()];
+    return one.width > 20 && one.left >= plot.left && box.left >= plot.left && box.right <= plot.right;
+}"""
+
+
+@pytest.mark.parametrize("minutes", [3, 21, 90, 185])
+@pytest.mark.parametrize("width", [1280, 1440])
+def test_a_sentence_is_read_from_its_beginning(stuck: Page, order: bytes, minutes: int, width: int) -> None:
+    judged.flip(order, minutes * judged.MINUTE, "late", "stuck", SENTENCE)
+    stuck.set_viewport_size({"width": width, "height": 900})
+    stuck.reload()
+    told = stuck.locator(".row.flip .remark", has_text="3 h 5 min")
+    expect(told).to_be_visible()
+    assert told.evaluate(SEEN)
+    if width == 1280:
+        # What the plot has no room for ends in an ellipsis, and stands in the row's title.
+        assert told.evaluate("told => told.scrollWidth > told.clientWidth")
+    title = stuck.locator(".row.flip", has_text="3 h 5 min").get_attribute("title")
+    assert title and title.endswith("Learned.")
+    assert stuck.said == []  # type: ignore[attr-defined]
+
+
 def test_the_lanes_show_who_is_behind(stuck: Page) -> None:
     lane = stuck.locator(".lane", has_text="wms").first
     expect(lane).to_contain_text("! 3 h behind shop")

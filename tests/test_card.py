@@ -27,6 +27,7 @@ from timeline.queries.record import read_log, read_versions
 from timeline.reading import Reading
 from timeline.summaries import find_flows
 from timeline.window import read
+from tracing.people import Note
 from tracing.storing import Store
 
 SECRET = "hunter2-4929123412341234"
@@ -71,6 +72,20 @@ def test_the_same_minute_is_the_same_picture(order: bytes) -> None:
     assert drawn(one) == drawn(other)
     later = card.of_flow(reading("entity", "order", "4711"), judged.NOW + 3 * judged.MINUTE * MS)
     assert card.etag(one) == card.etag(other) != card.etag(later)
+
+
+def test_a_note_of_a_year_to_come_stretches_nothing(order: bytes) -> None:
+    before = card.of_flow(reading("entity", "order", "4711"))
+    Note.objects.create(flow_id=order, at_ns=judged.NOW + 3 * 365 * 24 * judged.HOUR * MS, text="x", name="")
+    assert card.of_flow(reading("entity", "order", "4711")) == before
+
+
+def test_a_state_lasts_until_now_and_not_until_what_is_to_come(order: bytes) -> None:
+    judged.judge(verdict="moving", expected_ns=judged.NOW + judged.HOUR * MS)
+    (subject,) = card.of_flow(reading("entity", "order", "4711")).subjects
+    last = subject.strip.states[-1]
+    assert subject.strip.now is not None and subject.strip.now < 98
+    assert last.left + last.width == pytest.approx(subject.strip.now)
 
 
 def test_the_picture_is_one(order: bytes) -> None:

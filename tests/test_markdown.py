@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from timeline.markdown import REL, html, plain
+from timeline.markdown import REL, flat, html, plain
 
 TAGS = {"p", "b", "a", "em", "strong", "s", "code", "pre", "ul", "ol", "li", "blockquote", "hr", "br"}
 ATTRIBUTES = {"a": {"href", "rel", "title"}, "pre": {"class"}, "ol": {"start"}}
@@ -96,7 +96,7 @@ PIECES = [*HARMFUL, "\n", " ", "[", "](", ")", "<", "`", "**", "> "]
 def test_no_mixture_of_it_either(text: str) -> None:
     text = "".join(letter if letter.isprintable() or letter in "\n\t" else "·" for letter in text)
     is_harmless(html(text))
-    assert "\n" not in plain(text)
+    assert "\n" not in plain(text) + flat(text)
 
 
 @pytest.mark.parametrize(
@@ -136,3 +136,10 @@ def test_what_is_meant_is_shown(text: str, told: str) -> None:
 )
 def test_a_row_says_its_first_line_plainly(text: str, line: str) -> None:
     assert plain(text) == line
+
+
+def test_all_of_it_fits_one_line_without_marks() -> None:
+    text = (
+        "## Called **them**\n\n- one\n- [two](https://x.example):\n> quoted\n\n```sh\nget  `pods`\n```\n\n***"
+    )
+    assert flat(text) == "Called them one two: quoted get `pods`"

@@ -468,6 +468,15 @@ def test_queries_do_not_grow(
         client.get(asked)
 
 
+def test_texts_keep_the_lines_of_a_note(client: Client, waiting: bytes) -> None:
+    client.post(f"{address(waiting)}/note", {"text": "asked:\n- wms\n  - Ben", "name": "Ann"})
+    lines = client.get(address(waiting), {"format": "txt"}).content.decode().splitlines()
+    at = next(place for place, line in enumerate(lines) if line.endswith(" Ann:"))
+    assert lines[at + 1 : at + 4] == ["        asked:", "        - wms", "          - Ben"]
+    text = client.get(address(waiting), {"format": "md"}).content.decode()
+    assert " Ann:\n\n  > asked:\\\n  > \\- wms\\\n  > &nbsp;&nbsp;\\- Ben\n" in text
+
+
 def test_a_note_is_markdown_and_can_be_taken_back(client: Client, clean_store: None) -> None:
     one, other = wrongs.problem("wait"), wrongs.problem("other")
     path = f"/problems/{one.hex()}"

@@ -1,5 +1,6 @@
 """What a person says of a flow by its forms: closed, reopened, followed, noted; and how each is refused."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from django.db import connection
 from django.test import Client
 
 from tests import judged
-from tests.builders import BASE_NS, T1, batch
+from tests.builders import BASE_NS, MS, T1, batch
 from tests.test_flow_page import get
 from tests.test_verdict_page import ORDER, page
 from tracing.auditing import Audit
@@ -138,6 +139,18 @@ def test_a_note_at_no_moment_is_shown_again(client: Client, at: str) -> None:
     assert "errorlist" in say(client, "note", status=400, text="x", name="Ann", at=at)
 
 
+@pytest.mark.parametrize("at", ["2030-01-01 00:00", "2026-11-18 14:24", str(2**63 - 1)])
+def test_a_note_at_a_moment_to_come_is_shown_again(client: Client, at: str) -> None:
+    text = say(client, "note", status=400, text="x", name="Ann", at=at)
+    assert "That is still to come" in text and f'value="{at}"' in text
+    assert not Note.objects.exists()
+
+
+def test_a_clock_that_runs_a_little_ahead_may_note(client: Client) -> None:
+    say(client, "note", text="x", name="Ann", at=str(judged.NOW + 4 * judged.MINUTE * MS))
+    assert Note.objects.count() == 1
+
+
 def test_what_is_none_of_these_is_refused(client: Client) -> None:
     say(client, "delete", status=400)
     say(client, "close", "/flow/entity/order/unknown", status=404)
@@ -183,8 +196,49 @@ def test_a_note_is_markdown_on_the_page_and_plain_in_its_row(client: Client) -> 
     assert "<strong>carrier</strong>" in text
     assert '<a href="https://wiki.example/run" rel="nofollow noopener noreferrer">run</a>' in text
     assert "<strong>carrier</strong>" in drawer(client, one.pk) and "Ann" in drawer(client, one.pk)
+    (drawn,) = re.findall(rf'id="n-{one.pk}".*?role="gridcell"', text)
+    assert ">see run</div>" in drawn and "**" not in drawn and "](" not in drawn
+    assert "Asked the carrier see run" in page(client, view="table")
+
+
+NOTE = """## Called **them**
+
+- one
+- two:
+> quoted
+
+```
+kubectl get pods
+  -o wide
+```"""
+
+
+def test_texts_keep_the_lines_of_a_note(client: Client) -> None:
+    say(client, "note", text=NOTE, name="Ann")
+    lines = client.get(ORDER, {"format": "txt"}).content.decode().splitlines()
+    told = [line[22:] for line in lines if line.startswith(" " * 22) or not line]
+    assert NOTE in "\n".join(told)
+    text = client.get(ORDER, {"format": "md"}).content.decode()
+    # Outside the story's fence, which would not break its long lines.
+    story, quote = text.split("\n```\n\n")
+    assert "Called them [by Ann]" in story and "kubectl" not in story
+    assert quote.splitlines()[:8] == [
+        "✎ 18 Nov 14:18:40.000, by Ann:",
+        "",
+        r"> \#\# Called \*\*them\*\*",
+        ">",
+        "> \\- one\\",
+        "> \\- two:\\",
+        r"> \> quoted",
+        ">",
+    ]
+    assert "\n> &nbsp;&nbsp;\\-o wide\\\n" in quote
+
+
+def test_a_note_of_one_line_is_told_once(client: Client) -> None:
+    say(client, "note", text="asked wms", name="Ann")
     for form in ("txt", "md"):
-        assert "**carrier**" in client.get(ORDER, {"format": form}).content.decode()
+        assert client.get(ORDER, {"format": form}).content.decode().count("asked wms") == 1
 
 
 def test_a_note_is_opened_within_its_own_flow_only(client: Client) -> None:

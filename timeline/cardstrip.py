@@ -39,10 +39,9 @@ def of_flow(reading: Reading, at_ns: int) -> Strip:
         _end(axis.end, axis.end - axis.start, at_ns),
         tuple(Bin(round(one.left, 2), round(one.width, 2), round(one.height, 2), one.failed) for one in bins),
         _gaps(axis),
-        _states(reading, axis),
+        _states(reading, axis, at_ns),
         _awaited(axis, ghost) if ghost else None,
-        # What goes on is drawn to the moment at which it was read, which may be a little later than the minute.
-        _place(axis, axis.end if axis.end - at_ns < MINUTE_NS else at_ns) if now else None,
+        _now(axis, at_ns) if now else None,
     )
 
 
@@ -92,7 +91,7 @@ def _awaited(axis: Axis, ghost: Aside) -> Awaited:
     return Awaited(left, round(max(0.0, _place(axis, ghost.end) - left), 2), masked(ghost.name))
 
 
-def _states(reading: Reading, axis: Axis) -> tuple[State, ...]:
+def _states(reading: Reading, axis: Axis, at_ns: int) -> tuple[State, ...]:
     """The lane of the system that says where it is."""
     told = lanes(reading.story.moves, reading.story.manner)
     owners = [one.system for one in reading.flow.systems if one.state == reading.flow.state]
@@ -100,9 +99,14 @@ def _states(reading: Reading, axis: Axis) -> tuple[State, ...]:
     found = []
     for band in lane.bands if lane else ():
         left = _place(axis, band.start)
-        right = _place(axis, band.end) if band.end is not None else round(axis.right, 2)
+        right = _place(axis, band.end) if band.end is not None else _now(axis, at_ns)
         found.append(State(left, round(max(0.0, right - left), 2), masked(band.state), band.tone))
     return tuple(found)
+
+
+def _now(axis: Axis, at_ns: int) -> float:
+    """How far what goes on is drawn: to the moment it was read at, which may be a little later than the minute."""
+    return _place(axis, axis.end if axis.end - at_ns < MINUTE_NS else at_ns)
 
 
 def _place(axis: Axis, time_ns: int) -> float:

@@ -68,14 +68,22 @@ def percent(value: float) -> str:
 
 
 def draw_lanes(
-    axis: Axis, lanes: Iterable[Lane], hues: Mapping[str, str], now_ns: int, *, is_over: bool = False
+    axis: Axis,
+    lanes: Iterable[Lane],
+    hues: Mapping[str, str],
+    now_ns: int,
+    *,
+    is_over: bool = False,
+    has_now: bool = False,
 ) -> list[DrawnLane]:
-    """`is_over`: the flow has ended, so its last states last no longer."""
-    return [_lane(axis, lane, hues.get(lane.system, ""), now_ns, is_over) for lane in lanes]
+    """`is_over`: the flow has ended, so its last states last no longer. `has_now`: the line of now is drawn."""
+    # What lasts is drawn to now, also where the axis goes on behind it to something that is still to come.
+    edge = axis.at(now_ns) if has_now or now_ns < axis.end else 100.0
+    return [_lane(axis, lane, hues.get(lane.system, ""), now_ns, is_over, edge) for lane in lanes]
 
 
-def _lane(axis: Axis, lane: Lane, hue: str, now_ns: int, is_over: bool) -> DrawnLane:
-    drawn = DrawnLane(lane.system, hue, lane.bands[-1].state, _bands(axis, lane, now_ns, is_over))
+def _lane(axis: Axis, lane: Lane, hue: str, now_ns: int, is_over: bool, edge: float) -> DrawnLane:
+    drawn = DrawnLane(lane.system, hue, lane.bands[-1].state, _bands(axis, lane, now_ns, is_over, edge))
     if lane.lag is None:
         return drawn
     drawn.grave = lane.lag.word == "conflict"
@@ -86,7 +94,7 @@ def _lane(axis: Axis, lane: Lane, hue: str, now_ns: int, is_over: bool) -> Drawn
         drawn.mark = f"! {_coarse(long)}behind {lane.lag.other}"
     if lane.lag.since_ns < axis.end:
         left = axis.at(lane.lag.since_ns)
-        drawn.lag = percent(left), percent(max(LEAST, 100.0 - left))
+        drawn.lag = percent(left), percent(max(LEAST, edge - left))
     return drawn
 
 
@@ -96,13 +104,13 @@ def _coarse(long: str) -> str:
     return f"{' '.join(parts[:2])} " if parts else ""
 
 
-def _bands(axis: Axis, lane: Lane, now_ns: int, is_over: bool) -> list[LaneBand]:
+def _bands(axis: Axis, lane: Lane, now_ns: int, is_over: bool, edge: float) -> list[LaneBand]:
     found = []
     for told in lane.bands:
         if told.start > axis.end or (told.end is not None and told.end <= axis.start):
             continue  # outside the window that is shown
         left = axis.at(told.start)
-        right = axis.at(told.end) if told.end is not None else 100.0
+        right = axis.at(told.end) if told.end is not None else edge
         width = max(LEAST, right - left - 0.2)
         lasts = told.end is None
         end = now_ns if lasts else told.end

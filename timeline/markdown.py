@@ -1,11 +1,11 @@
 """What people write, as Markdown: to HTML that can do no harm, and to one plain line for a row.
 
 markdown-it-py without its HTML and pictures, so that no page asks a stranger for anything; a link leads to http, https,
-mailto or a page of our own, or stays text. Text forms and JSON carry what was written.
+mailto or a page of our own, or stays text. Text forms carry what was written, line by line (`timeline.quoting`), and JSON does.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.utils.safestring import SafeString
@@ -25,6 +25,15 @@ def html(text: str) -> SafeString:
 
 def plain(text: str) -> str:
     """Its first line that says something, without marks."""
+    return next(_lines(text), "")
+
+
+def flat(text: str) -> str:
+    """All of it in one line, without marks."""
+    return " ".join(" ".join(_lines(text)).split())
+
+
+def _lines(text: str) -> Iterator[str]:
     for token in _READER.parse(text):
         if token.type in ("fence", "code_block"):
             told = token.content
@@ -32,9 +41,7 @@ def plain(text: str) -> str:
             told = _said(token.children or ())
         else:
             continue
-        if line := next((line.strip() for line in told.splitlines() if line.strip()), ""):
-            return line
-    return ""
+        yield from (line.strip() for line in told.splitlines() if line.strip())
 
 
 def _said(tokens: Sequence[Token]) -> str:

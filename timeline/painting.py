@@ -5,7 +5,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, tzinfo
+from datetime import UTC, date, tzinfo
 from urllib.parse import quote
 
 from timeline import moments, signs
@@ -13,6 +13,7 @@ from timeline.addresses import with_more
 from timeline.bodies import first_line, further_lines
 from timeline.drawing import bar, percent, point
 from timeline.layout.axis import Axis
+from timeline.markdown import flat
 from timeline.reading import Reading
 from timeline.rows import Row
 from timeline.templatetags.threadline import HUES, hue
@@ -56,9 +57,8 @@ class Drawn:
     at: str = ""
     # A chapter's or group's note in the plot: beside its bar, on the side with room.
     beside: str = ""
-    note_at: str = ""
-    note_dx: str = ""
-    note_anchor: str = ""
+    beside_at: tuple[str, str] = ("", "")  # the room it has: left edge and width
+    beside_ends: bool = False  # it ends at the shape instead of beginning there
     usual: tuple[str, str] = ("", "")  # of a ghost: the stretch after what was usual
 
 
@@ -76,6 +76,7 @@ class Painter:
     file: int = 0  # of a file that is looked at: its flows lead to each other there
     _base: str = ""
     _folds: str = ""
+    _day: date | None = None  # of the row drawn before
 
     def draw(self, row: Row) -> Drawn:
         """What the template shows of a row: shares of the axis instead of times, words instead of fields."""
@@ -107,6 +108,8 @@ class Painter:
             deep=row.depth if row.depth > DEEPEST else 0,
         )
         self._add_fold(drawn)
+        time = moments.moment(row.start, self.zone) if row.start > 0 else None
+        self._day = time.date() if time else self._day
         return drawn
 
     def _add_fold(self, drawn: Drawn) -> None:
@@ -143,28 +146,26 @@ class Painter:
         elif row.row in GROUPS and self._has_room(row):
             drawn.beside, drawn.note = drawn.note, ""
         if drawn.beside:
-            drawn.note_at, drawn.note_dx, drawn.note_anchor = self._note(row)
+            left, right = self.axis.at(row.drawn), self.axis.at(row.drawn_end)
+            drawn.beside_ends = right >= 66 and left >= 34
+            drawn.beside_at = _room(left if drawn.beside_ends else max(right, left + 0.4), drawn.beside_ends)
 
     def _add_aside(self, drawn: Drawn) -> None:
         """What was said stands in the plot, or after the name where the sheet is narrow."""
         row = drawn.row
         drawn.href = self._record_href(row) if row.record or row.row == "note" else ""
-        said = " ".join((row.text or "").replace("`", "").split())
+        said = _said(row)
         drawn.when = f"{drawn.when}: {said}" if said else drawn.when
         if said == row.name:
             return
-        drawn.beside = drawn.note = said
-        if row.row != "ghost":
-            drawn.note_at, drawn.note_dx, drawn.note_anchor = self._note(row)
-            drawn.note_dx = "-11" if drawn.note_anchor else "9"
-            return
-        drawn.usual = self._overdue(row)
-        drawn.told = self._remaining(row)
-        # In its bar, before it where that is short.
+        drawn.beside = drawn.note = _after_name(row, said)
         left, right = self.axis.at(row.drawn), self.axis.at(row.drawn_end)
-        inside = right - left > 30 or left < 40
-        drawn.note_at, drawn.note_dx = percent(left), "8" if inside else "-8"
-        drawn.note_anchor = "" if inside else ' text-anchor="end"'
+        if row.row == "ghost":
+            drawn.usual = self._overdue(row)
+            drawn.told = self._remaining(row)
+        # A sentence needs the wider side; a ghost's stands in its bar, before it where that is short.
+        drawn.beside_ends = right - left <= 30 and left >= 40 if row.row == "ghost" else left > 50
+        drawn.beside_at = _room(left, drawn.beside_ends)
 
     def _overdue(self, row: Row) -> tuple[str, str]:
         if row.expected_ns is None or row.expected_ns >= row.drawn_end:
@@ -187,12 +188,6 @@ class Painter:
     def _has_room(self, row: Row) -> bool:
         """Whether a note fits beside a bar: half of the plot."""
         return self.axis.at(row.drawn) >= 50 or self.axis.at(row.drawn_end) <= 50
-
-    def _note(self, row: Row) -> tuple[str, str, str]:
-        left, right = self.axis.at(row.drawn), self.axis.at(row.drawn_end)
-        if right < 66 or left < 34:
-            return percent(max(right, left + 0.4)), "6", ""
-        return percent(left), "-6", ' text-anchor="end"'
 
     def _css(self, row: Row) -> str:
         # `note` is a box elsewhere.
@@ -225,8 +220,18 @@ class Painter:
         if self.origin is not None:
             since = row.drawn - self.origin
             return f"+{moments.took(since)}" if since >= 0 else moments.took(since)
-        time = moments.moment(row.start, self.zone)
-        return f"{time:%H:%M:%S}" if time else "no time"
+        return self._clock(row)
+
+    def _clock(self, row: Row) -> str:
+        """With the day where it is another than the row's before; what has no chapter to say it, also where it is not today."""
+        time, now = moments.moment(row.start, self.zone), moments.moment(self.now_ns, self.zone)
+        if time is None or now is None:
+            return "no time"
+        day = time.date()
+        told = (self._day is not None and day != self._day) or (row.row in ASIDES and day != now.date())
+        if not told:
+            return f"{time:%H:%M:%S}"
+        return f"{time.day} {time:%b %H:%M:%S}" if time.year == now.year else f"{time:%Y-%m-%d %H:%M}"
 
     def _when(self, row: Row) -> str:
         if row.received_ns is not None:
@@ -258,6 +263,24 @@ class Painter:
             return utc
         local = moments.full(time_ns, self.zone)
         return utc if local == utc else f"{local} = {utc}"
+
+
+def _said(row: Row) -> str:
+    """What was said, in one line without marks."""
+    text = row.text or ""
+    return flat(text) if row.row == "note" else " ".join(text.replace("`", "").split())
+
+
+def _after_name(row: Row, said: str) -> str:
+    """A note's name is its first line, which is not said twice where it is read whole."""
+    if row.row != "note" or len(row.name) > SHORT_LINE:
+        return said
+    return said.removeprefix(row.name).strip()
+
+
+def _room(place: float, ends: bool) -> tuple[str, str]:
+    """From there to the plot's end, or from its beginning to there."""
+    return ("0", percent(place)) if ends else (percent(place), percent(max(0.0, 100.0 - place)))
 
 
 def _words(row: Row) -> tuple[str, str]:

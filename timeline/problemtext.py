@@ -13,6 +13,7 @@ from timeline.plain import cell, one_line
 from timeline.problem import Problem
 from timeline.queries.affected import Affected
 from timeline.queries.history import Entry
+from timeline.quoting import indented, quote
 from timeline.text import coded
 
 WIDTH = 100
@@ -76,7 +77,7 @@ def flow_lines(flows: Sequence[Affected], at_ns: int, form: str) -> str:
 
 
 def entry_lines(entries: Sequence[Entry], form: str) -> str:
-    """Its timeline: one line an entry, longer ones wrapped."""
+    """Its timeline: one line an entry, longer ones wrapped; a note of several lines keeps them."""
     return "\n".join(_entry(entry, form) for entry in entries)
 
 
@@ -121,8 +122,18 @@ def waiting(step: str, system: str) -> str:
 def _entry(entry: Entry, form: str) -> str:
     name = f"{entry.name}: " if entry.name else ""
     said = ": ".join(part for part in (entry.happened, entry.rest) if part) or entry.text
-    text = f"{moments.full(entry.at_ns, UTC)} {entry.sign.shape} {name}{said}"
+    at = f"{moments.full(entry.at_ns, UTC)} {entry.sign.shape}"
+    if entry.what == "note" and len(said.splitlines()) > 1:
+        return _note(f"{at} {entry.name or 'note'}:", said, form)
+    text = f"{at} {name}{said}"
     return f"- {cell(text)}" if form == "md" else "\n".join(_indented(text))
+
+
+def _note(head: str, text: str, form: str) -> str:
+    if form == "md":
+        return "\n".join([f"- {cell(head)}", "", *(f"  {line}" for line in quote(text)), ""])
+    lines = indented(text, WIDTH - 2 * len(INDENT))
+    return "\n".join([*_indented(head), *(f"{INDENT}{INDENT}{line}".rstrip() for line in lines)])
 
 
 def _indented(text: str) -> list[str]:

@@ -13,6 +13,7 @@ from timeline.painting import GROUPS, Drawn
 
 MARK_LENGTH = 44  # characters of a message beside a name
 NAME_LENGTH = 200
+BESIDE_LENGTH = 300  # of what stands in the plot, whose end the style cuts where the room ends
 
 
 def rows_html(rows: Iterable[Drawn]) -> SafeString:
@@ -152,9 +153,15 @@ def _point(drawn: Drawn) -> str:
 
 
 def _beside(drawn: Drawn) -> str:
+    """No text of SVG: that would be cut at the plot's edge, at its beginning where it ends at its shape."""
     if not drawn.beside:
         return ""
-    return f'<text x="{drawn.note_at}" dx="{drawn.note_dx}" y="17"{drawn.note_anchor}>{escape(drawn.beside)}</text>'
+    left, width = drawn.beside_at
+    return (
+        f'<foreignObject x="{left}" width="{width}" height="100%">'
+        f'<div class="remark{" end" if drawn.beside_ends else ""}">{escape(_cut(drawn.beside, BESIDE_LENGTH))}</div>'
+        "</foreignObject>"
+    )
 
 
 def _bar(drawn: Drawn, failed: bool) -> str:

@@ -12,9 +12,11 @@ from django import forms
 from timeline import moments
 from timeline.forms import MomentField
 from timeline.reader import LONGEST
+from tracing.clock import now_ns
+from tracing.lengths import MINUTE_NS
 from tracing.people import Channel
-from tracing.records import LAST_NS
 
+AHEAD_NS = 5 * MINUTE_NS  # that a reader's clock, or a sender's whose record is noted, may run before ours
 ROW = forms.TextInput(attrs={"autocomplete": "off"})
 
 
@@ -59,8 +61,13 @@ class NoteForm(forms.Form):
 
     def clean_at(self) -> int | None:
         told: int | None = self.cleaned_data["at"]
-        if told is not None and not 0 < told < LAST_NS:
-            raise forms.ValidationError("No flow is that old or that young.")
+        if told is not None and told <= 0:
+            raise forms.ValidationError("No flow is that old.")
+        # A typo in the year would stand at the end of the timeline for good.
+        if told is not None and told > now_ns() + AHEAD_NS:
+            raise forms.ValidationError(
+                "That is still to come: a note stands at a moment that has been. Left empty, it stands at now."
+            )
         return told
 
 

@@ -22,11 +22,13 @@ from timeline.layout.sieve import MATCH
 from timeline.layout.ticks import ticks
 from timeline.reading import Reading
 from tracing.clock import now_ns
+from tracing.lengths import SECOND_NS
 from tracing.watch import sight
 from tracing.watch.blindness import overlap
 
 SINCE_START_NS = 60_000_000_000
 HALF_SECOND_NS = 500_000_000
+READ_NS = 10 * SECOND_NS  # that drawing may come after reading, which ends the axis at its own now
 NOW_ROOM = 15.0  # percent that a label and the word now take, where the plot is narrow
 MOST_BLIND = 100
 
@@ -58,6 +60,7 @@ def sheet(reading: Reading, axis: Axis, path: str, zone: tzinfo, hues: dict[str,
             hues,
             now,
             is_over=judged is not None and judged.verdict == "ended",
+            has_now=now_at is not None,
         ),
         "bins": _overview(reading, axis, path),
     }
@@ -67,7 +70,7 @@ def reaches_now(reading: Reading, axis: Axis, now: int) -> bool:
     """Whether now is on the axis because something goes on, or is to come."""
     forest = reading.story.forest
     goes_on = bool(forest.open_nodes) or any(one.row == "ghost" for one in forest.asides)
-    return goes_on and axis.start < now <= axis.end
+    return goes_on and axis.start < now <= axis.end + READ_NS
 
 
 def _has_room(at: float, now_at: float | None) -> bool:
@@ -158,8 +161,11 @@ def _points(reading: Reading) -> Iterator[int]:
         if flags is None or flags[forest.node_of(ASIDE, row)] == MATCH
     ]
     if kept:
-        yield min(aside.start for aside in kept)
-        yield max(aside.end for aside in kept)
+        # What somebody wrote at a moment still to come is no record: only what is awaited reaches beyond now.
+        now = now_ns()
+        ends = [aside.end if aside.row == "ghost" else min(aside.end, now) for aside in kept]
+        yield min(min(aside.start, end) for aside, end in zip(kept, ends, strict=True))
+        yield max(ends)
     yield from (aside.expected_ns for aside in kept if aside.expected_ns is not None)
 
 

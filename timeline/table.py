@@ -12,6 +12,7 @@ from datetime import UTC, tzinfo
 from typing import Any
 
 from timeline import moments
+from timeline.markdown import flat
 from timeline.painting import DEEPEST, Painter
 from timeline.reading import Reading
 from timeline.rows import Row
@@ -100,8 +101,9 @@ def lines(reading: Reading, painter: Painter, zone: tzinfo) -> Iterator[Line]:
 def _said(row: Row) -> str:
     """Everything a timeline draws or marks beside a name."""
     waited = f"waited {moments.took(row.drawn - row.waits_from)} before" if row.waits_from else ""
-    text = "" if row.row in ("log", "note") and row.text == row.name else row.text or ""
-    text = text.replace("`", "") if row.row == "flip" else text
+    text = row.text or ""
+    text = text.replace("`", "") if row.row == "flip" else flat(text) if row.row == "note" else text
+    text = "" if row.row in ("log", "note") and text == row.name else text
     tried = f"try {row.attempt}" if row.attempt else ""
     counted = f"{row.count:,} records" if row.count is not None else ""
     return " · ".join(part for part in (tried, counted, " ".join(text.split()), *row.marks, waited) if part)

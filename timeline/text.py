@@ -12,6 +12,7 @@ from timeline import moments, sentences
 from timeline.addresses import absolute
 from timeline.columns import columns, fitted, wrapped
 from timeline.plain import escaped, one_line
+from timeline.quoting import indented, quote
 from timeline.reading import Reading
 from timeline.rows import Row
 from timeline.summaries import FlowSummary
@@ -22,6 +23,7 @@ NAME = 52  # columns for the indented name
 SERVICE = 14
 MOST_IN_ISSUE = 40  # rows
 MOST_LINES = 6  # of one failure's text
+MOST_WRITTEN = 60  # lines of one note
 SIGNS = {
     "chapter": "§", "span": "─", "event": "•", "log": "¶", "transition": "→", "retries": "↻", "repeats": "×",
     "ghost": "┄", "flip": "◇", "notification": "✉", "note": "✎",
@@ -38,9 +40,12 @@ def write(
     most = (MOST_IN_ISSUE if form == "md" else len(reading.rows)) if most is None else most
     head = [one_line(line) for line in _head(reading, zone)]
     began = moments.moment(reading.flow.last_ns, zone) if reading.flow.last_ns is not None else None
-    rows = list(_story(reading, zone, began.year if began else None, most))
+    year = began.year if began else None
+    story = _story(reading, most)
     if form == "md":
-        return _markdown(head, rows, reading.flow, others)
+        notes = list(_notes(story, zone, year))
+        return _markdown(head, _told(story, zone, year, whole=False), notes, reading.flow, others)
+    rows = _told(story, zone, year)
     # A link is never broken, however long it is.
     links = [absolute(reading.flow.path)]
     links += [f"also in {one_line(other.environment)}: {absolute(other.path)}" for other in others]
@@ -48,9 +53,13 @@ def write(
 
 
 def _markdown(
-    head: Sequence[str], rows: Sequence[str], flow: FlowSummary, others: Sequence[FlowSummary]
+    head: Sequence[str],
+    rows: Sequence[str],
+    notes: Sequence[str],
+    flow: FlowSummary,
+    others: Sequence[FlowSummary],
 ) -> str:
-    """A heading, the answer, facts as a list, the story in a fence, links; `head` as `_head` yields it."""
+    """A heading, the answer, facts as a list, the story in a fence, notes, links; `head` as `_head` yields it."""
     title, answer, *facts = head
     told = [f"- {linked(line)}" for line in facts]
     body = "\n".join(rows)
@@ -62,6 +71,7 @@ def _markdown(
         coded(answer),
         "\n".join(told),
         f"{fence}\n{body}\n{fence}",
+        *notes,
         " · ".join(links),
     ]
     return "\n\n".join(parts) + "\n"
@@ -84,22 +94,41 @@ def linked(line: str) -> str:
     return f"{escaped(kind)}{colon}[{escaped(title)}]({url})" if colon else f"[{escaped(told)}]({url})"
 
 
-def _story(reading: Reading, zone: tzinfo, year: int | None, most: int) -> Iterator[str]:
-    """The beginning and the end of it: how it went wrong and where it stands."""
+def _story(reading: Reading, most: int) -> list[Row | str]:
+    """The beginning and the end of it, how it went wrong and where it stands, and between them what is left out."""
     rows = reading.rows
     left_out = len(rows) - most
     # What comes after the window is not here: its end is not the story's.
     first = len(rows) if left_out <= 0 else most if reading.following else most * 3 // 5
-    for row in rows[:first]:
-        yield from _lines(row, zone, year)
+    story: list[Row | str] = list(rows[:first])
     rest = rows[first + left_out :] if left_out > 0 and not reading.following else []
     if rest:
         failed = sum(row.status == "error" for row in rows[first : first + left_out])
-        yield f"… {left_out:,} more rows{f', {failed:,} of them failed' if failed else ''} …"
-    for row in rest:
-        yield from _lines(row, zone, year)
+        story.append(f"… {left_out:,} more rows{f', {failed:,} of them failed' if failed else ''} …")
+    story += rest
     if reading.following:
-        yield f"… rows {reading.first + 1}–{reading.first + min(first, len(rows))} of {reading.total}"
+        story.append(f"… rows {reading.first + 1}–{reading.first + min(first, len(rows))} of {reading.total}")
+    return story
+
+
+def _told(story: Sequence[Row | str], zone: tzinfo, year: int | None, *, whole: bool = True) -> list[str]:
+    """Its lines; not `whole` without what notes say beyond theirs."""
+    found: list[str] = []
+    for one in story:
+        if isinstance(one, str):
+            found.append(one)
+        else:
+            found += _lines(one, zone, year, whole=whole or one.row != "note")
+    return found
+
+
+def _notes(story: Sequence[Row | str], zone: tzinfo, year: int | None) -> Iterator[str]:
+    """Each note that says more than its line in the story, as a quote under its moment and its writer."""
+    for row in story:
+        if not isinstance(row, str) and row.row == "note" and row.text != row.name:
+            marks = "".join(f", {mark}" for mark in row.marks)
+            head = escaped(one_line(f"{SIGNS['note']} {time_text(row.start, zone, year)}{marks}:"))
+            yield "\n".join([head, "", *quote(row.text or "")])
 
 
 def _head(reading: Reading, zone: tzinfo) -> Iterator[str]:
@@ -121,7 +150,7 @@ def _head(reading: Reading, zone: tzinfo) -> Iterator[str]:
     yield " · ".join([told, *(note.text for note in more)])
 
 
-def _lines(row: Row, zone: tzinfo, year: int | None) -> Iterator[str]:
+def _lines(row: Row, zone: tzinfo, year: int | None, *, whole: bool = True) -> Iterator[str]:
     """A row's line, and under it what a failure or a warning says that did not fit."""
     at_ns = row.received_ns or row.start
     took = moments.took(row.duration) if row.duration is not None else "received" if row.received_ns else ""
@@ -130,7 +159,8 @@ def _lines(row: Row, zone: tzinfo, year: int | None) -> Iterator[str]:
     indent = "  " * min(row.depth, 12)
     name = f"{indent}{SIGNS[row.row]} {_said(row)}"
     yield f"{time_text(at_ns, zone, year):<19} {fitted(name, NAME)} {fitted(row.service, SERVICE)} {took:>9}{failed}".rstrip()
-    yield from _more(row, name, " " * 20 + indent)
+    if whole:
+        yield from _more(row, name, " " * 20 + indent)
 
 
 def time_text(at_ns: int, zone: tzinfo, year: int | None) -> str:
@@ -149,9 +179,13 @@ def _more(row: Row, name: str, indent: str) -> Iterator[str]:
     grave = row.status == "error" or row.severity.upper().startswith("WARN") or row.row in ("flip", "note")
     if not grave or not said or (said in name and columns(name) <= NAME):
         return
-    lines = list(wrapped(one_line(said), WIDTH - len(indent) - 2))
-    yield from (f"{indent}  {line}" for line in lines[:MOST_LINES])
-    if len(lines) > MOST_LINES:
+    width, most = WIDTH - len(indent) - 2, MOST_LINES
+    if row.row == "note":
+        lines, most = list(indented(row.text or "", width)), MOST_WRITTEN
+    else:
+        lines = list(wrapped(one_line(said), width))
+    yield from (f"{indent}  {line}".rstrip() for line in lines[:most])
+    if len(lines) > most:
         yield f"{indent}  …"
 
 
