@@ -115,11 +115,14 @@ class Command(BaseCommand):
         return flows or ([] if namesakes else _named(asked))
 
     def _tell(self, connection: psycopg.Connection, flows: list[Found]) -> None:
+        told: dict[str, None] = {}
         for one in flows:
-            self.stdout.write(f"{one.type} {one.key} ({one.environment}): {_known(one)}")
             with connection.cursor() as cursor:
                 said = count_flows(cursor, [one.flow_id])
-            self.stdout.write(f"  with it: {_listed(said) or 'nothing else'}")
+            known = f"{one.type} {one.key} ({one.environment}): {_known(one)}"
+            # Of a mere name entity and workflow say the same.
+            told[f"{known}\n  with it: {_listed(said) or 'nothing else'}"] = None
+        self.stdout.write("\n".join(told))
         self.stdout.write(
             "These records go from every request, flow and frozen copy that has them, and the flows that shared them are"
             " counted anew; its name goes out of links, pins, problems and the audit. A record that only mentions the"
