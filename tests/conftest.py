@@ -193,9 +193,9 @@ def empty_tables() -> None:
         # Few rows are deleted faster than the files of a table and of its indexes are made anew. What refers to what
         # is no matter where everything goes.
         deleting = [f"DELETE FROM {table}" for table, is_large in filled if not is_large]
-        cursor.execute(
-            "; ".join(["BEGIN", "SET LOCAL session_replication_role = replica", *deleting, "COMMIT"])
-        )
+        if deleting:
+            alone = "SET LOCAL session_replication_role = replica"
+            cursor.execute("; ".join(["BEGIN", alone, *deleting, "COMMIT"]))
         for table in SEEDED:
             cursor.execute(f"DELETE FROM {table}")
             cursor.execute(f"INSERT INTO {table} SELECT * FROM test_{table}")

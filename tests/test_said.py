@@ -6,6 +6,7 @@ from django.test import Client
 from tests.builders import Service, batch, event, trace_id
 from timeline.queries import said
 from timeline.queries.hits import Clock
+from tracing.lengths import DAY_NS
 from tracing.storing import Store
 
 SHOP = Service("shop")
@@ -84,6 +85,18 @@ def test_more_matches_than_are_listed_are_told(
     monkeypatch.setattr(said, "ENOUGH", 9)
     assert not client.get("/find?q=parcel scanned&format=json").json()["cut"]
     assert "<h1>4 flows match</h1>" in client.get("/find", {"q": "parcel scanned"}).content.decode()
+
+
+def test_matches_of_the_newest_day_stay_cut_when_older_ones_are_looked_through(
+    client: Client, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(said, "ENOUGH", 5)
+    now, day = 20_000 * DAY_NS, DAY_NS
+    versions = [SHOP.span("ship parcel", 0, n + 1, id="same", start_ns=now) for n in range(6)]
+    store.put(
+        batch(*versions, SHOP.span("ship parcel", 0, 1, id="old", trace=trace_id("old"), start_ns=now - day))
+    )
+    assert client.get("/find?q=ship parcel&format=json").json()["cut"]
 
 
 def test_more_keys_than_are_listed_are_told(

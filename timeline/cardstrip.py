@@ -33,7 +33,7 @@ def of_flow(reading: Reading, at_ns: int) -> Strip:
     axis = shared_axis(reading)
     bins = overview(axis, forest, reading.plan.flags)
     ghost = next((one for one in forest.asides if one.id == "x-awaited"), None)
-    now = reaches_now(reading, axis, min(at_ns, axis.end))
+    now = reaches_now(reading, axis, min(at_ns + MINUTE_NS, axis.end))
     return Strip(
         _begin(axis.start, axis.end - axis.start, at_ns),
         _end(axis.end, axis.end - axis.start, at_ns),
@@ -105,8 +105,8 @@ def _states(reading: Reading, axis: Axis, at_ns: int) -> tuple[State, ...]:
 
 
 def _now(axis: Axis, at_ns: int) -> float:
-    """How far what goes on is drawn: to the moment it was read at, which may be a little later than the minute."""
-    return _place(axis, axis.end if axis.end - at_ns < MINUTE_NS else at_ns)
+    """How far what goes on is drawn: to the end of the minute, for what has only just begun is there too."""
+    return _place(axis, min(axis.end, at_ns + MINUTE_NS))
 
 
 def _place(axis: Axis, time_ns: int) -> float:

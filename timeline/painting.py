@@ -82,7 +82,8 @@ class Painter:
         """What the template shows of a row: shares of the axis instead of times, words instead of fields."""
         lasts = row.row in LASTING
         at = row.drawn
-        ends = self.axis.end if row.status == "open" and row.row == "span" else row.drawn_end
+        goes_on = row.status == "open" and row.row == "span"
+        ends = min(self.axis.end, max(self.now_ns, at)) if goes_on else row.drawn_end
         shape = bar(self.axis, at, ends - at) if lasts else (point(self.axis, at), "")
         label, label_css = _label(row)
         name, note = _words(row)

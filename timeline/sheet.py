@@ -70,7 +70,9 @@ def reaches_now(reading: Reading, axis: Axis, now: int) -> bool:
     """Whether now is on the axis because something goes on, or is to come."""
     forest = reading.story.forest
     goes_on = bool(forest.open_nodes) or any(one.row == "ghost" for one in forest.asides)
-    return goes_on and axis.start < now <= axis.end + READ_NS
+    # A window that was asked for ends where it was asked to.
+    late = READ_NS if reading.asked.sieve.end is None else 0
+    return goes_on and axis.start < now <= axis.end + late
 
 
 def _has_room(at: float, now_at: float | None) -> bool:

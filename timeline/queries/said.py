@@ -40,7 +40,7 @@ def find_said(text: str) -> Said:
             hits.add_logs(day, logs)
             hits.add_spans(spans)
             reached = day
-            is_cut = ENOUGH in (len(logs), len(spans))
+            is_cut |= ENOUGH in (len(logs), len(spans))
             if len(hits) >= ENOUGH:
                 return Said(hits, date_of(day), True)
     except TimeoutError:

@@ -53,8 +53,9 @@ class Copied(NamedTuple):
 def shared(request: HttpRequest, token: str) -> HttpResponseBase:
     """What a link shows, to whom it is for: the view that was shared, or another part of it where the address asks for one."""
     share = _asked(token)
-    if share.audience == Share.Audience.PEOPLE and not person_of(request).views:
-        return refusing.sign_in(request)
+    person = person_of(request)
+    if share.audience == Share.Audience.PEOPLE and not person.views:
+        return refusing.not_enough(request, person, Role.VIEWER) if person.user else refusing.sign_in(request)
     if not share.frozen and "pulse" in request.GET:
         return _private(json_answer({"pulse": _moment(share, _view(share)), "again_ms": AGAIN_MS}))
     sharing.note_opened(share)

@@ -4,8 +4,10 @@ Until somebody says otherwise the usual words for an end are taken, and the page
 `lore` makes these from `people.TypeSettings`.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from tracing.watch.standing import Step
 
@@ -60,8 +62,13 @@ def plain(state: str) -> str:
 
 
 def is_bad_word(state: str) -> bool:
-    """Whether a state where flows stay says that they ended badly: the whole or a word of it. Without one they ended well."""
-    return not BAD_STAYS.isdisjoint({plain(state), *_words(state)})
+    """Whether a state where flows stay says that they ended badly: the whole or a word of it. Without one they ended well.
+
+    `payment_failed`, `PaymentFailed`, `order timed out`.
+    """
+    words = _words(state)
+    pairs = (first + second for first, second in pairwise(words))
+    return not BAD_STAYS.isdisjoint({plain(state), *words, *pairs})
 
 
 def is_bad_end(end: str | None, state: str) -> bool:
@@ -69,9 +76,9 @@ def is_bad_end(end: str | None, state: str) -> bool:
     return end == "bad" or (end == "learned" and is_bad_word(state))
 
 
-def _words(state: str) -> set[str]:
-    flat = "".join(char if char.isalnum() else " " for char in state.casefold())
-    return set(flat.split())
+def _words(state: str) -> list[str]:
+    parted = re.sub(r"([a-z])([A-Z])", r"\1 \2", state)
+    return "".join(char if char.isalnum() else " " for char in parted).casefold().split()
 
 
 def owned(steps: Sequence[Step], customs: Customs) -> Sequence[Step]:
