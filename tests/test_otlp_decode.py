@@ -19,7 +19,7 @@ from tracing.otlp.decode import Malformed, decode_logs, decode_traces
 from tracing.records import MAX_NS, Batch
 from tracing.records import Log as LogRecord
 from tracing.records import Span as SpanRecord
-from tracing.values import REDACTED, plain
+from tracing.values import REDACTED, opened, plain
 
 
 def decoded(*spans: Span, **told: Any) -> Batch:
@@ -38,6 +38,14 @@ def one_log(record: Any, **told: Any) -> LogRecord:
     assert not batch.refusals
     (found,) = batch.logs
     return found
+
+
+def test_an_event_may_call_an_attribute_as_we_do() -> None:
+    event = Span.Event(
+        name="odd", time_unix_nano=1, attributes=bodies.pairs({"$map": 1, "exception.type": "Jam"})
+    )
+    (told,) = one(bodies.span({"order.id": "4711"}, events=[event])).events
+    assert dict(opened(told.attributes)) == {"$map": 1, "exception.type": "Jam"}
 
 
 def invalid(raw: bytes) -> dict[str, str]:

@@ -127,14 +127,24 @@ def test_where_there_is_no_room_it_goes_on_without(wait: bytes, worker: psycopg.
     assert roles() == {}
 
 
-def test_what_is_being_thinned_is_copied_in_the_next_round(wait: bytes, worker: psycopg.Connection) -> None:
+def test_what_is_being_thinned_is_copied_a_minute_later(
+    wait: bytes, worker: psycopg.Connection, at: Callable[[int], None]
+) -> None:
+    """Meanwhile it does not stand in the way of others, however many there are."""
+    for place in range(2 * AT_ONCE):
+        other = wrongs.problem(f"other {place}", opened_ns=now_ns() - HOUR_NS)
+        wrongs.affected(other, wrongs.flow_of("2"), now_ns() - HOUR_NS)
     pins = pinning()
     worker.execute("UPDATE day SET exchanging = true")
-    assert not pins.work(worker)
+    assert [pins.work(worker) for _ in range(4)] == [True, True, False, False]
     assert roles() == {}
     worker.execute("UPDATE day SET exchanging = false")
-    pins.work(worker)
-    assert roles() == {"first": "order 1", "worst": "order 1", "latest": "order 3"}
+    assert not pins.work(worker) and roles() == {}
+    at(now_ns() + 2 * MINUTE_NS)
+    while pins.work(worker):
+        pass
+    assert Snapshot.objects.count() == 2 + 2 * AT_ONCE
+    assert {one.role for one in Snapshot.objects.filter(problem_id=wait)} == {"first worst", "latest"}
 
 
 def test_it_takes_few_at_a_time(wait: bytes, worker: psycopg.Connection, store: Store) -> None:

@@ -57,6 +57,8 @@ def test_forgotten_in_copies(copies: tuple[int, int], worker: psycopg.Connection
     assert list(keeping.parts(worker, own)) == before
     assert "pack both" not in spans_of(worker, others)
     assert "hand over" in spans_of(worker, others)
+    told = worker.execute("SELECT records FROM tracing_snapshot WHERE id = %s", (others,)).fetchone()
+    assert told == (len(spans_of(worker, others)),)
     # Run again it has nothing left to do.
     assert cleaning.erase_known(worker, order_id(), SHARED) == 0
 

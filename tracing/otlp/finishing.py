@@ -202,8 +202,9 @@ def finish_span(work: Work, span: Span, links: list[dict[str, Any]]) -> None:
     carried = work.carried(span.attributes)
     span.attributes, special = work.settled(span.attributes)
     span.attributes_json = identity.canonical(span.attributes)
-    span.facts = facts_of(span)
+    # Settles the events' attributes, which facts are read from.
     rows = _event_rows(work, span.events) if span.events else []
+    span.facts = facts_of(span)
     span.events_json = identity.canonical(rows) if rows else None
     for link in links:
         link["attributes"], _ = work.settled(link["attributes"])

@@ -43,6 +43,10 @@ WHERE r.stage_id = %(stage)s AND r.trace_id = gone.trace_id AND r.span_id = gone
 AND substring(r.digest FOR 4) = gone.mark
 """
 _LOGS = "DELETE FROM stage.log_rows WHERE stage_id = %(stage)s AND log_id = ANY(%(logs)s)"
+_COUNT = """
+SELECT (SELECT count(DISTINCT (trace_id, span_id)) FROM stage.span_rows WHERE stage_id = %(stage)s)
+    + (SELECT count(*) FROM stage.log_rows WHERE stage_id = %(stage)s)
+"""
 # What the records say of their sender, where none of the sender's is left.
 _UNUSED = """
 DELETE FROM stage.{rows} u WHERE stage_id = %(stage)s
@@ -201,8 +205,16 @@ def _changed(connection: psycopg.Connection, snapshot_id: int, change: Callable[
     with _laid_out(connection, snapshot_id) as stage_id:
         rows = change(stage_id)
         if rows:
-            keeping.replace_parts(connection, snapshot_id, _parts(connection, stage_id))
+            keeping.replace_parts(
+                connection, snapshot_id, _parts(connection, stage_id), _records(connection, stage_id)
+            )
     return rows
+
+
+def _records(connection: psycopg.Connection, stage_id: int) -> int:
+    """How many spans and logs are laid out; versions of a span are one."""
+    row = connection.execute(_COUNT, {"stage": stage_id}).fetchone()
+    return int(row[0]) if row else 0
 
 
 @contextmanager

@@ -163,12 +163,16 @@ def insert_parts(connection: psycopg.Connection, snapshot_id: int, parts: Sequen
     connection.cursor().executemany(_PART, rows)
 
 
-def replace_parts(connection: psycopg.Connection, snapshot_id: int, parts: Sequence[Part]) -> None:
+def replace_parts(
+    connection: psycopg.Connection, snapshot_id: int, parts: Sequence[Part], records: int
+) -> None:
     """Other rows for a copy, in the caller's transaction; what is laid out of it is laid out anew."""
     connection.execute("DELETE FROM tracing_snapshotpart WHERE snapshot_id = %s", (snapshot_id,))
     insert_parts(connection, snapshot_id, parts)
     size = sum(len(part.data) for part in parts)
-    connection.execute("UPDATE tracing_snapshot SET size = %s WHERE id = %s", (size, snapshot_id))
+    connection.execute(
+        "UPDATE tracing_snapshot SET size = %s, records = %s WHERE id = %s", (size, records, snapshot_id)
+    )
     _unstage(connection, [snapshot_id])
 
 

@@ -69,7 +69,7 @@ class Wanted(NamedTuple):
 
 
 class Pinning:
-    """The duty; it remembers what could not be copied, so that it is not tried each time."""
+    """The duty; it remembers what could not be copied, so that it is not tried each time and others have their turn."""
 
     def __init__(self, environment: str, quota_bytes: int, days: int) -> None:
         self._environment = environment
@@ -100,7 +100,8 @@ class Pinning:
                 self._failed[one.problem_id, one.role, one.flow_id] = now
                 logger.info("The %s flow of a problem was not copied: %s", one.role, why)
             except Later as why:
-                logger.info("The %s flow of a problem is copied in the next round: %s", one.role, why)
+                self._failed[one.problem_id, one.role, one.flow_id] = now - AGAIN_NS + MINUTE_NS
+                logger.info("The %s flow of a problem is copied in a minute: %s", one.role, why)
         return len(wanted) > AT_ONCE
 
     def _pin(self, connection: psycopg.Connection, one: Wanted) -> None:
