@@ -5,8 +5,7 @@ A crash leaves less to do: the flow's own row goes last, and who is to be counte
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, LiteralString
 
@@ -15,10 +14,10 @@ import psycopg
 from tracing import recounting, rulebook, scrubbing, stored, unused
 from tracing.flows import MARK
 from tracing.forgetting import count_flows, forget_flows
-from tracing.parts import REWRITE_LOCK
 from tracing.snapshots import cleaning, keeping
 from tracing.snapshots.carrying import Records
 from tracing.striking import Target
+from tracing.thinning import alone
 
 # Records a transaction; a member row holds at most those of one storing transaction.
 CHUNK = 2_000
@@ -116,7 +115,7 @@ def erase(connection: psycopg.Connection, target: Target, environment: str) -> C
     """Erase one flow; how many rows of what. `connection` is in autocommit; run again after a crash, it goes on."""
     gone: Counter[str] = Counter()
     rules = rulebook.load(connection, environment)
-    with _alone(connection):
+    with alone(connection, wait=True):
         # Before its own copies go; the store forgets them with the flow.
         problems = cleaning.problems(connection, target.flow_id) | _problems(connection, target.flow_id)
         is_over = False
@@ -139,22 +138,11 @@ def erase(connection: psycopg.Connection, target: Target, environment: str) -> C
 def finish(connection: psycopg.Connection, environment: str) -> Counter[str]:
     """Count anew whoever lost records, and drop what no record uses any more, also what a run left that was cut short."""
     told: Counter[str] = Counter()
-    with _alone(connection):
+    with alone(connection, wait=True):
         while _again(lambda: recounting.recount_next(connection, environment)):
             told["counted anew"] += 1
         told["unused"] = unused.drop(connection)
     return told
-
-
-@contextmanager
-def _alone(connection: psycopg.Connection) -> Iterator[None]:
-    """Until it ends nobody else rewrites what is stored. May be held by one session several times."""
-    connection.execute("SELECT pg_advisory_lock(%s)", (REWRITE_LOCK,))
-    try:
-        yield
-    finally:
-        if not connection.closed:
-            connection.execute("SELECT pg_advisory_unlock(%s)", (REWRITE_LOCK,))
 
 
 def _again(work: Callable[[], bool]) -> bool:

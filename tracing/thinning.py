@@ -59,7 +59,7 @@ AND NOT EXISTS (SELECT 1 FROM request WHERE trace_id = t.scope_id)
 
 @contextmanager
 def alone(connection: psycopg.Connection, wait: bool = False) -> Iterator[bool]:
-    """Whether nobody else rewrites what is stored, held until the end. `connection` is in autocommit."""
+    """Whether nobody else rewrites what is stored, held until the end; a session may hold it several times. In autocommit."""
     with _holding(connection, REWRITE_LOCK, wait) as held:
         yield held
 
